@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Host files: whole-file reads with a limit, atomic replacement, temporary files and
+ * folders that vanish with the process, locks, free space.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+void closep(int *fd);
+#define _cleanup_close_ _cleanup_(closep)
+
+/* Reads a regular file of at most `limit` bytes. */
+int file_read(const char *path, size_t limit, struct buffer *out, struct error *err);
+/* Writes all bytes to the descriptor, retrying short writes. `path` is for messages. */
+int file_write_all(int fd, struct bytes data, const char *path, struct error *err);
+/*
+ * Replaces (or makes) `path` atomically: a temporary file in the same folder, fsync,
+ * rename, fsync of the folder. Nothing is left behind on failure.
+ */
+int file_replace(const char *path, struct bytes data, struct error *err);
+/* fsync() of the folder that holds `path`. */
+int file_sync_folder(const char *path, struct error *err);
+/* Copies src to the new file dst (reflink where the file system can), synced. */
+int file_copy(const char *src, const char *dst, struct error *err);
+
+/*
+ * A private temporary folder below $TMPDIR (or beside `near`, if not NULL). Registered
+ * for removal at exit and on SIGINT; temp_folder_remove() does it earlier.
+ */
+char *temp_folder_make(const char *near, struct error *err);
+void temp_folder_remove(char *path); /* removes the tree and frees the path; NULL is fine */
+/* For _cleanup_(temp_folder_removep). */
+void temp_folder_removep(char **path);
+int remove_tree(const char *path, struct error *err);
+
+/*
+ * Exclusive (or shared) open-file-description lock on the file itself, not blocking.
+ * Another holder gives ERROR_STATE with its remedy. The lock goes with the descriptor.
+ */
+int file_lock(int fd, const char *path, bool exclusive, struct error *err);
+
+/* Refuses (ERROR_FAILED, remedy) when the file system of `path` has fewer free bytes. */
+int file_check_space(const char *path, uint64_t need, struct error *err);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/hash.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+
+void hash_sha1(struct bytes data, uint8_t digest[20])
+{
+	if (!EVP_Digest(data.data ? data.data : (const uint8_t *)"", data.len, digest,
+			NULL, EVP_sha1(), NULL))
+		abort(); /* only when OpenSSL has no SHA-1: no input reaches this */
+}
+
+void hash_sha256(struct bytes data, uint8_t digest[32])
+{
+	if (!EVP_Digest(data.data ? data.data : (const uint8_t *)"", data.len, digest,
+			NULL, EVP_sha256(), NULL))
+		abort();
+}
+
+void hash_hex(const uint8_t *digest, size_t len, char *text)
+{
+	for (size_t i = 0; i < len; i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}

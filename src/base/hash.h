@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Message digests (OpenSSL). */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include "base/buffer.h"
+
+void hash_sha1(struct bytes data, uint8_t digest[20]);
+void hash_sha256(struct bytes data, uint8_t digest[32]);
+/* Lower-case hex of `len` bytes; `text` holds 2 * len + 1. */
+void hash_hex(const uint8_t *digest, size_t len, char *text);
+
+#endif

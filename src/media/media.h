@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What drivers and sources come in: an INF, a folder, or an archive (CAB through
+ * libmspack, ZIP, 7z, ISO 9660, tar and self-extractors through libarchive), archives in
+ * archives included. Archives are unpacked by a child process under resource limits into
+ * a private temporary folder; no entry leaves it, no size in an archive is believed.
+ */
+#ifndef MEDIA_MEDIA_H
+#define MEDIA_MEDIA_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+struct media_inf {
+	char *path;	/* on the host, readable until media_close() */
+	char *folder;	/* its folder on the host: the package's source root */
+	char *label;	/* what to call it in messages: "pack.zip/x64/vioscsi.inf" */
+};
+DEFINE_VEC(media_infs, struct media_inf);
+
+struct media {
+	struct media_infs infs;	/* ordered by label */
+	struct problems_list {
+		char **items;	/* "pack.zip/broken.cab: ...": what could not be read */
+		size_t len, allocated;
+	} problems;
+	char *scratch;		/* the temporary folder or NULL */
+};
+
+/*
+ * Adds what `path` holds. A path that cannot be read at all is an error; a damaged
+ * archive inside a folder or archive becomes an entry of `problems`.
+ */
+int media_add(struct media *media, const char *path, struct error *err);
+void media_close(struct media *media);
+#define _cleanup_media_ _cleanup_(media_close)
+
+/*
+ * The host path of file `name` (sub-folders with / or \ allowed) below `folder`, matched
+ * without regard to case, links not followed, nothing outside `folder`. Tries NAME, then
+ * the compressed form of old media (NAM_ expanded by libmspack into a temporary file that
+ * lives as long as the media). NULL without an error set if there is none.
+ */
+char *media_find(struct media *media, const char *folder, const char *name,
+		 struct error *err);
+
+#endif

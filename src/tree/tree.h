@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A Windows file system, wherever it lives, and the image that holds one or more.
+ *
+ * An *image* is what the user names: a WIM (one tree per image in it), a folder (one
+ * tree). A *tree* reads through to the image and keeps every change in memory (large
+ * content in a temporary file) until image_commit() makes all changes of all trees
+ * atomically: killed at any point, the image is the old or the new one.
+ *
+ * Paths are relative to the volume root, '/'-separated, matched without regard to case
+ * by Windows' rules. "", ".", ".." components, drive letters and characters that Windows
+ * forbids are refused. Links and reparse points are never followed.
+ */
+#ifndef TREE_TREE_H
+#define TREE_TREE_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+struct image;
+struct tree;
+
+enum tree_type {
+	TREE_FILE,
+	TREE_FOLDER,
+	TREE_LINK,	/* symbolic link or other reparse point: reported, never followed */
+};
+
+/* Windows file attributes (FILE_ATTRIBUTE_*). */
+#define TREE_ATTR_READONLY 0x1u
+#define TREE_ATTR_HIDDEN 0x2u
+#define TREE_ATTR_SYSTEM 0x4u
+#define TREE_ATTR_ARCHIVE 0x20u
+#define TREE_ATTR_NORMAL 0x80u
+
+struct tree_stat {
+	enum tree_type type;
+	uint64_t size;		/* bytes of the unnamed data stream */
+	uint32_t attributes;
+	uint64_t created, modified;	/* FILETIME; 0 where the provider has none */
+};
+
+struct tree_entry {
+	char *name;	/* as stored */
+	struct tree_stat stat;
+};
+DEFINE_VEC(tree_entries, struct tree_entry);
+void tree_entries_free(struct tree_entries *entries);
+#define _cleanup_tree_entries_ _cleanup_(tree_entries_free)
+
+/* 1: exists (and *st is filled, if not NULL), 0: does not, -1: error. */
+int tree_stat(struct tree *tree, const char *path, struct tree_stat *st, struct error *err);
+/*
+ * The entries of a folder ("" is the root), ordered by text_compare(). 1: listed, 0: there
+ * is no such folder, -1: error.
+ */
+int tree_list(struct tree *tree, const char *path, struct tree_entries *ret,
+	      struct error *err);
+/*
+ * Reads a whole file of at most `limit` bytes, staged content included. A missing file is
+ * an error that names it.
+ */
+int tree_read(struct tree *tree, const char *path, size_t limit, struct buffer *ret,
+	      struct error *err);
+/*
+ * Says that these files are about to be read: a provider for which single reads are dear
+ * (WIM) gets them in one pass. Missing ones are ignored. Only a hint, never needed.
+ */
+int tree_prefetch(struct tree *tree, const struct strings *paths, struct error *err);
+/* Writes the content to a host file (which must not exist), whatever its size. */
+int tree_extract(struct tree *tree, const char *path, const char *host_path,
+		 struct error *err);
+
+/*
+ * Stages a file; missing parent folders are made. An existing file keeps its security
+ * descriptor, attributes, short name and creation time; a new one gets what NT would
+ * inherit from the parent. `modified` is a FILETIME, 0 for the clock's. The data is
+ * copied.
+ */
+int tree_write(struct tree *tree, const char *path, struct bytes data, uint64_t modified,
+	       struct error *err);
+/* The same with the content of a host file, which must stay until the commit. */
+int tree_write_host(struct tree *tree, const char *path, const char *host_path,
+		    uint64_t modified, struct error *err);
+int tree_mkdir(struct tree *tree, const char *path, struct error *err);
+/* Removes a file, or a folder with all in it. What is missing is no error. */
+int tree_remove(struct tree *tree, const char *path, struct error *err);
+int tree_rename(struct tree *tree, const char *from, const char *to, struct error *err);
+int tree_set_attributes(struct tree *tree, const char *path, uint32_t attributes,
+			struct error *err);
+
+/* The staged changes, for --dry-run and reports, in path order. */
+enum tree_change_kind {
+	TREE_CHANGE_ADD,
+	TREE_CHANGE_REPLACE,
+	TREE_CHANGE_MKDIR,
+	TREE_CHANGE_REMOVE,
+	TREE_CHANGE_ATTRIBUTES,
+};
+struct tree_change {
+	enum tree_change_kind kind;
+	const char *path;
+	uint64_t size;
+};
+DEFINE_VEC(tree_changes, struct tree_change);
+/* The paths belong to the tree and live until its next change. Free with vec_free(). */
+void tree_staged(struct tree *tree, struct tree_changes *ret);
+/* "x.wim:2" or the folder: for messages. */
+const char *tree_name(const struct tree *tree);
+
+struct image_options {
+	bool write;		/* locks exclusively; refuses what cannot be written */
+	bool allow_esd;		/* solid resources may be written back (recompressed) */
+};
+
+struct image_info {
+	unsigned index;		/* 1-based, as WIM tools count */
+	char *name, *description;	/* from the image's XML; may be NULL */
+	bool bootable;		/* the WIM's boot index */
+};
+
+/*
+ * Recognises what `path` is by its content and opens it. An interrupted earlier edit by
+ * gild is undone or finished first, with a notice(). ERROR_STATE if locked by another run.
+ * NULL and *err otherwise.
+ */
+struct image *image_open(const char *path, const struct image_options *options,
+			 struct error *err);
+const char *image_path(const struct image *image);
+const char *image_format(const struct image *image);	/* "wim", "swm", "esd", "folder" */
+const char *image_provider(const struct image *image);	/* "wim", "dir" */
+size_t image_count(const struct image *image);
+const struct image_info *image_info(const struct image *image, size_t i); /* i from 0 */
+/* The tree of the i-th image, opened at the first call; belongs to the image. */
+struct tree *image_tree(struct image *image, size_t i, struct error *err);
+
+struct image_commit_options {
+	const char *output;	/* NULL: in place; else a new image, the source is untouched */
+	bool esd;		/* the output is a solid (.esd) WIM */
+};
+/*
+ * Makes the staged changes of all trees durable, all or nothing. Checks the free space
+ * before the first write. `bytes_written` may be NULL: what the image grew by, or the
+ * size of the output.
+ */
+int image_commit(struct image *image, const struct image_commit_options *options,
+		 uint64_t *bytes_written, struct error *err);
+/* Drops what is not committed; NULL is fine. */
+void image_close(struct image *image);
+void image_closep(struct image **image);
+#define _cleanup_image_ _cleanup_(image_closep)
+
+#endif
