@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/progress.h"
