@@ -59,11 +59,18 @@ bool oem_map_get(struct bytes map, unsigned number);
 /* Grows the map as needed; never shrinks it. */
 void oem_map_set(struct buffer *map, unsigned number, bool used);
 
+/*
+ * The hash in FileRepository folder names of Windows 8 and later, over the INF's bytes as
+ * they lie on disk: "02a46a7a223648d1" for virtio-win's vioscsi.inf.
+ */
+#define STORE_HASH_TEXT_SIZE 17
+void store_hash(struct bytes raw, char text[STORE_HASH_TEXT_SIZE]);
+
 /* The path below a node's root: "DeviceIds\PCI\VEN_1AF4&DEV_1001". Caller's. */
 char *device_id_path(const char *id);
 /*
- * True if the ID can be a key there: not empty, printable, components of at most 255
- * units, not more than 200 characters (Windows' MAX_DEVICE_ID_LEN) in all.
+ * True if the ID can be a key there: no empty component, no control character, less than
+ * 200 units (Windows' MAX_DEVICE_ID_LEN) in all.
  */
 bool device_id_valid(const char *id);
 
