@@ -7,9 +7,10 @@
 
 #include <pthread.h>
 
-#include <ntfs-3g/types.h>
-#include <ntfs-3g/unistr.h>
+/* unistr.h needs what volume.h declares: the blank line keeps the order. */
 #include <ntfs-3g/volume.h>
+
+#include <ntfs-3g/unistr.h>
 
 #define REPLACEMENT 0xFFFDu
 

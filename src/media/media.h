@@ -25,11 +25,19 @@ struct media {
 		size_t len, allocated;
 	} problems;
 	char *scratch;		/* the temporary folder or NULL */
+	struct strings expanded; /* pairs: a compressed file and its unpacked form */
 };
 
 /*
  * Adds what `path` holds. A path that cannot be read at all is an error; a damaged
- * archive inside a folder or archive becomes an entry of `problems`.
+ * archive inside a folder or archive becomes an entry of `problems`, and so does a path
+ * without any INF.
+ *
+ * In a folder and in an archive, archives are opened that hold an INF or an archive, four
+ * levels deep; programs (.exe) only where no INF lies in their folder or below, so that a
+ * vendor's Setup.exe beside its driver is left alone. Links are not followed. Entries of
+ * archives that are absolute, lead outside, are links or devices are not unpacked. The
+ * limits stand in media/unpack.h.
  */
 int media_add(struct media *media, const char *path, struct error *err);
 void media_close(struct media *media);

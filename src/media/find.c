@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "media/find.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "media/media.h"
+#include "media/unpack.h"
+
+#define MAX_COMPONENTS 32
+
+/* Names in the folder that equal `name` but for their case, the exact one first. */
+static void matches(int folder, const char *name, struct strings *ret)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	size_t from;
+
+	if (faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		strings_push(ret, name);
+	from = ret->len;
+	if (!dir) {
+		closep(&fd);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, name) != 0 && text_equal(entry->d_name, name))
+			strings_push(ret, entry->d_name);
+	closedir(dir);
+	for (size_t i = from; i < ret->len; i++) /* a few at most: insertion sort */
+		for (size_t k = i; k > from; k--) {
+			char **a = &ret->items[k - 1], **b = &ret->items[k];
+			char *swap = *a;
+
+			if (strcmp(*a, *b) <= 0)
+				break;
+			*a = *b;
+			*b = swap;
+		}
+}
+
+static char *find_below(int folder, const struct strings *parts, size_t at)
+{
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
+	bool last = at + 1 == parts->len;
+	struct stat st;
+
+	/* Where the case is right, no folder needs to be read. */
+	if (last && fstatat(folder, parts->items[at], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode))
+		return xstrdup(parts->items[at]);
+	matches(folder, parts->items[at], &names);
+	vec_foreach (name, &names) {
+		_cleanup_close_ int fd = -1;
+		_cleanup_free_ char *rest = NULL;
+
+		if (last) {
+			if (fstatat(folder, *name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			    S_ISREG(st.st_mode))
+				return xstrdup(*name);
+			continue;
+		}
+		fd = openat(folder, *name,
+			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		rest = fd < 0 ? NULL : find_below(fd, parts, at + 1);
+		if (rest)
+			return xasprintf("%s/%s", *name, rest);
+	}
+	return NULL;
+}
+
+/* False if the name is empty, too deep, or leads out of the folder. */
+static bool split(const char *name, struct strings *ret)
+{
+	while (*name) {
+		size_t len = strcspn(name, "/\\");
+		_cleanup_free_ char *part = xstrndup(name, len);
+
+		if (strcmp(part, "..") == 0) {
+			if (ret->len == 0)
+				return false;
+			free(ret->items[--ret->len]);
+		} else if (len && strcmp(part, ".") != 0) {
+			if (ret->len >= MAX_COMPONENTS)
+				return false;
+			strings_push(ret, part);
+		}
+		name += len + (name[len] != '\0');
+	}
+	return ret->len > 0;
+}
+
+char *media_find_plain(const char *folder, const char *name)
+{
+	_cleanup_(strings_free) struct strings parts = VEC_INIT;
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *rest = NULL;
+
+	if (!split(name, &parts))
+		return NULL;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	rest = find_below(fd, &parts, 0);
+	if (!rest)
+		return NULL;
+	return xasprintf("%s%s%s", folder, text_ends_with(folder, "/") ? "" : "/", rest);
+}
+
+/*
+ * "x.sys" -> "x.sy_", "x.c" -> "x.c_", "x" -> "x._": how makecab and compress.exe name
+ * what they pack, and where SetupAPI looks for it.
+ */
+static char *compressed_name(const char *name)
+{
+	const char *base = path_base(name);
+	const char *dot = strrchr(base, '.');
+	size_t len = strlen(name);
+
+	if (!dot)
+		return xasprintf("%s._", name);
+	if (strlen(dot) < 4)
+		return xasprintf("%s_", name);
+	return xasprintf("%.*s_", (int)(len - 1), name);
+}
+
+static char *only_file(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	_cleanup_free_ char *name = NULL;
+	struct dirent *entry;
+	bool several = false;
+
+	while (dir && (entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		several = several || name;
+		free(name);
+		name = xstrdup(entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return name && !several ? xasprintf("%s/%s", folder, name) : NULL;
+}
+
+char *media_expand(struct media *media, const char *path, const char *name,
+		   struct error *err)
+{
+	enum media_kind kind;
+	_cleanup_free_ char *folder = NULL, *file = NULL;
+	_cleanup_unpack_ struct unpack u = {.path = path, .label = path};
+	struct stat st;
+
+	for (size_t i = 0; i + 1 < media->expanded.len; i += 2)
+		if (strcmp(media->expanded.items[i], path) == 0)
+			return xstrdup(media->expanded.items[i + 1]);
+	if (media_sniff(path, &kind, err) < 0)
+		return NULL;
+	if (kind != MEDIA_PACKED && kind != MEDIA_CAB)
+		return xstrdup(path); /* only named so: setup takes it as it is */
+	folder = media_scratch_folder(media, err);
+	if (!folder)
+		return NULL;
+	u.dest = folder;
+	u.kind = kind;
+	u.packed_name = name;
+	u.limits = (struct sink_limits){.bytes = MEDIA_MAX_PACKED, .entries = 1};
+	if (unpack_isolated(&u, err) < 0)
+		return NULL;
+	file = only_file(folder);
+	if (!file || lstat(file, &st) < 0 || !S_ISREG(st.st_mode)) {
+		error_set(err, ERROR_FAILED, path, "does not hold the one file %s", name);
+		return NULL;
+	}
+	strings_push(&media->expanded, path);
+	strings_push(&media->expanded, file);
+	return steal_ptr(file);
+}
+
+char *media_find(struct media *media, const char *folder, const char *name,
+		 struct error *err)
+{
+	char *plain = media_find_plain(folder, name);
+	_cleanup_free_ char *packed = NULL, *path = NULL;
+
+	if (plain || !*path_base(name))
+		return plain;
+	packed = compressed_name(name);
+	path = media_find_plain(folder, packed);
+	return path ? media_expand(media, path, path_base(name), err) : NULL;
+}
