@@ -37,7 +37,7 @@ int registry_control_sets(struct registry *registry, struct strings *ret,
 char *registry_current_control_set(struct registry *registry, struct error *err);
 
 /*
- * Stages every changed (or recovered) hive into the tree and empties its logs, so that
+ * Stages every changed hive (recovered from its logs or not) into the tree and empties its logs, so that
  * they cannot be replayed over the change. image_commit() then makes it durable.
  */
 int registry_stage(struct registry *registry, struct error *err);
