@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What gild reads of executables (PE): the machine and the version resource. */
+#ifndef WINDOWS_PE_H
+#define WINDOWS_PE_H
+
+#include "base/buffer.h"
+#include "windows/target.h"
+
+/* ARCH_UNKNOWN if it is no PE file or another machine. */
+enum windows_arch pe_arch(struct bytes file);
+/*
+ * The product's file version (VS_FIXEDFILEINFO), major<<48 | minor<<32 | build<<16 |
+ * revision. False if there is none.
+ */
+bool pe_file_version(struct bytes file, uint64_t *ret);
+
+#endif
