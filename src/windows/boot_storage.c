@@ -265,17 +265,45 @@ static bool owned_by_third_party(const struct service *service)
 	return false;
 }
 
+static int compare_claims(const void *a, const void *b)
+{
+	return text_compare(((const struct claim *)a)->service,
+			    ((const struct claim *)b)->service);
+}
+
+/* The claims of one service: claims are sorted by service, since hives may be hostile. */
+static void claims_of(const struct claims *claims, const char *service, size_t *from,
+		      size_t *to)
+{
+	size_t low = 0, high = claims->len;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (text_compare(claims->items[middle].service, service) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (*from = low; low < claims->len; low++)
+		if (!text_equal(claims->items[low].service, service))
+			break;
+	*to = low;
+}
+
 /* True if the service matters; its role is the strongest (lowest) of all claims. */
 static bool judge(const struct claims *claims, const struct strings *enumerators,
 		  const struct service *service, struct boot_candidate *ret)
 {
 	bool found = false;
 	enum boot_role role;
+	size_t from, to;
 
 	*ret = (struct boot_candidate){0};
-	vec_foreach (claim, claims) {
-		if (!text_equal(claim->service, service->name))
-			continue;
+	claims_of(claims, service->name, &from, &to);
+	for (size_t i = from; i < to; i++) {
+		const struct claim *claim = &claims->items[i];
+
 		ret->third_party |= claim->third_party;
 		if (judge_claim(claim, enumerators, &role) &&
 		    (!found || role < ret->role)) {
@@ -291,10 +319,9 @@ static bool judge(const struct claims *claims, const struct strings *enumerators
 		return false;
 	ret->third_party |= owned_by_third_party(service);
 	ret->other_boot = service->boot_flags && !(service->boot_flags & BOOT_FLAGS_DISK);
-	vec_foreach (claim, claims)
-		if (!claim->filter && text_equal(claim->service, service->name))
-			vec_foreach (id, &claim->ids)
-				strings_push(&ret->ids, *id);
+	for (size_t i = from; i < to; i++)
+		vec_foreach (id, &claims->items[i].ids)
+			strings_push(&ret->ids, *id);
 	sort_unique(&ret->ids);
 	return true;
 }
@@ -320,11 +347,15 @@ int boot_storage_find(struct tree *tree, struct registry *registry,
 	if (!system || services_read(system, control_set, &services, err) < 0 ||
 	    collect_claims(registry, system, control_set, &claims, err) < 0)
 		return -1;
+	if (claims.len)
+		qsort(claims.items, claims.len, sizeof(*claims.items), compare_claims);
 	storage_enumerators(&claims, &enumerators);
 	vec_foreach (service, &services) {
 		struct boot_candidate candidate;
 		int present;
 
+		if (interrupted())
+			return error_interrupted(err);
 		if (!judge(&claims, &enumerators, service, &candidate))
 			continue;
 		present = service_file_present(tree, service, err);
