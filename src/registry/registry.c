@@ -140,6 +140,12 @@ out:
 	return registry->hives[which];
 }
 
+const struct hive *registry_opened(const struct registry *registry,
+				   enum registry_hive which)
+{
+	return registry->hives[which];
+}
+
 int registry_control_sets(struct registry *registry, struct strings *ret,
 			  struct error *err)
 {

@@ -30,6 +30,10 @@ int registry_has(struct registry *registry, enum registry_hive which, struct err
 struct hive *registry_hive(struct registry *registry, enum registry_hive which,
 			   struct error *err);
 
+/* The hive if it has been opened already, else NULL: for reports of what changed. */
+const struct hive *registry_opened(const struct registry *registry,
+				   enum registry_hive which);
+
 /* "ControlSet001", ... in number order: every one that the SYSTEM hive has. */
 int registry_control_sets(struct registry *registry, struct strings *ret,
 			  struct error *err);
