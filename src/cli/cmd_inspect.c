@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * gild inspect: what Windows an image holds, as a table for people and, with --json, in
+ * the shape "gild.inspect/1". Nothing is written.
+ */
+#include <errno.h>
+
+#include "base/progress.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "windows/driverdb.h"
+#include "windows/installation.h"
+
+#define SCHEMA "gild.inspect/1"
+#define IDS_SHOWN 3
+
+static const char *const severity_names[] = {
+	[PROBLEM_INFO] = "info",
+	[PROBLEM_WARNING] = "warning",
+	[PROBLEM_ERROR] = "error",
+};
+
+static bool is_folder(const struct image *image)
+{
+	return strcmp(image_format(image), "folder") == 0;
+}
+
+static char *version_text(const struct installation *installation)
+{
+	const struct target *t = &installation->target;
+
+	return xasprintf("%u.%u.%u", t->major, t->minor, t->build);
+}
+
+/* ---- JSON -------------------------------------------------------------------------- */
+
+static void add_image(struct json_object *object, struct image *image, size_t i)
+{
+	struct json_object *o = cli_add_object(object, "image");
+
+	cli_add(o, "path", image_path(image));
+	cli_add(o, "format", image_format(image));
+	cli_add(o, "provider", image_provider(image));
+	if (is_folder(image))
+		cli_add(o, "index", NULL); /* a folder has no images */
+	else
+		cli_add_int(o, "index", image_info(image, i)->index);
+}
+
+static void add_windows(struct json_object *object, const struct installation *in)
+{
+	struct json_object *o = cli_add_object(object, "windows");
+	_cleanup_free_ char *version = version_text(in);
+
+	cli_add(o, "product", in->product);
+	cli_add(o, "edition", in->edition);
+	cli_add(o, "version", version);
+	cli_add_int(o, "build", in->target.build);
+	cli_add(o, "arch", arch_name(in->target.arch));
+	cli_add(o, "installation_type", in->installation_type);
+	cli_add(o, "control_set", in->control_set);
+	cli_add(o, "state", in->state);
+}
+
+static void add_driver(struct json_object *array, const struct installed_driver *driver)
+{
+	struct json_object *o = cli_add_object(array, NULL);
+	char date[PACKAGE_DATE_TEXT_SIZE], version[PACKAGE_VERSION_TEXT_SIZE];
+
+	package_date_text(driver->date, date);
+	package_version_text(driver->version, version);
+	cli_add(o, "published", driver->published);
+	cli_add(o, "original", driver->original);
+	cli_add(o, "class", driver->class_name);
+	cli_add(o, "provider", driver->provider);
+	cli_add(o, "date", *date ? date : NULL);
+	cli_add(o, "version", version);
+	cli_add(o, "arch", arch_name(driver->arch));
+	cli_add_bool(o, "boot_critical", driver->boot_critical);
+	cli_add_strings(o, "services", &driver->services);
+}
+
+static void add_problem(struct json_object *array, const char *code, const char *severity,
+			const char *message, const char *remedy)
+{
+	struct json_object *o = cli_add_object(array, NULL);
+
+	cli_add(o, "code", code);
+	cli_add(o, "severity", severity);
+	cli_add(o, "message", message);
+	cli_add(o, "remedy", remedy);
+}
+
+static void json_installation(struct json_object *object, const struct installation *in)
+{
+	struct json_object *array;
+
+	add_windows(object, in);
+	array = cli_add_array(object, "boot_storage");
+	vec_foreach (service, &in->boot_storage) {
+		struct json_object *o = cli_add_object(array, NULL);
+
+		cli_add(o, "service", service->name);
+		cli_add_int(o, "start", service->start);
+		cli_add_strings(o, "ids", &service->ids);
+	}
+	array = cli_add_array(object, "drivers");
+	vec_foreach (driver, &in->drivers)
+		add_driver(array, driver);
+	array = cli_add_array(object, "problems");
+	vec_foreach (problem, &in->problems)
+		add_problem(array, problem->code, severity_names[problem->severity],
+			    problem->message, problem->remedy);
+}
+
+/* An image of a WIM that cannot be inspected keeps its place in the list. */
+static void json_failure(struct json_object *object, const struct error *err)
+{
+	struct json_object *array;
+	_cleanup_free_ char *message =
+		err->subject ? xasprintf("%s: %s", err->subject, err->reason)
+			     : xstrdup(err->reason ? err->reason : "");
+
+	cli_add(object, "windows", NULL);
+	cli_add_array(object, "boot_storage");
+	cli_add_array(object, "drivers");
+	array = cli_add_array(object, "problems");
+	add_problem(array, err->code == ERROR_STATE ? "refused_state" : "no_windows",
+		    "error", message, err->remedy);
+}
+
+/* ---- tables ------------------------------------------------------------------------ */
+
+/* Text from an image may hold anything; a terminal gets one clean line. */
+static void print_clean(const char *text)
+{
+	for (; *text; text++)
+		putchar((unsigned char)*text < 0x20 || *text == 0x7F ? '?' : *text);
+}
+
+static void print_field(const char *name, const char *text)
+{
+	printf("  %-13s ", name);
+	print_clean(text);
+	putchar('\n');
+}
+
+static void print_header(struct image *image, size_t i)
+{
+	const struct image_info *info = image_info(image, i);
+
+	print_clean(image_path(image));
+	if (!is_folder(image))
+		printf(":%u", info->index);
+	printf("  (%s", image_format(image));
+	if (info && info->name) {
+		printf(", ");
+		print_clean(info->name);
+	}
+	printf(")\n");
+}
+
+static void print_windows(const struct installation *in)
+{
+	_cleanup_free_ char *version = NULL, *product = NULL;
+	const struct target *t = &in->target;
+
+	product = xasprintf("%s%s%s%s", in->product ? in->product : "name not recorded",
+			    in->edition ? " (" : "", in->edition ? in->edition : "",
+			    in->edition ? ")" : "");
+	if (in->revision)
+		version = xasprintf("%u.%u.%u.%u, %s", t->major, t->minor, t->build,
+				    in->revision, arch_name(t->arch));
+	else
+		version = xasprintf("%u.%u.%u, %s", t->major, t->minor, t->build,
+				    arch_name(t->arch));
+	print_field("Windows", product);
+	print_field("Version", version);
+	if (in->installation_type)
+		print_field("Type", in->installation_type);
+	print_field("Control set", in->control_set);
+	print_field("State", in->state);
+}
+
+static char *some_ids(const struct strings *ids)
+{
+	struct buffer text = BUFFER_INIT;
+	size_t shown = cli_verbose ? ids->len : IDS_SHOWN;
+
+	for (size_t i = 0; i < ids->len && i < shown; i++)
+		buffer_printf(&text, "%s%s", i ? ", " : "", ids->items[i]);
+	if (ids->len > shown)
+		buffer_printf(&text, ", +%zu", ids->len - shown);
+	return buffer_steal_string(&text);
+}
+
+static void print_boot_storage(const struct installation *in)
+{
+	struct cli_table table = {.columns = 3};
+
+	printf("\nBoot storage: %zu services start at boot\n", in->boot_storage.len);
+	if (!in->boot_storage.len)
+		return;
+	cli_table_row(&table, "  SERVICE", "STATE", "DEVICE IDS", NULL);
+	vec_foreach (service, &in->boot_storage) {
+		_cleanup_free_ char *ids = some_ids(&service->ids);
+		_cleanup_free_ char *name = xasprintf("  %s", service->name);
+
+		cli_table_row(&table, name,
+			      !service->file_present ? "no file"
+			      : service->overridden  ? "masked"
+						     : "starts",
+			      ids, NULL);
+	}
+	cli_table_print(&table, stdout);
+}
+
+static void print_drivers(const struct installation *in)
+{
+	struct cli_table table = {.columns = 7};
+
+	printf("\nThird-party drivers: %zu\n", in->drivers.len);
+	if (!in->drivers.len)
+		return;
+	cli_table_row(&table, "  PUBLISHED", "ORIGINAL", "CLASS", "PROVIDER", "DATE",
+		      "VERSION", "BOOT", NULL);
+	vec_foreach (driver, &in->drivers) {
+		char date[PACKAGE_DATE_TEXT_SIZE], version[PACKAGE_VERSION_TEXT_SIZE];
+		_cleanup_free_ char *published =
+			xasprintf("  %s", driver->published ? driver->published : "-");
+
+		package_date_text(driver->date, date);
+		package_version_text(driver->version, version);
+		cli_table_row(&table, published,
+			      driver->original ? driver->original : "-",
+			      driver->class_name ? driver->class_name : "-",
+			      driver->provider ? driver->provider : "-", date, version,
+			      !driver->boot_critical ? "-"
+			      : driver->reflected    ? "critical"
+						     : "staged only",
+			      NULL);
+	}
+	cli_table_print(&table, stdout);
+}
+
+static void print_problems(const struct installation *in)
+{
+	printf("\nProblems: %zu\n", in->problems.len);
+	vec_foreach (problem, &in->problems) {
+		printf("  %s: %s: ", severity_names[problem->severity], problem->code);
+		print_clean(problem->message);
+		putchar('\n');
+		if (problem->remedy) {
+			printf("      ");
+			print_clean(problem->remedy);
+			putchar('\n');
+		}
+	}
+}
+
+static void print_installation(const struct installation *in)
+{
+	print_windows(in);
+	print_boot_storage(in);
+	print_drivers(in);
+	print_problems(in);
+}
+
+/* ---- command ----------------------------------------------------------------------- */
+
+static struct installation *inspect_tree(struct image *image, size_t i, bool accept_dirty,
+					 struct error *err)
+{
+	_cleanup_registry_ struct registry *registry = NULL;
+	struct tree *tree = image_tree(image, i, err);
+
+	if (!tree)
+		return NULL;
+	registry = registry_open(tree, accept_dirty);
+	return installation_open(tree, registry, err);
+}
+
+static int inspect_one(struct image *image, size_t i, bool accept_dirty)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_installation_ struct installation *in =
+		inspect_tree(image, i, accept_dirty, &err);
+	struct json_object *object;
+
+	if (!in)
+		return cli_fail(&err);
+	if (!cli_json) {
+		print_header(image, i);
+		print_installation(in);
+		return 0;
+	}
+	object = cli_object(SCHEMA);
+	add_image(object, image, i);
+	json_installation(object, in);
+	cli_print_json(object);
+	return 0;
+}
+
+/* One image into the list; its exit code, had it been alone. */
+static int inspect_listed(struct image *image, size_t i, bool accept_dirty,
+			  struct json_object *images, struct error *first)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_installation_ struct installation *in =
+		inspect_tree(image, i, accept_dirty, &err);
+	int code = in ? 0 : err.code ? (int)err.code : ERROR_FAILED;
+
+	if (images) {
+		struct json_object *object = cli_add_object(images, NULL);
+
+		add_image(object, image, i);
+		if (in)
+			json_installation(object, in);
+		else
+			json_failure(object, &err);
+	} else {
+		if (i)
+			putchar('\n');
+		print_header(image, i);
+		if (in) {
+			print_installation(in);
+		} else {
+			_cleanup_free_ char *message = error_message(&err);
+
+			printf("  not inspected: ");
+			print_clean(message);
+			putchar('\n');
+		}
+	}
+	if (code && !first->code)
+		error_move(first, &err);
+	return code;
+}
+
+/*
+ * An image without Windows (setup media hold some) is no failure as long as another one
+ * has it; one that gild refuses to read is always told by the exit code.
+ */
+static int inspect_all(struct image *image, bool accept_dirty)
+{
+	_cleanup_error_ struct error first = ERROR_INIT;
+	struct json_object *object = cli_json ? cli_object(SCHEMA) : NULL;
+	struct json_object *images = object ? cli_add_array(object, "images") : NULL;
+	size_t count = image_count(image), good = 0;
+	int refused = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		int code;
+
+		progress_report("inspecting", i, count);
+		if (interrupted())
+			break;
+		code = inspect_listed(image, i, accept_dirty, images, &first);
+		good += code == 0;
+		if (code == ERROR_STATE)
+			refused = code;
+	}
+	progress_report("inspecting", count, count);
+	if (interrupted()) {
+		json_object_put(object);
+		error_interrupted(&first);
+		return cli_fail(&first);
+	}
+	if (object)
+		cli_print_json(object);
+	if (count && !good)
+		return cli_fail(&first);
+	return refused;
+}
+
+/* "3" -> the place of the image with that index; false if there is none. */
+static bool find_index(struct image *image, const char *text, size_t *ret)
+{
+	unsigned long v;
+	char *end;
+
+	errno = 0;
+	v = strtoul(text, &end, 10);
+	if (errno || *end || *text < '0' || *text > '9')
+		return false;
+	for (size_t i = 0; i < image_count(image); i++)
+		if (is_folder(image) ? v == 1 : image_info(image, i)->index == v) {
+			*ret = i;
+			return true;
+		}
+	return false;
+}
+
+int cmd_inspect(const struct cli_command *command, int argc, char **argv)
+{
+	const char *index = NULL;
+	bool accept_dirty = false;
+	const struct cli_option options[] = {
+		{"index", "N", CLI_STRING, &index, "only this image of a WIM"},
+		{"accept-dirty", NULL, CLI_FLAG, &accept_dirty,
+		 "go on with a hive that was not closed and has no logs"},
+		CLI_END,
+	};
+	_cleanup_(strings_free) struct strings operands = VEC_INIT;
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_image_ struct image *image = NULL;
+	size_t i = 0;
+	int code = cli_parse(command, options, argc, argv, &operands);
+
+	if (code >= 0)
+		return code;
+	if (operands.len != 1)
+		return cli_usage(command, "expected one IMAGE");
+	image = image_open(operands.items[0], &(struct image_options){0}, &err);
+	if (!image)
+		return cli_fail(&err);
+	if (index && strcmp(index, "all") != 0) {
+		if (!find_index(image, index, &i))
+			return cli_usage(command, "--index=%s: %s has images 1 to %zu",
+					 index, operands.items[0], image_count(image));
+		return inspect_one(image, i, accept_dirty);
+	}
+	return is_folder(image) ? inspect_one(image, 0, accept_dirty)
+				: inspect_all(image, accept_dirty);
+}
