@@ -53,7 +53,9 @@ struct inf_file {
 	enum inf_file_kind kind;
 	char *name;		/* destination file name (for DELETE/RENAME: the file) */
 	char *source;		/* name in the package; for RENAME the old name */
-	char *source_path;	/* sub-folder + source below the package, '/'-separated */
+	char *source_path;	/* sub-folder + source below the package, '/'-separated; NULL
+				   if Windows brings the file itself (an included inbox INF's,
+				   or one that LayoutFile covers) and for DELETE, RENAME */
 	uint32_t dirid;		/* destination; 13 is the driver store package itself */
 	char *subdir;		/* below the dirid, '\'-separated, "" if none */
 	uint32_t flags;		/* COPYFLG_* as written */
@@ -124,6 +126,7 @@ struct inf_configuration {
 	struct strings included_infs;	/* Include= */
 	struct strings included_configs;	/* Needs= */
 	struct strings components, software, copy_infs;	/* names, for the report */
+	struct strings exclude_ids;	/* ExcludeID: IDs that this section does not serve */
 	bool has_feature_score;
 	uint32_t feature_score;
 	bool reboot;
@@ -196,6 +199,16 @@ struct driver *driver_open(const char *inf_name, struct bytes raw, const struct 
 void driver_close(struct driver *driver);
 void driver_closep(struct driver **driver);
 #define _cleanup_driver_ _cleanup_(driver_closep)
+
+/*
+ * Where a directory identifier points, relative to the Windows volume and '/'-separated
+ * ("Windows/System32/drivers" for 12, "" for its root). NULL for 1 and 13 (the package's own
+ * folder in the driver store) and for those that have no fixed place. Static.
+ */
+const char *driver_dirid_path(uint32_t dirid, enum windows_arch arch);
+
+/* The GUID of a setup class that Windows knows by name ("SCSIAdapter"). False if none. */
+bool driver_class_guid(const char *name, struct guid *ret);
 
 /* "vioscsi.inf_amd64_02a46a7a223648d1": the FileRepository folder name (Windows 8 on). */
 char *driver_store_name(const char *inf_name, struct bytes raw, enum windows_arch arch);
