@@ -8,7 +8,7 @@
 
 static volatile sig_atomic_t interrupt_seen;
 
-static char *format(const char *fmt, va_list ap)
+static _printf_(1, 0) char *format(const char *fmt, va_list ap)
 {
 	char *s = NULL;
 

@@ -19,11 +19,20 @@
 #define READ_BLOCK ((size_t)256 << 10)
 #define RETRIES 16
 
+/* Where a 7z archive is searched for in a program: none of its modules is larger. */
+#define MAX_STUB ((size_t)16 << 20)
+/* The signature and start header of a 7z archive (7zFormat.txt): 32 bytes. */
+#define START_HEADER 32
+
 struct reader {
 	struct archive *a;
+	bool opened; /* a format was recognised */
 	struct sink *sink;
 	const struct unpack *u;
-	uint64_t total; /* bytes of the archive */
+	int fd;
+	int64_t base;  /* where the archive starts in the file */
+	int64_t total; /* bytes of the file */
+	uint8_t *block;
 };
 
 static void reader_close(struct reader *r)
@@ -31,6 +40,50 @@ static void reader_close(struct reader *r)
 	if (r->a)
 		(void)archive_read_free(r->a);
 	r->a = NULL;
+	r->opened = false;
+}
+
+static la_ssize_t read_block(struct archive *a, void *arg, const void **ret)
+{
+	struct reader *r = arg;
+	ssize_t n;
+
+	do
+		n = read(r->fd, r->block, READ_BLOCK);
+	while (n < 0 && errno == EINTR && !interrupted());
+	if (n < 0)
+		archive_set_error(a, errno, "%s", strerror(errno));
+	*ret = r->block;
+	return n;
+}
+
+/* Skips at most to the end; what is not skipped libarchive reads. */
+static la_int64_t skip_block(struct archive *a _unused_, void *arg, la_int64_t request)
+{
+	struct reader *r = arg;
+	off_t at = lseek(r->fd, 0, SEEK_CUR);
+
+	if (at < 0 || request <= 0 || request > r->total - at)
+		return 0;
+	return lseek(r->fd, request, SEEK_CUR) < 0 ? 0 : request;
+}
+
+static la_int64_t seek_block(struct archive *a, void *arg, la_int64_t offset, int whence)
+{
+	struct reader *r = arg;
+	off_t at;
+
+	if (whence == SEEK_SET &&
+	    (offset < 0 || add_overflow(offset, r->base, &offset))) {
+		archive_set_error(a, EINVAL, "seek outside of the archive");
+		return ARCHIVE_FATAL;
+	}
+	at = lseek(r->fd, offset, whence);
+	if (at < r->base) {
+		archive_set_error(a, EINVAL, "seek outside of the archive");
+		return ARCHIVE_FATAL;
+	}
+	return at - r->base;
 }
 
 /* Only what the file claims to be: every format that is not asked is one bug less. */
@@ -68,7 +121,8 @@ static int fail_archive(struct reader *r, struct error *err)
 {
 	const char *why = archive_error_string(r->a);
 
-	if (archive_read_has_encrypted_entries(r->a) > 0)
+	/* libarchive crashes on this question when no format was recognised. */
+	if (r->opened && archive_read_has_encrypted_entries(r->a) > 0)
 		return fail_encrypted(r->u, err);
 	if (archive_errno(r->a) == ENOMEM) {
 		error_set(err, ERROR_FAILED, r->u->label,
@@ -81,24 +135,68 @@ static int fail_archive(struct reader *r, struct error *err)
 	return error_remedy(err, "fetch it again");
 }
 
+/* 1: opened, 0: no such archive, -1: error. */
 static int open_reader(struct reader *r, struct error *err)
 {
 	reader_close(r);
+	if (lseek(r->fd, r->base, SEEK_SET) < 0)
+		return error_errno(err, r->u->label, "cannot read");
 	r->a = archive_read_new();
 	if (!r->a)
 		return error_set(err, ERROR_FAILED, r->u->label, "no memory to read it");
 	support(r->a, r->u->kind);
-	if (archive_read_open_filename(r->a, r->u->path, READ_BLOCK) != ARCHIVE_OK)
-		return fail_archive(r, err);
-	return 0;
+	(void)archive_read_set_read_callback(r->a, read_block);
+	(void)archive_read_set_skip_callback(r->a, skip_block);
+	(void)archive_read_set_seek_callback(r->a, seek_block);
+	(void)archive_read_set_callback_data(r->a, r);
+	r->opened = archive_read_open1(r->a) == ARCHIVE_OK;
+	if (r->opened)
+		return 1;
+	/* EILSEQ: "unrecognized archive format" (libarchive's private errno for it). */
+	if (r->u->kind == MEDIA_EXE && archive_errno(r->a) == EILSEQ)
+		return 0;
+	return fail_archive(r, err);
+}
+
+static uint32_t crc32_of(const uint8_t *p, size_t len)
+{
+	uint32_t crc = ~0u;
+
+	while (len--) {
+		crc ^= *p++;
+		for (int i = 0; i < 8; i++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+	}
+	return ~crc;
 }
 
 /*
- * 1: an entry, 0: the end, -1: error. `*recognised` (if not NULL) becomes false instead
- * of an error where the file is no such archive at all.
+ * libarchive looks for 7z behind a stub only where the usual modules end (0x27000 to
+ * 0x60000); vendors use others. The start header's checksum tells the archive from the
+ * signature inside the module's code.
  */
-static int next_entry(struct reader *r, struct archive_entry **entry, bool *recognised,
-		      struct error *err)
+static bool find_7z(struct reader *r)
+{
+	static const uint8_t signature[] = {'7', 'z', 0xBC, 0xAF, 0x27, 0x1C, 0};
+	_cleanup_free_ uint8_t *data = xmalloc(MAX_STUB);
+	ssize_t n = pread(r->fd, data, MAX_STUB, 0);
+	const uint8_t *at = data, *end = n > 0 ? data + n : data;
+
+	while (at && end - at >= START_HEADER) {
+		at = memmem(at, (size_t)(end - at), signature, sizeof(signature));
+		if (!at || end - at < START_HEADER)
+			return false;
+		if (crc32_of(at + 12, 20) == get_le32(at + 8)) {
+			r->base = at - data;
+			return true;
+		}
+		at++;
+	}
+	return false;
+}
+
+/* 1: an entry, 0: the end, -1: error. */
+static int next_entry(struct reader *r, struct archive_entry **entry, struct error *err)
 {
 	for (int i = 0; i < RETRIES; i++) {
 		int status = archive_read_next_header(r->a, entry);
@@ -109,11 +207,6 @@ static int next_entry(struct reader *r, struct archive_entry **entry, bool *reco
 			return 1;
 		if (status == ARCHIVE_RETRY)
 			continue;
-		/* No format bid for the file. */
-		if (recognised && archive_format(r->a) == 0) {
-			*recognised = false;
-			return 0;
-		}
 		if (status != ARCHIVE_FAILED)
 			return fail_archive(r, err);
 		sink_problem(r->sink, "?", "not unpacked: %s",
@@ -132,13 +225,13 @@ static char *entry_name(struct archive_entry *entry)
 }
 
 /* 1 if an entry is worth unpacking the archive for. */
-static int is_interesting(struct reader *r, bool *recognised, struct error *err)
+static int is_interesting(struct reader *r, struct error *err)
 {
 	struct archive_entry *entry;
 	uint64_t count = 0;
 	int status;
 
-	while ((status = next_entry(r, &entry, recognised, err)) > 0) {
+	while ((status = next_entry(r, &entry, err)) > 0) {
 		_cleanup_free_ char *name = entry_name(entry);
 
 		if (name && media_is_interesting(name))
@@ -178,7 +271,7 @@ static int unpack_data(struct reader *r, struct archive_entry *entry,
 		    sink_write(r->sink, file, data, len, (uint64_t)offset, err) < 0)
 			return err && err->code ? -1 : fail_archive(r, err);
 		progress_report("unpacking", (uint64_t)archive_filter_bytes(r->a, -1),
-				r->total);
+				(uint64_t)r->total);
 	}
 	/* A sparse file may end in a hole. */
 	if (archive_entry_size_is_set(entry) &&
@@ -242,12 +335,12 @@ static int unpack_entry(struct reader *r, struct archive_entry *entry, struct er
 	return unpack_file(r, entry, name, err);
 }
 
-static int unpack_entries(struct reader *r, bool *recognised, struct error *err)
+static int unpack_entries(struct reader *r, struct error *err)
 {
 	struct archive_entry *entry;
 	int status;
 
-	while ((status = next_entry(r, &entry, recognised, err)) > 0)
+	while ((status = next_entry(r, &entry, err)) > 0)
 		if (unpack_entry(r, entry, err) < 0)
 			return -1;
 	return status;
@@ -255,48 +348,57 @@ static int unpack_entries(struct reader *r, bool *recognised, struct error *err)
 
 static int unpack_with(struct reader *r, bool *ignored, struct error *err)
 {
-	bool exe = r->u->kind == MEDIA_EXE, recognised = true;
-	bool *ask = exe ? &recognised : NULL;
-	int status;
+	int status = open_reader(r, err);
 
-	*ignored = false;
-	if (open_reader(r, err) < 0)
-		return -1;
+	if (status == 0 && find_7z(r))
+		status = open_reader(r, err);
+	if (status <= 0)
+		return status;
 	if (r->u->selective) {
-		status = is_interesting(r, ask, err);
+		status = is_interesting(r, err);
 		if (status < 0)
 			return -1;
-		*ignored = recognised && status == 0;
-		if (status == 0)
-			return recognised;
+		*ignored = status == 0;
+		if (*ignored)
+			return 1;
 		if (open_reader(r, err) < 0)
 			return -1;
 	}
-	if (unpack_entries(r, ask, err) < 0)
-		return -1;
-	return recognised;
+	return unpack_entries(r, err) < 0 ? -1 : 1;
+}
+
+static int unpack_file_at(struct reader *r, bool *ignored, struct error *err)
+{
+	_cleanup_close_ int fd = open(r->u->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_free_ uint8_t *block = xmalloc(READ_BLOCK);
+	struct stat st;
+	int status;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(err, r->u->label, "cannot open");
+	r->fd = fd;
+	r->total = st.st_size;
+	r->block = block;
+	status = unpack_with(r, ignored, err);
+	reader_close(r);
+	return status;
 }
 
 int archive_unpack(struct sink *sink, const struct unpack *u, bool *ignored,
 		   struct error *err)
 {
-	_cleanup_(reader_close) struct reader r = {.sink = sink, .u = u};
+	struct reader r = {.sink = sink, .u = u};
 	_cleanup_error_ struct error mine = ERROR_INIT;
 	/* libarchive converts names to the locale's charset; gild's is always UTF-8. */
 	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	locale_t old = utf8 ? uselocale(utf8) : (locale_t)0;
-	struct stat st;
 	int status;
 
-	if (stat(u->path, &st) == 0)
-		r.total = (uint64_t)st.st_size;
-	status = unpack_with(&r, ignored, &mine);
-	reader_close(&r);
+	*ignored = false;
+	status = unpack_file_at(&r, ignored, &mine);
 	if (utf8) {
 		(void)uselocale(old);
 		freelocale(utf8);
 	}
-	if (status < 0)
-		return error_move(err, &mine);
-	return status;
+	return status < 0 ? error_move(err, &mine) : status;
 }

@@ -82,12 +82,11 @@ int unpack_here(struct unpack *u, struct error *err)
 	    read_archive(&sink, u, err) < 0)
 		return -1;
 	if (sink.damaged && !sink.written) {
-		const char *why = strstr(sink.problems.items[0], "not unpacked: ");
+		const char *why = sink.problems.items[0] + strlen(u->label) + 1;
 
 		error_set(err, ERROR_FAILED, u->label,
-			  "is damaged: no file could be unpacked (%s)",
-			  why ? why + strlen("not unpacked: ") : sink.problems.items[0]);
-		return error_remedy(err, "fetch it again");
+			  "is damaged, no file of it can be unpacked: %s", why);
+		return error_remedy(err, "fetch it (all its parts) again");
 	}
 	take_results(u, &sink);
 	return 0;
