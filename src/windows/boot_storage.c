@@ -240,7 +240,7 @@ static bool judge_service(const struct service *service, enum boot_role *role)
 	return true;
 }
 
-static void sort_unique(struct strings *s)
+void names_sort(struct strings *s)
 {
 	size_t n = 0;
 
@@ -322,7 +322,7 @@ static bool judge(const struct claims *claims, const struct strings *enumerators
 	for (size_t i = from; i < to; i++)
 		vec_foreach (id, &claims->items[i].ids)
 			strings_push(&ret->ids, *id);
-	sort_unique(&ret->ids);
+	names_sort(&ret->ids);
 	return true;
 }
 

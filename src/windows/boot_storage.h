@@ -40,6 +40,9 @@ void boot_candidates_free(struct boot_candidates *candidates);
 int boot_storage_find(struct tree *tree, struct registry *registry, const char *control_set,
 		      struct boot_candidates *ret, struct error *err);
 
+/* Sorts by Windows' case rules and keeps one of each name. */
+void names_sort(struct strings *s);
+
 /* True for the classes of storage host adapters (SCSIAdapter, HDC, SDHost, SBP2). */
 bool storage_host_class(const struct guid *class_guid);
 /* The same and the classes above them: DiskDrive, CDROM, Volume, USB. */
