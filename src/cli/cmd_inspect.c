@@ -13,6 +13,7 @@
 
 #define SCHEMA "gild.inspect/1"
 #define IDS_SHOWN 3
+#define PROBLEMS_SHOWN 3
 
 static const char *const severity_names[] = {
 	[PROBLEM_INFO] = "info",
@@ -243,15 +244,37 @@ static void print_drivers(const struct installation *in)
 	cli_table_print(&table, stdout);
 }
 
+/* Of a code that comes up often, the first few stand for all unless --verbose is given.
+ */
 static void print_problems(const struct installation *in)
 {
+	const struct problem *last = NULL;
+	size_t run = 0;
+
 	printf("\nProblems: %zu\n", in->problems.len);
 	vec_foreach (problem, &in->problems) {
-		printf("  %s: %s: ", severity_names[problem->severity], problem->code);
-		print_clean(problem->message);
-		putchar('\n');
+		bool same = last && strcmp(last->code, problem->code) == 0 &&
+			    last->severity == problem->severity;
+		const struct problem *next = problem + 1;
+		bool ends = next == in->problems.items + in->problems.len ||
+			    strcmp(next->code, problem->code) != 0 ||
+			    next->severity != problem->severity;
+
+		run = same ? run + 1 : 1;
+		last = problem;
+		if (cli_verbose || run <= PROBLEMS_SHOWN) {
+			printf("  %s: %s: ", severity_names[problem->severity],
+			       problem->code);
+			print_clean(problem->message);
+			putchar('\n');
+		}
+		if (!ends)
+			continue;
+		if (!cli_verbose && run > PROBLEMS_SHOWN)
+			printf("      and %zu more of these (--verbose shows all)\n",
+			       run - PROBLEMS_SHOWN);
 		if (problem->remedy) {
-			printf("      ");
+			printf("      -> ");
 			print_clean(problem->remedy);
 			putchar('\n');
 		}

@@ -312,14 +312,6 @@ static int drop_machines(struct work *w, struct error *err)
 
 /* ---- class filters ----------------------------------------------------------------- */
 
-/* Windows' own filters of storage classes: never removed, whatever state they are in. */
-static const char *const inbox_filters[] = {
-	"partmgr",     "volsnap",      "fvevol",    "rdyboost", "iorate",
-	"EhStorClass", "EhStorTcgDrv", "storflt",   "bttflt",	"mpio",
-	"msdsm",       "ClusDisk",     "uwfvol",    "fbwf",	"ewf",
-	"redbook",     "imapi",	       "spaceport", "volmgrx",
-};
-
 /* Class filters of controller vendors, which wait for or talk to their own controller. */
 static const struct {
 	const char *name, *reason;
@@ -358,14 +350,6 @@ static char *filter_verdict(struct work *w, const char *filter,
 	return NULL;
 }
 
-static bool is_inbox_filter(const char *filter)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(inbox_filters); i++)
-		if (text_equal(inbox_filters[i], filter))
-			return true;
-	return false;
-}
-
 /* 1: stays, 0: goes (and is in the result), -1: error. */
 static int keep_filter(struct work *w, const char *control_set,
 		       const struct device_class *class, const char *value,
@@ -378,7 +362,7 @@ static int keep_filter(struct work *w, const char *control_set,
 
 	if (found < 0 || present < 0)
 		return -1;
-	if (is_inbox_filter(filter)) {
+	if (storage_filter_inbox(filter)) {
 		if (!present)
 			leave(w, control_set, filter, found ? service.start : 0,
 			      xasprintf("%s of class %s is Windows' own, but its %s is "

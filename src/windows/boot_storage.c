@@ -63,6 +63,21 @@ bool storage_stack_class(const struct guid *class_guid)
 	       class_is(class_guid, classes, ARRAY_SIZE(classes));
 }
 
+bool storage_filter_inbox(const char *filter)
+{
+	static const char *const names[] = {
+		"partmgr",     "volsnap",      "fvevol",    "rdyboost", "iorate",
+		"EhStorClass", "EhStorTcgDrv", "storflt",   "bttflt",	"mpio",
+		"msdsm",       "ClusDisk",     "uwfvol",    "fbwf",	"ewf",
+		"redbook",     "imapi",	       "spaceport", "volmgrx",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (text_equal(names[i], filter))
+			return true;
+	return false;
+}
+
 /* ---- claims ------------------------------------------------------------------------ */
 
 static void push_filters(struct claims *claims, const struct strings *filters,
@@ -228,7 +243,7 @@ static bool judge_claim(const struct claim *claim, const struct strings *enumera
 	return true;
 }
 
-/* Roles without a claim: by load order group, and by the service's own BootFlags. */
+/* Where no package tells: by load order group, and by the service's own BootFlags. */
 static bool judge_service(const struct service *service, enum boot_role *role)
 {
 	if (service->group && text_equal(service->group, "SCSI Miniport"))
@@ -311,7 +326,7 @@ static bool judge(const struct claims *claims, const struct strings *enumerators
 			found = true;
 		}
 	}
-	if (judge_service(service, &role) && (!found || role < ret->role)) {
+	if (!found && judge_service(service, &role)) {
 		ret->role = role;
 		found = true;
 	}

@@ -40,6 +40,9 @@ void boot_candidates_free(struct boot_candidates *candidates);
 int boot_storage_find(struct tree *tree, struct registry *registry, const char *control_set,
 		      struct boot_candidates *ret, struct error *err);
 
+/* True for Windows' own class filters of the storage stack: partmgr, fvevol, ... */
+bool storage_filter_inbox(const char *filter);
+
 /* Sorts by Windows' case rules and keeps one of each name. */
 void names_sort(struct strings *s);
 

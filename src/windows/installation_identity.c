@@ -120,6 +120,29 @@ static void version_from_database(struct inspection *in)
 		set_version(in, best);
 }
 
+/* Setup notes the version it installed: the last resort, on 7 and later. */
+static void version_from_setup(struct inspection *in)
+{
+	hkey key = hive_find(in->system, hive_root(in->system),
+			     "Setup\\Service Reporting API\\Components\\CoreOS");
+	_cleanup_free_ char *text = text_of(in->system, key, "Version");
+	uint64_t version = 0;
+	const char *p = text;
+
+	for (int part = 0; part < 4; part++) {
+		uint32_t v = 0;
+
+		for (; p && *p >= '0' && *p <= '9' && v <= UINT16_MAX; p++)
+			v = v * 10 + (uint32_t)(*p - '0');
+		if (v > UINT16_MAX)
+			return;
+		version = version << 16 | v;
+		p += p && *p == '.';
+	}
+	if (version >> 32)
+		set_version(in, version);
+}
+
 /* ---- architecture, product type, language ------------------------------------------ */
 
 static void read_arch(struct inspection *in, struct bytes kernel)
@@ -346,6 +369,8 @@ int inspect_identity(struct inspection *in, struct error *err _unused_)
 		set_version(in, version);
 	if (!t->build)
 		version_from_database(in);
+	if (!t->build)
+		version_from_setup(in);
 	read_arch(in, buffer_view(&kernel));
 	if (t->arch == ARCH_UNKNOWN && !kernel.len && read_kernel(in, &kernel))
 		t->arch = pe_arch(buffer_view(&kernel));

@@ -47,6 +47,18 @@ static void check_hives(struct inspection *in)
 			    "undoes every change when it resumes");
 }
 
+/* Up to Windows 7 CriticalDeviceDatabase has the part of the driver database. */
+static bool is_legacy(const struct inspection *in)
+{
+	const struct target *t = &in->out->target;
+	_cleanup_free_ char *path =
+		xasprintf("%s\\Control\\CriticalDeviceDatabase", in->out->control_set);
+
+	if (t->major)
+		return target_compare_version(t, 6, 2, 0) < 0;
+	return !in->node_count && hive_find(in->system, hive_root(in->system), path);
+}
+
 static void check_generation(struct inspection *in)
 {
 	const struct target *t = &in->out->target;
@@ -56,7 +68,7 @@ static void check_generation(struct inspection *in)
 			    "the %s of this Windows cannot be told from its registry or "
 			    "kernel",
 			    t->major ? "architecture" : "version");
-	if (t->major && target_compare_version(t, 6, 2, 0) < 0)
+	if (is_legacy(in))
 		problem_add(
 			in->out, "legacy_driver_store", PROBLEM_INFO, NULL,
 			"Windows %u.%u has no driver database in its registry: it can be "
@@ -123,7 +135,8 @@ static void check_starts(struct inspection *in)
 		_cleanup_free_ char *list = names_list(&later, NAMES_SHOWN);
 
 		problem_add(in->out, "storage_not_boot_start", PROBLEM_INFO,
-			    "set Start to 0: " ANY_CONTROLLER,
+			    is_legacy(in) ? "set Start to 0 with gild edit --reg=FILE"
+					  : "set Start to 0: " ANY_CONTROLLER,
 			    "%zu storage services are not started at boot: %s", later.len,
 			    list);
 	}
@@ -214,8 +227,11 @@ static int check_filters(struct inspection *in, const struct device_class *class
 			continue;
 		problem_add(in->out, "filter_missing",
 			    stack ? PROBLEM_ERROR : PROBLEM_WARNING,
-			    stack ? "take it out of the list: " ANY_CONTROLLER
-				  : "take it out of the list with gild edit --reg=FILE",
+			    stack && storage_filter_inbox(*filter)
+				    ? "put the file back: the filter is Windows' own"
+			    : stack && !is_legacy(in)
+				    ? "take it out of the list: " ANY_CONTROLLER
+				    : "take it out of the list with gild edit --reg=FILE",
 			    "%s of class %s names %s, %s: no device of the class starts",
 			    value, class->name ? class->name : class->guid, *filter,
 			    service ? "whose file is missing" : "which is no service");
