@@ -244,33 +244,30 @@ static void print_drivers(const struct installation *in)
 	cli_table_print(&table, stdout);
 }
 
-/* Of a code that comes up often, the first few stand for all unless --verbose is given.
+static bool same_kind(const struct problem *a, const struct problem *b)
+{
+	return strcmp(a->code, b->code) == 0 && a->severity == b->severity &&
+	       (a->remedy ? b->remedy && strcmp(a->remedy, b->remedy) == 0 : !b->remedy);
+}
+
+/* Of a kind that comes up often, the first few stand for all unless --verbose is given.
  */
 static void print_problems(const struct installation *in)
 {
-	const struct problem *last = NULL;
+	const struct problem *end = in->problems.items + in->problems.len;
 	size_t run = 0;
 
 	printf("\nProblems: %zu\n", in->problems.len);
 	vec_foreach (problem, &in->problems) {
-		bool same = last && strcmp(last->code, problem->code) == 0 &&
-			    last->severity == problem->severity;
-		const struct problem *next = problem + 1;
-		bool ends = next == in->problems.items + in->problems.len ||
-			    strcmp(next->code, problem->code) != 0 ||
-			    next->severity != problem->severity;
-
-		run = same ? run + 1 : 1;
-		last = problem;
-		if (cli_verbose || run <= PROBLEMS_SHOWN) {
+		if (cli_verbose || ++run <= PROBLEMS_SHOWN) {
 			printf("  %s: %s: ", severity_names[problem->severity],
 			       problem->code);
 			print_clean(problem->message);
 			putchar('\n');
 		}
-		if (!ends)
+		if (problem + 1 < end && same_kind(problem, problem + 1))
 			continue;
-		if (!cli_verbose && run > PROBLEMS_SHOWN)
+		if (run > PROBLEMS_SHOWN)
 			printf("      and %zu more of these (--verbose shows all)\n",
 			       run - PROBLEMS_SHOWN);
 		if (problem->remedy) {
@@ -278,6 +275,7 @@ static void print_problems(const struct installation *in)
 			print_clean(problem->remedy);
 			putchar('\n');
 		}
+		run = 0;
 	}
 }
 

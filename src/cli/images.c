@@ -52,7 +52,7 @@ int images_select(const struct cli_command *command, const struct image *image,
 }
 
 static int run_one(struct image *image, size_t position, struct images_job *job,
-		   struct json_object *plan, struct error *err)
+		   struct plan_output *plan, struct error *err)
 {
 	struct tree *tree = image_tree(image, position, err);
 	_cleanup_registry_ struct registry *registry = NULL;
@@ -64,31 +64,27 @@ static int run_one(struct image *image, size_t position, struct images_job *job,
 		return error_interrupted(err);
 	if (job->work(tree, registry, job->arg, err) < 0)
 		return -1;
-	if (plan)
-		plan_add_json(plan, tree, registry);
-	else if (job->dry_run)
-		plan_print(stdout, tree, registry);
-	return job->dry_run ? 0 : registry_stage(registry, err);
+	if (!job->dry_run)
+		return registry_stage(registry, err);
+	plan_tree(tree, registry, plan);
+	return 0;
 }
 
 static int run_all(struct image *image, const struct image_positions *positions,
 		   struct images_job *job, struct error *err)
 {
 	struct image_commit_options options = {.output = job->output};
-	struct json_object *object = NULL, *plan = NULL;
+	struct plan_output plan = {0};
 
-	if (job->dry_run && cli_json) {
-		object = cli_object("gild.plan/1");
-		plan = cli_add_array(object, "trees");
-	}
+	if (job->dry_run)
+		plan_begin(&plan);
 	vec_foreach (position, positions) {
-		if (run_one(image, *position, job, plan, err) < 0) {
-			json_object_put(object);
+		if (run_one(image, *position, job, &plan, err) < 0) {
+			plan_drop(&plan);
 			return -1;
 		}
 	}
-	if (object)
-		cli_print_json(object);
+	plan_end(&plan);
 	if (job->dry_run)
 		return 0;
 	return image_commit(image, &options, &job->bytes_written, err);

@@ -115,8 +115,8 @@ static void add_registry(struct json_object *array, const char *hive,
 	}
 }
 
-void plan_add_json(struct json_object *array, struct tree *tree,
-		   const struct registry *registry)
+static void add_json(struct json_object *array, struct tree *tree,
+		     const struct registry *registry)
 {
 	struct json_object *object = cli_add_object(array, NULL), *keys;
 
@@ -152,7 +152,7 @@ static void print_registry(FILE *out, const char *hive,
 	}
 }
 
-void plan_print(FILE *out, struct tree *tree, const struct registry *registry)
+static void print_plan(FILE *out, struct tree *tree, const struct registry *registry)
 {
 	struct tree_changes changes = VEC_INIT;
 
@@ -173,4 +173,35 @@ void plan_print(FILE *out, struct tree *tree, const struct registry *registry)
 			print_registry(out, registry_hive_name((enum registry_hive)i),
 				       hive_changes(hive));
 	}
+}
+
+void plan_begin(struct plan_output *plan)
+{
+	if (!cli_json)
+		return;
+	plan->object = cli_object("gild.plan/1");
+	plan->trees = cli_add_array(plan->object, "trees");
+}
+
+void plan_tree(struct tree *tree, const struct registry *registry, void *arg)
+{
+	struct plan_output *plan = arg;
+
+	if (plan->trees)
+		add_json(plan->trees, tree, registry);
+	else
+		print_plan(stdout, tree, registry);
+}
+
+void plan_end(struct plan_output *plan)
+{
+	if (plan->object)
+		cli_print_json(plan->object);
+	plan->object = NULL;
+}
+
+void plan_drop(struct plan_output *plan)
+{
+	json_object_put(plan->object);
+	plan->object = NULL;
 }

@@ -8,13 +8,19 @@
 #include "tree/tree.h"
 
 /*
- * Adds {"tree", "files":[{"action","path","bytes"}], "registry":[{"action","hive","key",
- * "name","type","data"}]} to the array (schema gild.plan/1). Call it before
- * registry_stage(), which would show the hives as files too.
+ * A plan over several trees: JSON (schema gild.plan/1, {"trees":[{"tree", "files":
+ * [{"action","path","bytes"}], "registry":[{"action","hive","key","name","type","data"}]}]})
+ * or text, a line per change, as --json says.
  */
-void plan_add_json(struct json_object *array, struct tree *tree,
-		   const struct registry *registry);
-/* The same as text, a line per change. */
-void plan_print(FILE *out, struct tree *tree, const struct registry *registry);
+struct plan_output {
+	struct json_object *object, *trees;
+};
+void plan_begin(struct plan_output *plan);
+/* Adds a tree (`plan` is a struct plan_output *). Call it before registry_stage(), which
+ * would show the hives as files too. */
+void plan_tree(struct tree *tree, const struct registry *registry, void *plan);
+/* Prints what is not yet printed, or drops it. */
+void plan_end(struct plan_output *plan);
+void plan_drop(struct plan_output *plan);
 
 #endif

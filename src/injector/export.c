@@ -10,8 +10,8 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "windows/driverdb.h"
 
-#define REPOSITORY "Windows/System32/DriverStore/FileRepository"
 #define MAX_DEPTH 16
 
 void export_list_free(struct export_list *list)
@@ -64,7 +64,7 @@ static int export_one(struct tree *tree, const struct installed_driver *driver,
 			xstrdup("the driver database names no driver store folder");
 		return 0;
 	}
-	from = xasprintf(REPOSITORY "/%s", driver->store);
+	from = xasprintf(DRIVER_STORE_FOLDER "/%s", driver->store);
 	found = tree_stat(tree, from, &st, err);
 	if (found < 0)
 		return -1;

@@ -20,10 +20,7 @@ DEFINE_VEC(media_infs, struct media_inf);
 
 struct media {
 	struct media_infs infs;	/* ordered by label */
-	struct problems_list {
-		char **items;	/* "pack.zip/broken.cab: ...": what could not be read */
-		size_t len, allocated;
-	} problems;
+	struct strings problems; /* "pack.zip/broken.cab: ...": what could not be read */
 	char *scratch;		/* the temporary folder or NULL */
 	struct strings expanded; /* pairs: a compressed file and its unpacked form */
 };

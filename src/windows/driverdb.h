@@ -109,6 +109,9 @@ struct driverdb {
 int driverdb_open(struct registry *registry, enum registry_hive node, struct driverdb *ret,
 		  struct error *err);
 
+/* Where the packages lie in a tree; each in a folder named as its key. */
+#define DRIVER_STORE_FOLDER "Windows/System32/DriverStore/FileRepository"
+
 struct db_package {
 	char *store;		/* the key's name: folder in FileRepository */
 	char *published;	/* default value: "oem0.inf"; NULL if missing */

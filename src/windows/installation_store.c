@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "windows/installation_private.h"
 
-#define STORE "Windows/System32/DriverStore/FileRepository"
+#define STORE DRIVER_STORE_FOLDER
 #define CATALOGS "Windows/System32/CatRoot/{F750E6C3-38EE-11D1-85E5-00C04FC295EE}"
 #define INF_LIMIT ((size_t)16 << 20)
 #define REINJECT "remove the package with gild remove and inject it again"

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `gild inject`: driver packages into an image, as DISM's /Add-Driver does. */
+#include "cli/cli.h"
+#include "cli/plan.h"
+#include "injector/inject.h"
+#include "windows/driverdb.h"
+
+static const char *class_of(const struct package *package, char guid[GUID_TEXT_SIZE])
+{
+	const struct driver *driver = package->driver;
+
+	if (!driver)
+		return NULL;
+	if (driver->class_name)
+		return driver->class_name;
+	guid_format(&driver->class_guid, guid);
+	return guid;
+}
+
+/* ---- JSON ---------------------------------------------------------------------------
+ */
+
+static void add_package(struct json_object *array, const struct inject_tree *tree,
+			const struct package *package, enum windows_arch arch)
+{
+	struct json_object *o = cli_add_object(array, NULL);
+	char version[PACKAGE_VERSION_TEXT_SIZE] = "", guid[GUID_TEXT_SIZE];
+
+	if (package->driver)
+		package_version_text(package->driver->version, version);
+	cli_add(o, "inf", package->inf_name);
+	cli_add(o, "source", package->label);
+	cli_add(o, "published", package->published);
+	cli_add(o, "store", package->store);
+	cli_add(o, "class", class_of(package, guid));
+	cli_add(o, "version", package->driver ? version : NULL);
+	cli_add(o, "arch", arch == ARCH_UNKNOWN ? NULL : arch_name(arch));
+	cli_add_bool(o, "boot_critical", package->boot_critical);
+	cli_add_strings(o, "services", &package->services);
+	cli_add_strings(o, "hardware_ids", &package->hardware_ids);
+	cli_add_int(o, "files", (int64_t)package->files.len);
+	cli_add(o, "signature", "unchecked");
+	cli_add(o, "verdict", package_verdict_name(package->verdict));
+	cli_add(o, "reason", package->reason);
+	cli_add_strings(o, "remarks", &package->remarks);
+	cli_add(o, "image", tree->path);
+	if (tree->index)
+		cli_add_int(o, "index", tree->index);
+}
+
+static void add_controllers(struct json_object *array, const struct inject_tree *tree)
+{
+	const struct any_controller_result *r = &tree->controllers;
+	struct json_object *o = cli_add_object(array, NULL), *list;
+
+	cli_add(o, "image", tree->path);
+	list = cli_add_array(o, "services");
+	vec_foreach (service, &r->services) {
+		struct json_object *s = cli_add_object(list, NULL);
+
+		cli_add(s, "control_set", service->control_set);
+		cli_add(s, "service", service->service);
+		cli_add_int(s, "from", service->from);
+		cli_add_int(s, "to", service->to);
+		cli_add_bool(s, "unmasked", service->unmasked);
+		cli_add_strings(s, "ids", &service->ids);
+	}
+	list = cli_add_array(o, "left");
+	vec_foreach (left, &r->left) {
+		struct json_object *s = cli_add_object(list, NULL);
+
+		cli_add(s, "control_set", left->control_set);
+		cli_add(s, "name", left->name);
+		cli_add_int(s, "start", left->start);
+		cli_add(s, "reason", left->reason);
+	}
+	list = cli_add_array(o, "filters_removed");
+	vec_foreach (filter, &r->filters) {
+		struct json_object *s = cli_add_object(list, NULL);
+
+		cli_add(s, "control_set", filter->control_set);
+		cli_add(s, "class", filter->class_name);
+		cli_add(s, "value", filter->value);
+		cli_add(s, "filter", filter->filter);
+		cli_add(s, "reason", filter->reason);
+	}
+	list = cli_add_array(o, "errors");
+	vec_foreach (error, &r->errors) {
+		struct json_object *s = cli_add_object(list, NULL);
+
+		cli_add(s, "subject", error->subject);
+		cli_add(s, "message", error->message);
+		cli_add(s, "remedy", error->remedy);
+	}
+	cli_add_strings(o, "reflected", &r->reflected);
+	cli_add_strings(o, "keys_removed", &r->removed);
+	cli_add_strings(o, "ids_covered", &r->ids);
+}
+
+static void print_json(const struct inject_result *result, bool any_controller)
+{
+	struct json_object *object = cli_object("gild.inject/1");
+	struct json_object *packages = cli_add_array(object, "packages");
+
+	vec_foreach (tree, &result->trees)
+		vec_foreach (package, &tree->packages)
+			add_package(packages, tree, *package, tree->arch);
+	if (any_controller) {
+		struct json_object *list = cli_add_array(object, "any_controller");
+
+		vec_foreach (tree, &result->trees)
+			if (tree->any_controller)
+				add_controllers(list, tree);
+	}
+	cli_add_strings(object, "problems", &result->problems);
+	cli_add_bool(object, "written", result->written);
+	cli_add_int(object, "bytes_written", (int64_t)result->bytes_written);
+	cli_print_json(object);
+}
+
+/* ---- text ---------------------------------------------------------------------------
+ */
+
+static void print_packages(const struct inject_tree *tree)
+{
+	struct cli_table table = {.columns = 6};
+
+	cli_table_row(&table, "PACKAGE", "VERSION", "CLASS", "PUBLISHED", "VERDICT", "",
+		      NULL);
+	vec_foreach (item, &tree->packages) {
+		const struct package *p = *item;
+		char version[PACKAGE_VERSION_TEXT_SIZE] = "", guid[GUID_TEXT_SIZE];
+		const char *class_text = class_of(p, guid);
+
+		if (p->driver)
+			package_version_text(p->driver->version, version);
+		cli_table_row(&table, cli_verbose ? p->label : p->inf_name, version,
+			      class_text ? class_text : "",
+			      p->published ? p->published : "",
+			      package_verdict_name(p->verdict),
+			      p->reason		 ? p->reason
+			      : p->boot_critical ? "boot-critical"
+						 : "",
+			      NULL);
+		if (!cli_verbose)
+			continue;
+		vec_foreach (remark, &p->remarks)
+			cli_table_row(&table, "", "", "", "", "", *remark, NULL);
+	}
+	cli_table_print(&table, stdout);
+}
+
+static void print_controllers(const struct any_controller_result *r)
+{
+	vec_foreach (service, &r->services)
+		printf("  %s: %s: Start %u -> %u%s, %zu device IDs\n",
+		       service->control_set, service->service, service->from, service->to,
+		       service->unmasked ? ", StartOverride removed" : "",
+		       service->ids.len);
+	vec_foreach (left, &r->left)
+		printf("  %s: %s left: %s\n", left->control_set, left->name,
+		       left->reason);
+	vec_foreach (filter, &r->filters)
+		printf("  %s: filter %s of class %s removed: %s\n", filter->control_set,
+		       filter->filter, filter->class_name, filter->reason);
+	vec_foreach (name, &r->reflected)
+		printf("  %s made ready to boot from\n", *name);
+	vec_foreach (error, &r->errors)
+		printf("  error: %s: %s; %s\n", error->subject, error->message,
+		       error->remedy);
+	printf("  %zu device IDs are newly covered, %zu registry keys removed\n",
+	       r->ids.len, r->removed.len);
+	if (!cli_verbose)
+		return;
+	vec_foreach (id, &r->ids)
+		printf("    %s\n", *id);
+}
+
+static void print_text(const struct inject_result *result, bool any_controller)
+{
+	vec_foreach (tree, &result->trees) {
+		if (result->trees.len > 1)
+			printf("%s\n", tree->path);
+		if (tree->packages.len)
+			print_packages(tree);
+		if (any_controller && tree->any_controller) {
+			printf("any controller:\n");
+			print_controllers(&tree->controllers);
+		}
+	}
+	vec_foreach (problem, &result->problems)
+		printf("not read: %s\n", *problem);
+	if (result->written)
+		printf("%ju bytes written\n", (uintmax_t)result->bytes_written);
+	else
+		printf("nothing written\n");
+}
+
+/* ---- the command --------------------------------------------------------------------
+ */
+
+static int run(const struct inject_options *o)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_inject_result_ struct inject_result result = {0};
+	struct plan_output plan = {0};
+	struct inject_options options = *o;
+	int code;
+
+	if (o->dry_run) {
+		plan_begin(&plan);
+		options.plan = plan_tree;
+		options.plan_arg = &plan;
+	}
+	code = inject_run(&options, &result, &err);
+	if (code < 0) {
+		plan_drop(&plan);
+		return cli_fail(&err);
+	}
+	if (o->dry_run)
+		plan_end(&plan);
+	if (o->dry_run && cli_json)
+		return result.refused ? ERROR_ANSWER_NO : 0;
+	if (cli_json)
+		print_json(&result, o->any_controller);
+	else if (!cli_quiet)
+		print_text(&result, o->any_controller);
+	return result.refused ? ERROR_ANSWER_NO : 0;
+}
+
+int cmd_inject(const struct cli_command *command, int argc, char **argv)
+{
+	struct inject_options o = {0};
+	struct strings operands = VEC_INIT, drivers = VEC_INIT;
+	const struct cli_option options[] = {
+		{"driver", "PATH", CLI_STRINGS, &drivers,
+		 "INF, folder or archive (CAB, ZIP, 7z, ISO, tar); may be repeated"},
+		{"index", "N|all", CLI_STRING, &o.index, "which image of a WIM"},
+		{"any-controller", NULL, CLI_FLAG, &o.any_controller,
+		 "make the image start on every storage controller it has a driver for"},
+		{"winre", NULL, CLI_FLAG, &o.winre, "also the recovery image inside"},
+		{"output", "OUT", CLI_STRING, &o.output, "write a new image"},
+		{"strict", NULL, CLI_FLAG, &o.strict,
+		 "write nothing if a package is refused"},
+		{"dry-run", NULL, CLI_FLAG, &o.dry_run, "print the plan, write nothing"},
+		{"accept-dirty", NULL, CLI_FLAG, &o.accept_dirty,
+		 "go on with a dirty hive whose logs are missing"},
+		{"esd", NULL, CLI_FLAG, &o.esd, "write a solid .esd back (slow)"},
+		{"profile", "ID|FILE", CLI_LATER, NULL, "drivers of a hardware profile"},
+		{"unsigned", "refuse|warn|allow", CLI_LATER, NULL, "unsigned packages"},
+		CLI_END,
+	};
+	int code = cli_parse(command, options, argc, argv, &operands);
+
+	if (code < 0 && operands.len != 1)
+		code = cli_usage(command, "expected one IMAGE");
+	if (code < 0 && !drivers.len && !o.any_controller)
+		code = cli_usage(command,
+				 "nothing to do: give --driver or --any-controller");
+	if (code < 0) {
+		o.path = operands.items[0];
+		o.drivers = &drivers;
+		code = run(&o);
+	}
+	strings_free(&drivers);
+	strings_free(&operands);
+	return code;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `gild remove`: third-party packages out of an image, with all their traces. */
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/plan.h"
+#include "injector/inject.h"
+#include "injector/store.h"
+
+static void print_json(const struct inject_result *result)
+{
+	struct json_object *object = cli_object("gild.remove/1");
+	struct json_object *array = cli_add_array(object, "packages");
+
+	vec_foreach (tree, &result->trees) {
+		if (!tree->removals)
+			continue;
+		vec_foreach (r, tree->removals) {
+			struct json_object *o = cli_add_object(array, NULL);
+
+			cli_add(o, "published", r->published);
+			cli_add(o, "inf", r->original);
+			cli_add(o, "store", r->store);
+			cli_add_bool(o, "boot_critical", r->boot_critical);
+			cli_add_strings(o, "services", &r->services);
+			cli_add(o, "verdict",
+				r->verdict == PACKAGE_REFUSED ? "refused" : "removed");
+			cli_add(o, "reason", r->reason);
+			cli_add_strings(o, "remarks", &r->remarks);
+			cli_add(o, "image", tree->path);
+			if (tree->index)
+				cli_add_int(o, "index", tree->index);
+		}
+	}
+	cli_add_bool(object, "written", result->written);
+	cli_add_int(object, "bytes_written", (int64_t)result->bytes_written);
+	cli_print_json(object);
+}
+
+static void print_text(const struct inject_result *result)
+{
+	vec_foreach (tree, &result->trees) {
+		if (!tree->removals)
+			continue;
+		if (result->trees.len > 1)
+			printf("%s\n", tree->path);
+		vec_foreach (r, tree->removals) {
+			printf("%s (%s): %s%s%s\n", r->published,
+			       r->original ? r->original : "-",
+			       r->verdict == PACKAGE_REFUSED ? "refused" : "removed",
+			       r->reason ? ": " : "", r->reason ? r->reason : "");
+			vec_foreach (remark, &r->remarks)
+				printf("  %s\n", *remark);
+		}
+	}
+	if (result->written)
+		printf("%ju bytes written\n", (uintmax_t)result->bytes_written);
+	else
+		printf("nothing written\n");
+}
+
+static int run(const struct inject_options *o)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_inject_result_ struct inject_result result = {0};
+	struct plan_output plan = {0};
+	struct inject_options options = *o;
+
+	if (o->dry_run) {
+		plan_begin(&plan);
+		options.plan = plan_tree;
+		options.plan_arg = &plan;
+	}
+	if (inject_remove(&options, &result, &err) < 0) {
+		plan_drop(&plan);
+		return cli_fail(&err);
+	}
+	if (o->dry_run)
+		plan_end(&plan);
+	if (cli_json && !o->dry_run)
+		print_json(&result);
+	else if (!cli_json && !cli_quiet)
+		print_text(&result);
+	return result.refused ? ERROR_ANSWER_NO : 0;
+}
+
+int cmd_remove(const struct cli_command *command, int argc, char **argv)
+{
+	struct inject_options o = {0};
+	struct strings operands = VEC_INIT, drivers = VEC_INIT;
+	const struct cli_option options[] = {
+		{"driver", "oemN.inf", CLI_STRINGS, &drivers,
+		 "published name of the package; may be repeated"},
+		{"index", "N|all", CLI_STRING, &o.index, "which image of a WIM"},
+		{"output", "OUT", CLI_STRING, &o.output, "write a new image"},
+		{"strict", NULL, CLI_FLAG, &o.strict, "write nothing if one is refused"},
+		{"dry-run", NULL, CLI_FLAG, &o.dry_run, "print the plan, write nothing"},
+		{"accept-dirty", NULL, CLI_FLAG, &o.accept_dirty,
+		 "go on with a dirty hive whose logs are missing"},
+		{"esd", NULL, CLI_FLAG, &o.esd, "write a solid .esd back (slow)"},
+		CLI_END,
+	};
+	int code = cli_parse(command, options, argc, argv, &operands);
+
+	if (code < 0 && operands.len != 1)
+		code = cli_usage(command, "expected one IMAGE");
+	if (code < 0 && !drivers.len)
+		code = cli_usage(command, "--driver=oemN.inf is missing");
+	if (code < 0) {
+		o.path = operands.items[0];
+		o.published = &drivers;
+		code = run(&o);
+	}
+	strings_free(&drivers);
+	strings_free(&operands);
+	return code;
+}

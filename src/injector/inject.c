@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "injector/inject.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/progress.h"
+#include "base/text.h"
+#include "injector/store.h"
+#include "media/media.h"
+
+#define WINRE "Windows/System32/Recovery/Winre.wim"
+
+struct job {
+	const struct inject_options *options;
+	struct inject_result *result;
+	struct media media;
+	struct vec_of(struct image *) images;
+	struct strings scratch; /* temporary folders that the commits read from */
+	bool removing;
+	size_t steps, step;
+};
+
+void inject_result_free(struct inject_result *result)
+{
+	vec_foreach (tree, &result->trees) {
+		free(tree->path);
+		packages_free(&tree->packages);
+		if (tree->removals)
+			removals_free(tree->removals);
+		free(tree->removals);
+		any_controller_result_free(&tree->controllers);
+	}
+	vec_free(&result->trees);
+	strings_free(&result->problems);
+}
+
+/* ---- one tree -----------------------------------------------------------------------
+ */
+
+static int add_packages(struct job *job, struct tree *tree, struct store *store,
+			const struct installation *installation,
+			struct packages *packages, struct error *err)
+{
+	vec_foreach (inf, &job->media.infs) {
+		struct package *package;
+
+		progress_report("injecting packages", job->step++, job->steps);
+		if (interrupted())
+			return error_interrupted(err);
+		package =
+			package_open(&job->media, inf, tree, &installation->target, err);
+		if (!package)
+			return -1;
+		vec_push(packages, package);
+		if (store_add(store, package, false, err) < 0)
+			return -1;
+		if (package->verdict == PACKAGE_REFUSED)
+			job->result->refused = true;
+	}
+	return 0;
+}
+
+static int remove_packages(struct job *job, struct store *store,
+			   struct removals *removals, struct error *err)
+{
+	vec_foreach (published, job->options->published) {
+		struct removal removal = {0};
+
+		if (store_remove(store, *published, &removal, err) < 0) {
+			removal_free(&removal);
+			return -1;
+		}
+		if (removal.verdict == PACKAGE_REFUSED)
+			job->result->refused = true;
+		vec_push(removals, removal);
+	}
+	return 0;
+}
+
+struct reflect_context {
+	struct store *store;
+	struct tree *tree;
+	const struct target *target;
+};
+
+/* A staged package of a storage class, for --any-controller. */
+static int reflect_stored(const struct db_package *record, void *arg, struct error *err)
+{
+	struct reflect_context *context = arg;
+	_cleanup_package_ struct package *package = NULL;
+	_cleanup_free_ char *folder =
+		xasprintf("%s/%s", DRIVER_STORE_FOLDER, record->store);
+
+	package = package_open_stored(context->tree, folder,
+				      record->original ? record->original
+						       : record->published,
+				      context->target, err);
+	if (!package)
+		return -1;
+	if (package->verdict == PACKAGE_ADDED &&
+	    store_add(context->store, package, true, err) < 0)
+		return -1;
+	if (package->verdict == PACKAGE_REFUSED)
+		return error_set(err, ERROR_ANSWER_NO, record->store, "%s",
+				 package->reason);
+	return package->verdict == PACKAGE_ADDED;
+}
+
+static int change_tree(struct job *job, struct tree *tree, struct registry *registry,
+		       struct inject_tree *result, struct error *err)
+{
+	_cleanup_installation_ struct installation *installation = NULL;
+	_cleanup_store_ struct store *store = NULL;
+	struct reflect_context context;
+
+	installation = installation_open(tree, registry, err);
+	if (!installation)
+		return -1;
+	result->arch = installation->target.arch;
+	store = store_open(tree, registry, installation, err);
+	if (!store)
+		return -1;
+	if (job->removing) {
+		result->removals = xcalloc(1, sizeof(*result->removals));
+		return remove_packages(job, store, result->removals, err);
+	}
+	if (add_packages(job, tree, store, installation, &result->packages, err) < 0)
+		return -1;
+	if (!job->options->any_controller)
+		return 0;
+	result->any_controller = true;
+	context = (struct reflect_context){store, tree, &installation->target};
+	if (any_controller_apply(tree, registry, reflect_stored, &context,
+				 &result->controllers, err) < 0)
+		return -1;
+	if (result->controllers.errors.len)
+		job->result->refused = true;
+	return 0;
+}
+
+static int serve_winre(struct job *job, struct tree *tree, struct error *err);
+
+static int serve_tree(struct job *job, struct tree *tree, unsigned index, bool outer,
+		      struct error *err)
+{
+	_cleanup_registry_ struct registry *registry =
+		registry_open(tree, job->options->accept_dirty);
+	struct inject_tree result = {.path = xstrdup(tree_name(tree)), .index = index};
+	int code = change_tree(job, tree, registry, &result, err);
+
+	vec_push(&job->result->trees, result);
+	if (code < 0)
+		return -1;
+	if (job->options->plan)
+		job->options->plan(tree, registry, job->options->plan_arg);
+	if (!job->options->dry_run && registry_stage(registry, err) < 0)
+		return -1;
+	return outer && job->options->winre ? serve_winre(job, tree, err) : 0;
+}
+
+/* Every tree of the nested WIM is served, and the file is put back if it changed. */
+static int serve_winre(struct job *job, struct tree *tree, struct error *err)
+{
+	struct image_options options = {.write = !job->options->dry_run};
+	_cleanup_image_ struct image *image = NULL;
+	_cleanup_free_ char *path = NULL;
+	struct tree_stat st;
+	uint64_t bytes = 0;
+	char *folder;
+	int found = tree_stat(tree, WINRE, &st, err);
+
+	if (found < 0)
+		return -1;
+	if (!found || st.type != TREE_FILE) {
+		notice("%s: has no %s to service", tree_name(tree), WINRE);
+		return 0;
+	}
+	folder = temp_folder_make(NULL, err);
+	if (!folder)
+		return -1;
+	strings_push(&job->scratch, folder);
+	path = xasprintf("%s/Winre.wim", folder);
+	free(folder);
+	if (tree_extract(tree, WINRE, path, err) < 0)
+		return -1;
+	image = image_open(path, &options, err);
+	if (!image)
+		return error_wrap(err, tree_name(tree), "cannot service %s", WINRE);
+	for (size_t i = 0; i < image_count(image); i++) {
+		struct tree *inner = image_tree(image, i, err);
+		struct inject_tree *served;
+
+		if (!inner ||
+		    serve_tree(job, inner, image_info(image, i)->index, false, err) < 0)
+			return error_wrap(err, tree_name(tree), "cannot service %s",
+					  WINRE);
+		served = &job->result->trees.items[job->result->trees.len - 1];
+		free(served->path);
+		served->path = xasprintf("%s/%s", tree_name(tree), WINRE);
+	}
+	if (job->options->dry_run)
+		return 0;
+	if (image_commit(image, &(struct image_commit_options){0}, &bytes, err) < 0)
+		return -1;
+	return bytes ? tree_write_host(tree, WINRE, path, 0, err) : 0;
+}
+
+/* ---- one image file -----------------------------------------------------------------
+ */
+
+static int select_all(const struct image *image, const char *index, size_t *first,
+		      size_t *last, struct error *err)
+{
+	unsigned long n;
+	char *end;
+
+	*first = 0;
+	*last = image_count(image);
+	if (index && strcmp(index, "all") == 0)
+		return 0;
+	if (!index && *last == 1)
+		return 0;
+	if (!index) {
+		struct buffer list = BUFFER_INIT;
+
+		for (size_t i = 0; i < *last; i++) {
+			const struct image_info *info = image_info(image, i);
+
+			buffer_printf(&list, "%s%u (%s)", i ? ", " : "", info->index,
+				      info->name ? info->name : "no name");
+		}
+		_cleanup_free_ char *text = buffer_steal_string(&list);
+
+		error_set(err, ERROR_USAGE, image_path(image), "holds %zu images: %s",
+			  *last, text);
+		return error_remedy(err, "give --index=N or --index=all");
+	}
+	errno = 0;
+	n = strtoul(index, &end, 10);
+	for (size_t i = 0; i < *last; i++) {
+		if (errno || *end || *index < '0' || *index > '9' ||
+		    image_info(image, i)->index != n)
+			continue;
+		*first = i;
+		*last = i + 1;
+		return 0;
+	}
+	error_set(err, ERROR_USAGE, image_path(image), "has no image %s", index);
+	return error_remedy(err, "give --index=N with N from 1 to %zu, or --index=all",
+			    *last);
+}
+
+static int serve_image(struct job *job, const char *path, const char *index,
+		       struct error *err)
+{
+	const struct inject_options *o = job->options;
+	struct image_options options = {.write = !o->dry_run && !o->output,
+					.allow_esd = o->esd};
+	struct image *image = image_open(path, &options, err);
+	size_t first, last;
+
+	if (!image)
+		return -1;
+	vec_push(&job->images, image);
+	if (select_all(image, index, &first, &last, err) < 0)
+		return -1;
+	job->steps += (last - first) * job->media.infs.len;
+	for (size_t i = first; i < last; i++) {
+		struct tree *tree = image_tree(image, i, err);
+
+		if (!tree ||
+		    serve_tree(job, tree, image_info(image, i)->index, true, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- setup media --------------------------------------------------------------------
+ */
+
+/* The path of the file below `folder`, whatever its case; NULL if it is not there. */
+static char *find_file(struct job *job, const char *folder, const char *name)
+{
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+
+	return media_find(&job->media, folder, name, &ignored);
+}
+
+/* boot.wim is served whole (Windows PE and Setup), the install image by --index. */
+static int serve_media(struct job *job, const char *boot, const char *install,
+		       struct error *err)
+{
+	const char *index = job->options->index ? job->options->index : "all";
+
+	if (job->options->output) {
+		error_set(err, ERROR_USAGE, job->options->path,
+			  "is a setup media folder, which is serviced in place");
+		return error_remedy(err, "copy the folder first and leave --output out");
+	}
+	if (boot && serve_image(job, boot, "all", err) < 0)
+		return -1;
+	return install ? serve_image(job, install, index, err) : 0;
+}
+
+static int serve_path(struct job *job, struct error *err)
+{
+	static const char *const installs[] = {
+		"sources/install.wim", "sources/install.esd", "sources/install.swm"};
+	const char *path = job->options->path;
+	_cleanup_free_ char *boot = NULL, *install = NULL;
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		boot = find_file(job, path, "sources/boot.wim");
+		for (size_t i = 0; !install && i < ARRAY_SIZE(installs); i++)
+			install = find_file(job, path, installs[i]);
+	}
+	if (boot || install)
+		return serve_media(job, boot, install, err);
+	return serve_image(job, path, job->options->index, err);
+}
+
+/* ---- the run ------------------------------------------------------------------------
+ */
+
+static int commit(struct job *job, struct error *err)
+{
+	const struct inject_options *o = job->options;
+	struct image_commit_options options = {.output = o->output, .esd = o->esd};
+
+	if (o->dry_run || (o->strict && job->result->refused))
+		return 0;
+	vec_foreach (image, &job->images) {
+		uint64_t bytes = 0;
+
+		if (image_commit(*image, &options, &bytes, err) < 0) {
+			if (image > job->images.items)
+				error_wrap(err, image_path(*image),
+					   "failed after %s was written completely",
+					   image_path(image[-1]));
+			return -1;
+		}
+		job->result->bytes_written += bytes;
+	}
+	job->result->written = true;
+	return 0;
+}
+
+static int read_media(struct job *job, struct error *err)
+{
+	vec_foreach (path, job->options->drivers) {
+		progress_report("reading packages",
+				(uint64_t)(path - job->options->drivers->items),
+				job->options->drivers->len);
+		if (media_add(&job->media, *path, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < job->media.problems.len; i++) {
+		strings_push(&job->result->problems, job->media.problems.items[i]);
+		job->result->refused = true;
+	}
+	if (job->media.infs.len || job->options->any_controller ||
+	    job->result->problems.len)
+		return 0;
+	error_set(err, ERROR_FAILED, job->options->drivers->items[0],
+		  "holds no driver package (no INF file)");
+	return error_remedy(err, "give the folder or archive that has the .inf files");
+}
+
+static void job_free(struct job *job)
+{
+	vec_foreach (image, &job->images)
+		image_close(*image);
+	vec_free(&job->images);
+	media_close(&job->media);
+	vec_foreach (folder, &job->scratch)
+		temp_folder_remove(xstrdup(*folder));
+	strings_free(&job->scratch);
+}
+
+int inject_run(const struct inject_options *options, struct inject_result *ret,
+	       struct error *err)
+{
+	struct job job = {.options = options, .result = ret};
+	int result = read_media(&job, err);
+
+	if (result == 0)
+		result = serve_path(&job, err);
+	if (result == 0)
+		result = commit(&job, err);
+	job_free(&job);
+	return result;
+}
+
+int inject_remove(const struct inject_options *options, struct inject_result *ret,
+		  struct error *err)
+{
+	struct job job = {.options = options, .result = ret, .removing = true};
+	int result = serve_path(&job, err);
+
+	if (result == 0)
+		result = commit(&job, err);
+	job_free(&job);
+	return result;
+}
