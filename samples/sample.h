@@ -29,6 +29,8 @@ DEFINE_VEC(variables, struct variable);
 void variable_set(struct variables *vars, const char *name, const char *value);
 const char *variable_get(const struct variables *vars, const char *name); /* or NULL */
 
+/* Where the descriptions lie: beside the sources, or where $GILD_SAMPLES says. */
+const char *samples_folder(void);
 /*
  * Reads samples/NAME and calls `line` for each line that is left: those starting with ;
  * and empty ones are dropped, "@if VARIABLE VALUE..." (or "@if not ..."), "@else" and

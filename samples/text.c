@@ -85,18 +85,17 @@ static bool condition(char *text, const struct variables *vars, const char *wher
 	return !wanted;
 }
 
-/* Where the descriptions lie: beside the sources, or where the caller says. */
-static char *description_path(const char *file)
+const char *samples_folder(void)
 {
 	const char *folder = getenv("GILD_SAMPLES");
 
-	return xasprintf("%s/%s", folder ? folder : SAMPLES_FOLDER, file);
+	return folder ? folder : SAMPLES_FOLDER;
 }
 
 void description_read(const char *file, const struct variables *vars,
 		      void (*line)(void *arg, char *line, const char *where), void *arg)
 {
-	_cleanup_free_ char *path = description_path(file);
+	_cleanup_free_ char *path = xasprintf("%s/%s", samples_folder(), file);
 	_cleanup_buffer_ struct buffer text = BUFFER_INIT;
 	struct error err = ERROR_INIT;
 	bool taken[8] = {true};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Makes the driver packages of samples/drivers (packs.txt) for tests and the demo. */
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "samples/package.h"
+
+int64_t sample_time = 1700000000;
+uint64_t sample_filetime;
+
+struct making {
+	const char *dir;
+	char **only; /* NULL-terminated; empty: all */
+	char *pack;  /* folder of the pack being made, NULL if it is not wanted */
+};
+
+/* From LF in the source tree to what Windows' tools write. */
+static void put_inf(const struct making *m, char *const *words, size_t count)
+{
+	const char *encoding = word_option(words, count, "encoding");
+	const char *from = word_option(words, count, "from");
+	_cleanup_free_ char *source =
+		xasprintf("%s/drivers/%s", samples_folder(), from ? from : words[1]);
+	_cleanup_buffer_ struct buffer text = BUFFER_INIT, crlf = BUFFER_INIT,
+				       out = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+
+	(void)file_read(source, 1 << 20, &text, &err);
+	die_on(&err);
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] == '\n')
+			buffer_append(&crlf, "\r", 1);
+		buffer_append(&crlf, text.data + i, 1);
+	}
+	buffer_append(&crlf, "", 1);
+	crlf.len--;
+	if (encoding && strcmp(encoding, "utf-16le") == 0) {
+		buffer_append(&out, "\xff\xfe", 2);
+		utf16_append(&out, (const char *)crlf.data);
+	} else {
+		buffer_append(&out, crlf.data, crlf.len);
+	}
+	file_put(m->pack, words[1], buffer_view(&out));
+}
+
+/* sys PATH ARCH VERSION */
+static void put_sys(const struct making *m, char *const *words, const char *where)
+{
+	_cleanup_buffer_ struct buffer image = BUFFER_INIT;
+	struct pe pe = {.machine = strcmp(words[2], "amd64") == 0   ? MACHINE_AMD64
+				   : strcmp(words[2], "arm64") == 0 ? MACHINE_ARM64
+								    : MACHINE_X86,
+			.kind = PE_DRIVER,
+			.name = path_base(words[1]),
+			.description = "Example driver",
+			.company = "Example",
+			.version = parse_version(words[3], where),
+			.size = 40000};
+
+	pe_build(&pe, &image);
+	file_put(m->pack, words[1], buffer_view(&image));
+}
+
+static void pack_line(void *arg, char *line, const char *where)
+{
+	static const char placeholder[] =
+		"This is no catalog: the package is not signed.\r\n";
+	struct making *m = arg;
+	char *words[8];
+	size_t count = split_words(line, words, ARRAY_SIZE(words), where);
+
+	if (strcmp(words[0], "pack") == 0 && count == 2) {
+		bool wanted = !*m->only;
+
+		for (char **name = m->only; *name; name++)
+			wanted |= strcmp(*name, words[1]) == 0;
+		free(m->pack);
+		m->pack = wanted ? xasprintf("%s/%s", m->dir, words[1]) : NULL;
+		if (wanted)
+			folder_make(m->dir, words[1]);
+	} else if (!m->pack) {
+		return;
+	} else if (strcmp(words[0], "inf") == 0 && count >= 2) {
+		put_inf(m, words, count);
+	} else if (strcmp(words[0], "sys") == 0 && count == 4) {
+		put_sys(m, words, where);
+	} else if (strcmp(words[0], "cat") == 0 && count == 2) {
+		file_put(m->pack, words[1],
+			 (struct bytes){(const uint8_t *)placeholder,
+					sizeof(placeholder) - 1});
+	} else {
+		die("%s: %s is not understood", where, words[0]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct making m = {0};
+	struct variables vars = VEC_INIT;
+
+	if (argc < 2 || argv[1][0] == '-') {
+		fputs("Usage: mkdrivers DIR [PACK...]    (samples/drivers/README.md "
+		      "lists them)\n",
+		      stderr);
+		return 2;
+	}
+	if (clock_is_fixed())
+		sample_time = clock_now();
+	sample_filetime = filetime_from_unix(sample_time);
+	m.dir = argv[1];
+	m.only = argv + 2;
+	if (mkdir(m.dir, 0755) < 0 && access(m.dir, W_OK) < 0)
+		die("%s cannot be made", m.dir);
+	description_read("drivers/packs.txt", &vars, pack_line, &m);
+	folder_times(m.dir);
+	free(m.pack);
+	return 0;
+}
