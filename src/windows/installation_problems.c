@@ -69,11 +69,10 @@ static void check_generation(struct inspection *in)
 			    "kernel",
 			    t->major ? "architecture" : "version");
 	if (is_legacy(in))
-		problem_add(
-			in->out, "legacy_driver_store", PROBLEM_INFO, NULL,
-			"Windows %u.%u has no driver database in its registry: it can be "
-			"inspected, but injection is not in this build",
-			t->major, t->minor);
+		problem_add(in->out, "legacy_driver_store", PROBLEM_INFO, NULL,
+			    "this Windows is older than 8 and has no driver database: it "
+			    "can be "
+			    "inspected, but injection is not in this build");
 	else if (!in->node_count)
 		problem_add(
 			in->out, "driver_database_missing", PROBLEM_ERROR,
@@ -190,10 +189,11 @@ static int check_staged(struct inspection *in, struct error *err)
 		if (!class.boot_critical && !package->boot_critical)
 			continue;
 		/* With reasons, Windows itself leaves the rest to the first start. */
-		if (package->version.reasons)
+		if (storage_host_class(&package->version.class_guid))
+			severity = package->version.reasons ? PROBLEM_WARNING
+							    : PROBLEM_ERROR;
+		else if (package->version.reasons)
 			severity = PROBLEM_INFO;
-		else if (storage_host_class(&package->version.class_guid))
-			severity = PROBLEM_ERROR;
 		problem_add(in->out, "staged_not_reflected", severity,
 			    severity == PROBLEM_INFO ? NULL
 						     : "reflect it: gild inject "
