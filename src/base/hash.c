@@ -11,6 +11,28 @@ void hash_sha1(struct bytes data, uint8_t digest[20])
 		abort(); /* only when OpenSSL has no SHA-1: no input reaches this */
 }
 
+struct hash_stream *hash_sha1_begin(void)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	if (!context || !EVP_DigestInit_ex(context, EVP_sha1(), NULL))
+		abort();
+	return (struct hash_stream *)context;
+}
+
+void hash_stream_add(struct hash_stream *stream, const void *data, size_t len)
+{
+	if (len && !EVP_DigestUpdate((EVP_MD_CTX *)stream, data, len))
+		abort();
+}
+
+void hash_sha1_end(struct hash_stream *stream, uint8_t digest[20])
+{
+	if (!EVP_DigestFinal_ex((EVP_MD_CTX *)stream, digest, NULL))
+		abort();
+	EVP_MD_CTX_free((EVP_MD_CTX *)stream);
+}
+
 void hash_sha256(struct bytes data, uint8_t digest[32])
 {
 	if (!EVP_Digest(data.data ? data.data : (const uint8_t *)"", data.len, digest,

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The XML data of a WIM: UTF-16LE with a byte order mark, one IMAGE element per image.
+ * Read for names; changed only where the counts and times of an edited image stand.
+ */
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+#include <limits.h>
+
+#include "base/text.h"
+#include "tree/wim.h"
+
+#define MAX_XML (16 * 1024 * 1024)
+
+static void no_message(void *context _unused_, const char *format _unused_, ...)
+{
+}
+
+/* NULL if it is no well-formed XML. Nothing outside is ever loaded. */
+static xmlDoc *parse_xml(const struct buffer *xml)
+{
+	size_t skip = xml->len >= 2 && get_le16(xml->data) == 0xfeff ? 2 : 0;
+	_cleanup_free_ char *text = utf16_to_utf8(xml->data + skip, xml->len - skip);
+
+	if (strlen(text) > INT_MAX)
+		return NULL;
+	xmlSetGenericErrorFunc(NULL, no_message);
+	return xmlReadMemory(text, (int)strlen(text), NULL, "UTF-8",
+			     XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+}
+
+static xmlNode *child_of(xmlNode *parent, const char *name)
+{
+	for (xmlNode *n = parent ? parent->children : NULL; n; n = n->next)
+		if (n->type == XML_ELEMENT_NODE &&
+		    strcmp((const char *)n->name, name) == 0)
+			return n;
+	return NULL;
+}
+
+static char *text_of(xmlNode *parent, const char *name)
+{
+	xmlNode *node = child_of(parent, name);
+	xmlChar *text = node ? xmlNodeGetContent(node) : NULL;
+	char *copy = text ? xstrdup((const char *)text) : NULL;
+
+	xmlFree(text);
+	return copy;
+}
+
+/* The IMAGE element of a 1-based index. */
+static xmlNode *image_element(xmlDoc *doc, unsigned index)
+{
+	xmlNode *root = xmlDocGetRootElement(doc);
+
+	for (xmlNode *n = root ? root->children : NULL; n; n = n->next) {
+		xmlChar *value;
+		bool match;
+
+		if (n->type != XML_ELEMENT_NODE ||
+		    strcmp((const char *)n->name, "IMAGE") != 0)
+			continue;
+		value = xmlGetProp(n, (const xmlChar *)"INDEX");
+		match = value && strtoul((const char *)value, NULL, 10) == index;
+		xmlFree(value);
+		if (match)
+			return n;
+	}
+	return NULL;
+}
+
+int wim_xml_infos(struct wim *wim, struct error *err)
+{
+	const struct wim_header *header = &wim->parts.items[0].header;
+	xmlDoc *doc;
+
+	wim->xml.len = 0;
+	if (wim_resource_load(wim, 0, &header->xml, MAX_XML, &wim->xml, "the XML data",
+			      err) < 0)
+		return -1;
+	doc = parse_xml(&wim->xml);
+	if (doc && child_of(child_of(xmlDocGetRootElement(doc), "ESD"), "ENCRYPTED")) {
+		xmlFreeDoc(doc);
+		error_set(err, ERROR_STATE, wim->image.path, "is an encrypted ESD");
+		return error_remedy(err, "decrypt it first; media from Microsoft's "
+					 "download pages are not encrypted");
+	}
+	for (unsigned i = 1; i <= header->image_count; i++) {
+		xmlNode *element = doc ? image_element(doc, i) : NULL;
+
+		vec_push(&wim->image.infos,
+			 (struct image_info){.index = i,
+					     .name = text_of(element, "NAME"),
+					     .description =
+						     text_of(element, "DESCRIPTION"),
+					     .bootable = header->boot_index == i});
+	}
+	xmlFreeDoc(doc);
+	return 0;
+}
+
+int wim_xml_is_sound(const struct wim *wim, struct error *err)
+{
+	xmlDoc *doc = parse_xml(&wim->xml);
+	unsigned i = 1;
+
+	while (doc && i <= wim->parts.items[0].header.image_count &&
+	       image_element(doc, i))
+		i++;
+	if (doc && i > wim->parts.items[0].header.image_count) {
+		xmlFreeDoc(doc);
+		return 0;
+	}
+	xmlFreeDoc(doc);
+	return error_set(err, ERROR_FAILED, wim->image.path, "its XML data is damaged");
+}
