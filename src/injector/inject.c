@@ -79,33 +79,10 @@ static int remove_packages(struct job *job, struct store *store,
 	return 0;
 }
 
-struct reflect_context {
-	struct store *store;
-	struct tree *tree;
-	const struct target *target;
-};
-
 /* A staged package of a storage class, for --any-controller. */
-static int reflect_stored(const struct db_package *record, void *arg, struct error *err)
+static int reflect_stored(const struct db_package *record, void *store, struct error *err)
 {
-	struct reflect_context *context = arg;
-	_cleanup_package_ struct package *package = NULL;
-	_cleanup_free_ char *folder =
-		xasprintf("%s/%s", DRIVER_STORE_FOLDER, record->store);
-
-	package = package_open_stored(context->tree, folder,
-				      record->original ? record->original
-						       : record->published,
-				      context->target, err);
-	if (!package)
-		return -1;
-	if (package->verdict == PACKAGE_ADDED &&
-	    store_add(context->store, package, true, err) < 0)
-		return -1;
-	if (package->verdict == PACKAGE_REFUSED)
-		return error_set(err, ERROR_ANSWER_NO, record->store, "%s",
-				 package->reason);
-	return package->verdict == PACKAGE_ADDED;
+	return store_reflect(store, record->store, err) < 0 ? -1 : 1;
 }
 
 static int change_tree(struct job *job, struct tree *tree, struct registry *registry,
@@ -113,7 +90,6 @@ static int change_tree(struct job *job, struct tree *tree, struct registry *regi
 {
 	_cleanup_installation_ struct installation *installation = NULL;
 	_cleanup_store_ struct store *store = NULL;
-	struct reflect_context context;
 
 	installation = installation_open(tree, registry, err);
 	if (!installation)
@@ -131,8 +107,7 @@ static int change_tree(struct job *job, struct tree *tree, struct registry *regi
 	if (!job->options->any_controller)
 		return 0;
 	result->any_controller = true;
-	context = (struct reflect_context){store, tree, &installation->target};
-	if (any_controller_apply(tree, registry, reflect_stored, &context,
+	if (any_controller_apply(tree, registry, reflect_stored, store,
 				 &result->controllers, err) < 0)
 		return -1;
 	if (result->controllers.errors.len)
