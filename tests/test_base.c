@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The base layer: text, buffers, clock, GUIDs, files. */
 #include "test.h"
 
 #include "base/buffer.h"
