@@ -144,6 +144,12 @@ int load_includes(struct reading *r, struct inf *inf, const struct inf_line *lin
 
 /* ---- the directives of one kind of section ----------------------------------------- */
 
+/* A Needs line, put off until the other directives of its section are read. */
+struct need {
+	struct inf *inf;
+	struct inf_line line;
+};
+
 struct install {
 	struct inf_configuration *c;
 	struct inf_regs *regs;
@@ -151,6 +157,7 @@ struct install {
 	unsigned depth;
 	bool own;	      /* the section itself, not one it needs */
 	struct strings *seen; /* sections already read, by Needs */
+	struct vec_of(struct need) needs;
 };
 
 /* Directives that SetupAPI carries out and gild does not. */
@@ -160,33 +167,51 @@ static const char *const not_carried_out[] = {
 	"DelProperty", "UpdateAutoBat", "UpdateCfgSys", "UpdateConfig",
 };
 
-static int read_needs(struct reading *r, struct inf *inf, const struct inf_line *line,
-		      struct install *in)
-{
-	struct install deeper = *in;
+static int read_section(struct reading *r, const char *name, struct install *in,
+			bool *found);
 
-	deeper.depth++;
-	deeper.own = false;
+static int read_need(struct reading *r, const struct need *need, const struct install *in)
+{
+	const struct inf_line *line = &need->line;
+
 	for (size_t i = 0; i < line->fields; i++) {
-		const char *name = inf_field(inf, line, i);
+		struct install deeper = {in->c, in->regs, in->fn,  in->depth + 1,
+					 false, in->seen, VEC_INIT};
+		const char *name = inf_field(need->inf, line, i);
 		bool found;
 
 		if (!*name || strings_contain(in->seen, name))
 			continue;
 		if (deeper.depth > NEEDS_DEPTH_MAX)
-			return inf_refuse(inf, line->number, r->err,
+			return inf_refuse(need->inf, line->number, r->err,
 					  "Needs leads more than %u sections deep",
 					  NEEDS_DEPTH_MAX);
 		if (in->own)
 			strings_push(&in->c->included_configs, name);
 		strings_push(in->seen, name);
-		if (each_line(r, name, in->fn, &deeper, &found) < 0)
+		if (read_section(r, name, &deeper, &found) < 0)
 			return -1;
-		if (!found)
-			reading_remark(r, &in->c->unsupported, inf, line->number,
+		/* When an INF is not there, that was said where it is included. */
+		if (!found && !r->missing.len)
+			reading_remark(r, &in->c->unsupported, need->inf, line->number,
 				       "Needs=%s, which is in no INF at hand", name);
 	}
 	return 0;
+}
+
+/*
+ * A section and what it needs, in Windows' order: all its own directives first, so that
+ * what they set is there when a needed section asks not to overwrite it.
+ */
+static int read_section(struct reading *r, const char *name, struct install *in,
+			bool *found)
+{
+	int result = each_line(r, name, in->fn, in, found);
+
+	for (size_t i = 0; i < in->needs.len && result == 0; i++)
+		result = read_need(r, &in->needs.items[i], in);
+	vec_free(&in->needs);
+	return result;
 }
 
 static void push_all(struct inf *inf, const struct inf_line *line, struct strings *to)
@@ -225,8 +250,10 @@ static int read_common(struct reading *r, struct inf *inf, const struct inf_line
 	if (text_equal(key, "Include"))
 		return load_includes(r, inf, line, &c->included_infs, &c->unsupported)
 			       ?: 1;
-	if (text_equal(key, "Needs"))
-		return read_needs(r, inf, line, in) ?: 1;
+	if (text_equal(key, "Needs")) {
+		vec_push(&in->needs, (struct need){inf, *line});
+		return 1;
+	}
 	if (text_equal(key, "CopyFiles"))
 		return read_file_list(r, inf, line, INF_FILE_COPY, &c->files,
 				      &c->unsupported)
@@ -329,21 +356,16 @@ static int filters_line(struct reading *r, struct inf *inf, const struct inf_lin
 
 /* ---- .Interfaces ------------------------------------------------------------------- */
 
-struct interface_arg {
-	struct install in;
-	struct inf_interface *interface;
-};
-
 static int interface_line(struct reading *r, struct inf *inf, const struct inf_line *line,
 			  void *arg)
 {
-	struct interface_arg *a = arg;
+	struct install *in = arg;
 	const char *key = inf_key(inf, line);
 
 	if (text_equal(key, "AddProperty"))
-		reading_remark(r, &a->in.c->unsupported, inf, line->number,
+		reading_remark(r, &in->c->unsupported, inf, line->number,
 			       "AddProperty of a device interface");
-	return read_common(r, inf, line, key, &a->in) < 0 ? -1 : 0;
+	return read_common(r, inf, line, key, in) < 0 ? -1 : 0;
 }
 
 static int interfaces_line(struct reading *r, struct inf *inf,
@@ -352,7 +374,8 @@ static int interfaces_line(struct reading *r, struct inf *inf,
 	struct install *in = arg;
 	const char *key = inf_key(inf, line), *class = inf_field(inf, line, 0);
 	struct inf_interface f = {0};
-	struct interface_arg a = {.in = *in, .interface = &f};
+	struct install inner = {in->c,	 &f.regs,  interface_line, in->depth,
+				in->own, in->seen, VEC_INIT};
 	int result = 0;
 
 	if (!text_equal(key, "AddInterface"))
@@ -365,32 +388,59 @@ static int interfaces_line(struct reading *r, struct inf *inf,
 	if (*inf_field(inf, line, 1))
 		f.reference = xstrdup(inf_field(inf, line, 1));
 	f.flags = inf_number(inf, line, 3, 0);
-	a.in.regs = &f.regs;
-	a.in.fn = interface_line;
 	if (*inf_field(inf, line, 2))
-		result = each_line(r, inf_field(inf, line, 2), interface_line, &a, NULL);
+		result = read_section(r, inf_field(inf, line, 2), &inner, NULL);
 	vec_push(&in->c->interfaces, f);
 	return result;
 }
 
 /* ---- the sections that are only reported ------------------------------------------- */
 
+/*
+ * True if CoInstallers32 names the co-installers of the driver frameworks only
+ * ("WdfCoInstaller01011.dll,WdfCoInstaller", "WUDFUpdate_01009.dll"): Windows 8 and later
+ * have the frameworks and do without them.
+ */
+static bool framework_co_installers(const struct inf_reg *reg)
+{
+	const uint8_t *data = reg->data.data;
+	size_t start = 0;
+
+	for (size_t at = 0; at + 2 <= reg->data.len; at += 2) {
+		_cleanup_free_ char *name = NULL;
+
+		if (get_le16(data + at) != 0)
+			continue;
+		name = utf16_to_utf8(data + start, at - start);
+		start = at + 2;
+		if (*name && !text_starts_with(name, "WdfCoInstaller") &&
+		    !text_starts_with(name, "WUDFCoInstaller") &&
+		    !text_starts_with(name, "WUDFUpdate") &&
+		    !text_starts_with(name, "WinUsbCoInstaller"))
+			return false;
+	}
+	return true;
+}
+
 static int co_installers_line(struct reading *r, struct inf *inf,
 			      const struct inf_line *line, void *arg)
 {
 	struct install *in = arg;
-	struct inf_regs ignored =
-		VEC_INIT; /* names the co-installers: never run offline */
+	struct inf_regs ignored = VEC_INIT; /* they name code, which never runs offline */
 	const char *key = inf_key(inf, line);
-	struct install quiet = *in;
+	struct inf_regs *regs = in->regs;
 	int result;
 
-	quiet.regs = &ignored;
 	if (text_equal(key, "AddReg")) {
 		in->c->co_installers = true;
 		reading_remark(r, &in->c->unsupported, inf, line->number, "co-installer");
 	}
-	result = read_common(r, inf, line, key, &quiet);
+	in->regs = &ignored;
+	result = read_common(r, inf, line, key, in);
+	in->regs = regs;
+	vec_foreach (reg, &ignored)
+		if (reg->kind == INF_REG_SET || reg->kind == INF_REG_APPEND)
+			in->c->own_co_installers |= !framework_co_installers(reg);
 	regs_free(&ignored);
 	return result < 0 ? -1 : 0;
 }
@@ -448,20 +498,21 @@ static int framework_line(struct reading *r, struct inf *inf, const struct inf_l
 static const struct {
 	const char *suffix;
 	line_fn *fn;
+	uint32_t scope;
 } sub_sections[] = {
-	{"HW", hardware_line},
-	{"Services", services_line},
-	{"Filters", filters_line},
-	{"Interfaces", interfaces_line},
-	{"CoInstallers", co_installers_line},
-	{"Wdf", framework_line},
-	{"Components", components_line},
-	{"Software", software_line},
-	{"Events", reported_line},
-	{"LogConfigOverride", reported_line},
-	{"FactDef", reported_line},
-	{"WMI", reported_line},
-	{"COM", reported_line},
+	{"HW", hardware_line, CONFIG_SCOPE_HW},
+	{"Services", services_line, CONFIG_SCOPE_SERVICES},
+	{"Filters", filters_line, 0},
+	{"Interfaces", interfaces_line, CONFIG_SCOPE_INTERFACES},
+	{"CoInstallers", co_installers_line, CONFIG_SCOPE_CO_INSTALLERS},
+	{"Wdf", framework_line, 0},
+	{"Components", components_line, 0},
+	{"Software", software_line, 0},
+	{"Events", reported_line, 0},
+	{"LogConfigOverride", reported_line, 0},
+	{"FactDef", reported_line, 0},
+	{"WMI", reported_line, 0},
+	{"COM", reported_line, 0},
 };
 
 static int read_sub_section(struct reading *r, struct inf_configuration *c, size_t i)
@@ -475,11 +526,14 @@ static int read_sub_section(struct reading *r, struct inf_configuration *c, size
 		.own = true,
 		.seen = &seen,
 	};
+	bool found;
 	int result;
 
 	strings_push(&seen, name);
-	result = each_line(r, name, in.fn, &in, NULL);
+	result = read_section(r, name, &in, &found);
 	strings_free(&seen);
+	if (found)
+		c->scope |= sub_sections[i].scope;
 	return result;
 }
 
@@ -492,8 +546,9 @@ int read_configuration(struct reading *r, struct inf_configuration *c)
 
 	if (c->missing)
 		return 0;
+	c->scope = CONFIG_SCOPE_INSTALL;
 	strings_push(&seen, c->name);
-	result = each_line(r, c->name, install_line, &in, NULL);
+	result = read_section(r, c->name, &in, NULL);
 	strings_free(&seen);
 	for (size_t i = 0; i < ARRAY_SIZE(sub_sections) && result == 0; i++)
 		result = read_sub_section(r, c, i);
@@ -517,7 +572,7 @@ int read_class_install(struct reading *r)
 	if (section == INF_NONE)
 		return 0;
 	r->driver->class_install = true;
-	result = each_line(r, inf_section_name(r->inf, section), in.fn, &in, NULL);
+	result = read_section(r, inf_section_name(r->inf, section), &in, NULL);
 	vec_foreach (s, &c.unsupported)
 		strings_push(&r->driver->unsupported, *s);
 	strings_free(&seen);

@@ -10,6 +10,7 @@
 /* Build numbers in decorations: Windows 10 from this build on reads them. */
 #define FIRST_BUILD_AWARE 14310u
 #define CANDIDATES_MAX 10000u
+#define NO_BREAK_SPACE "\xC2\xA0"
 
 /* ---- decorations ----------------------------------------------------------------- */
 
@@ -243,6 +244,19 @@ void candidates_free(struct candidates *candidates)
 
 /* ---- models ---------------------------------------------------------------------- */
 
+char *device_id_field(struct inf *inf, const struct inf_line *line, size_t index)
+{
+	const char *id = inf_field(inf, line, index);
+	size_t n;
+
+	while (strncmp(id, NO_BREAK_SPACE, 2) == 0)
+		id += 2;
+	n = strlen(id);
+	while (n >= 2 && strncmp(id + n - 2, NO_BREAK_SPACE, 2) == 0)
+		n -= 2;
+	return xstrndup(id, n);
+}
+
 /* Where the configuration of each install section is: hash table over their names. */
 struct index {
 	size_t *slots; /* configuration + 1 */
@@ -296,11 +310,11 @@ static void add_model(struct reading *r, const struct candidate *from, struct in
 	bool any = false;
 
 	for (size_t i = 1; i < line->fields; i++) {
-		const char *id = inf_field(r->inf, line, i);
+		_cleanup_free_ char *id = device_id_field(r->inf, line, i);
 
 		any |= *id != 0;
 		if (i == 1 || *id)
-			strings_push(&m.ids, id);
+			vec_push(&m.ids, steal_ptr(id));
 	}
 	if (!*install || !any) { /* can only be picked by hand */
 		strings_free(&m.ids);
@@ -374,6 +388,14 @@ static char *decoration_wants(const struct decoration *d)
 	return buffer_steal_string(&b);
 }
 
+static char *not_understood(const struct candidate *c)
+{
+	if (strstr(c->text, "$ARCH$"))
+		return xstrdup("$ARCH$ is filled in when the driver is built: this is "
+			       "a build source");
+	return xasprintf("\"%s\" is no TargetOSVersion", c->text);
+}
+
 char *decoration_text(const struct candidate *c, const struct target *target)
 {
 	const struct decoration *d = &c->decoration;
@@ -401,7 +423,7 @@ char *decoration_text(const struct candidate *c, const struct target *target)
 		if (c->understood)
 			return xstrdup("names a build, which Windows before 10.0.14310 "
 				       "does not understand");
-		return xasprintf("\"%s\" is no TargetOSVersion", c->text);
+		return not_understood(c);
 	case DECORATION_NOT_LISTED:
 		return xstrdup("not listed in [Manufacturer]: Windows does not see it");
 	case DECORATION_LESS_SPECIFIC:
@@ -410,7 +432,7 @@ char *decoration_text(const struct candidate *c, const struct target *target)
 		break;
 	}
 	if (!c->understood)
-		return xasprintf("\"%s\" is no TargetOSVersion", c->text);
+		return not_understood(c);
 	wants = decoration_wants(d);
 	return xasprintf("for %s", wants);
 }

@@ -14,7 +14,7 @@
  * Entries read while interpreting one file (a list section counts each time it is named).
  * The largest real display INFs need some 100,000; hostile ones multiply without bound.
  */
-#define WORK_MAX 3000000u
+#define WORK_MAX 1000000u
 
 struct reading {
 	struct driver *driver;
@@ -66,6 +66,11 @@ int candidates_read(struct inf *inf, const struct target *target, struct candida
 		    struct error *err);
 void candidates_free(struct candidates *candidates);
 int read_models(struct reading *r);
+/*
+ * A device ID of a Models line without blanks, no-break spaces included: editors put these
+ * in, and Microsoft's own list of such an INF's IDs (in its catalog) is without. Caller's.
+ */
+char *device_id_field(struct inf *inf, const struct inf_line *line, size_t index);
 /* The file's dirty corner: why nothing fits. */
 char *models_reason(struct inf *inf, const struct target *target);
 char *decoration_text(const struct candidate *c, const struct target *target);

@@ -59,10 +59,10 @@ static int read_lines(struct inf *inf, const struct candidate *c, size_t index,
 		m.description = xstrdup(inf_key(inf, &line));
 		m.install = xstrdup(inf_field(inf, &line, 0));
 		for (size_t j = 1; j < line.fields; j++) {
-			const char *id = inf_field(inf, &line, j);
+			_cleanup_free_ char *id = device_id_field(inf, &line, j);
 
 			if (*id || j == 1)
-				strings_push(&m.ids, id);
+				vec_push(&m.ids, steal_ptr(id));
 		}
 		vec_push(&s->models, m);
 		s->sections.items[index].models++;
