@@ -122,9 +122,10 @@ static void io_message(struct mspack_file *file _unused_, const char *fmt _unuse
 {
 }
 
+/* Zeroed: libmspack 0.11 frees an unset name of a KWAJ header that is cut off. */
 static void *io_alloc(struct mspack_system *self _unused_, size_t bytes)
 {
-	return malloc(bytes);
+	return calloc(1, bytes);
 }
 
 static void io_copy(void *src, void *dest, size_t bytes)
