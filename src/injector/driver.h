@@ -70,7 +70,8 @@ struct inf_service {
 	bool has_type, has_start, has_error_control, has_tag;
 	uint32_t type, start, error_control, tag;
 	uint32_t boot_flags;	/* BootFlags; 0 if not given */
-	char *display_name, *display_token;	/* text, and the %token% it came from or NULL */
+	/* Text, and the %token% it came from (its own case, without %) or NULL. */
+	char *display_name, *display_token;
 	char *description, *description_token;
 	char *group;		/* LoadOrderGroup or NULL */
 	/* ServiceBinary: dirid and the rest ("vioscsi.sys" or "sub\x.sys arg"); dirid 0: none */
@@ -112,6 +113,13 @@ struct inf_property {	/* AddProperty */
 };
 DEFINE_VEC(inf_properties, struct inf_property);
 
+/* The value ConfigScope of Windows 10's driver database, by the sections that exist. */
+#define CONFIG_SCOPE_INSTALL 0x1u
+#define CONFIG_SCOPE_HW 0x2u
+#define CONFIG_SCOPE_SERVICES 0x4u
+#define CONFIG_SCOPE_INTERFACES 0x8u
+#define CONFIG_SCOPE_CO_INSTALLERS 0x100u
+
 /* One DDInstall section with everything that belongs to it, Include/Needs resolved. */
 struct inf_configuration {
 	char *name;		/* as decorated in the file: "vioscsi_inst.NTamd64" */
@@ -131,6 +139,8 @@ struct inf_configuration {
 	uint32_t feature_score;
 	bool reboot;
 	bool co_installers;	/* has a .CoInstallers section with entries */
+	bool own_co_installers;	/* ... that names others than the driver frameworks' own */
+	uint32_t scope;		/* CONFIG_SCOPE_*: which of its sections exist */
 	bool missing;		/* the Models line names a section that does not exist */
 	struct strings unsupported;	/* "BitReg (line 40)", ... named in the verdict */
 	unsigned line;

@@ -14,6 +14,15 @@ static const char *const for_service_manager[] = {
 	"ServiceSidType", "DelayedAutoStart", "BitReg",
 };
 
+/* "Token" as the INF spells it, if the text is exactly "%Token%"; the caller's. */
+static char *raw_token(const char *raw)
+{
+	_cleanup_free_ char *token = inf_token(raw);
+	const char *start = token ? strchr(raw, '%') : NULL;
+
+	return start ? xstrndup(start + 1, strcspn(start + 1, "%")) : NULL;
+}
+
 static void set_text(struct inf *inf, const struct inf_line *line, char **text,
 		     char **token)
 {
@@ -23,7 +32,7 @@ static void set_text(struct inf *inf, const struct inf_line *line, char **text,
 		return;
 	*text = xstrdup(value);
 	if (token)
-		*token = inf_token(inf_field_raw(inf, line, 0));
+		*token = raw_token(inf_field_raw(inf, line, 0));
 }
 
 static void set_number(struct inf *inf, const struct inf_line *line, uint32_t *value,
