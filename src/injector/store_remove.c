@@ -1,25 +1,134 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Taking a third-party package out of the driver store of Windows 8 and later: what
- * DISM's /Remove-Driver takes, and what the package was reflected to (services, files,
- * filters).
+ * Removing a third-party package: every record and file that adding it made. What it
+ * shared with another package (a service, a file) is given back to that one.
  */
-#include "injector/store_private.h"
-
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/text.h"
+#include "injector/store_private.h"
 #include "windows/service.h"
 
-#define SYSTEM_ROOT "%SystemRoot%"
+struct removing {
+	struct store *store;
+	struct removal *report;
+	const char *published;
+	struct package *package;	/* the stored INF; NULL if it cannot be read */
+	struct strings heirs;		/* INFs that own what it owned */
+	struct strings services, files; /* those that they share with it */
+	struct error *err;
+};
 
-/* True if a service of any control set runs the file. 1, 0, -1. */
-static int file_in_use(struct store *store, const char *path, struct error *err)
+static void remark(struct removing *r, const char *fmt, ...) _printf_(2, 3);
+static void remark(struct removing *r, const char *fmt, ...)
 {
-	vec_foreach (set, &store->control_sets) {
+	char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	if (text && !strings_contain(&r->report->remarks, text))
+		strings_push(&r->report->remarks, text);
+	free(text);
+}
+
+static void heir(struct removing *r, const char *inf)
+{
+	if (!text_equal(inf, r->published) && !strings_contain(&r->heirs, inf))
+		strings_push(&r->heirs, inf);
+}
+
+/* ---- services ---------------------------------------------------------------------- */
+
+/* The event log source that the stored INF made for the service. */
+static int remove_event_log(struct removing *r, const char *set, const char *service)
+{
+	struct hive *hive = r->store->system;
+
+	if (!r->package || !r->package->driver)
+		return 0;
+	vec_foreach (c, &r->package->driver->configurations) {
+		vec_foreach (s, &c->services) {
+			_cleanup_free_ char *path = NULL;
+			hkey key;
+
+			if (!s->name || !text_equal(s->name, service) || !s->eventlog.len)
+				continue;
+			path = xasprintf("%s\\Services\\EventLog\\%s\\%s", set,
+					 s->eventlog_type ? s->eventlog_type : "System",
+					 s->eventlog_name ? s->eventlog_name : s->name);
+			key = hive_find(hive, hive_root(hive), path);
+			if (key && hive_delete(hive, key, r->err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/* The package had made the service its own, not just asked for another INF's. */
+static bool brought_binary(const struct removing *r, const char *name)
+{
+	if (!r->package || !r->package->driver)
+		return true;
+	vec_foreach (c, &r->package->driver->configurations)
+		vec_foreach (s, &c->services)
+			if (!s->remove && text_equal(s->name, name) && s->binary &&
+			    package_file(r->package, path_base(s->binary)))
+				return true;
+	return false;
+}
+
+static int remove_from_service(struct removing *r, const char *set,
+			       const struct service *service)
+{
+	struct hive *hive = r->store->system;
+	size_t left;
+
+	if (!strings_contain(&service->owners, r->published))
+		return 0;
+	vec_foreach (owner, &service->owners)
+		heir(r, *owner);
+	if (multi_remove(hive, service->key, "Owners", r->published, &left, r->err) < 0)
+		return -1;
+	if (left > 0) {
+		if (brought_binary(r, service->name) &&
+		    !strings_contain(&r->services, service->name))
+			strings_push(&r->services, service->name);
+		return 0;
+	}
+	if (!strings_contain(&r->report->services, service->name))
+		strings_push(&r->report->services, service->name);
+	if (remove_event_log(r, set, service->name) < 0)
+		return -1;
+	return hive_delete(hive, service->key, r->err);
+}
+
+static int remove_services(struct removing *r)
+{
+	vec_foreach (set, &r->store->control_sets) {
 		_cleanup_services_ struct services services = VEC_INIT;
 
-		if (services_read(store->system, *set, &services, err) < 0)
+		if (services_read(r->store->system, *set, &services, r->err) < 0)
+			return -1;
+		vec_foreach (service, &services)
+			if (remove_from_service(r, *set, service) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+/* ---- files ------------------------------------------------------------------------- */
+
+/* A service that stays uses the file. 1, 0, -1. */
+static int in_use(struct removing *r, const char *path)
+{
+	vec_foreach (set, &r->store->control_sets) {
+		_cleanup_services_ struct services services = VEC_INIT;
+
+		if (services_read(r->store->system, *set, &services, r->err) < 0)
 			return -1;
 		vec_foreach (service, &services)
 			if (service->file && text_equal(service->file, path))
@@ -28,367 +137,395 @@ static int file_in_use(struct store *store, const char *path, struct error *err)
 	return 0;
 }
 
-/* ---- services ---------------------------------------------------------------------- */
-
-static int remove_filters(struct store *store, const char *set, const char *service,
-			  struct error *err)
+/* Takes the package out of the file's owners; *left says how many remain. */
+static int release_file(struct removing *r, const char *path, size_t *left,
+			bool *recorded)
 {
-	static const char *const values[] = {"UpperFilters", "LowerFilters"};
-	_cleanup_free_ char *path = xasprintf("%s\\Control\\Class", set);
-	hkey classes = hive_find(store->system, hive_root(store->system), path);
+	_cleanup_free_ char *key_path = lockdown_path(path);
+	struct hive *hive = r->store->software;
+	struct strings owners = VEC_INIT;
+	hkey key = hive ? hive_find(hive, hive_root(hive), key_path) : 0;
 
-	for (uint32_t i = 0; classes && i < hive_child_count(store->system, classes);
-	     i++) {
-		hkey class = hive_child(store->system, classes, i);
-		size_t left;
-
-		for (size_t v = 0; class && v < ARRAY_SIZE(values); v++)
-			if (multi_remove(store->system, class, values[v], service, &left,
-					 err) < 0)
-				return -1;
-	}
-	return 0;
-}
-
-static int delete_service(struct store *store, const char *set,
-			  const struct service *service, struct error *err)
-{
-	_cleanup_free_ char *log =
-		xasprintf("%s\\Services\\EventLog\\System\\%s", set, service->name);
-	hkey source = hive_find(store->system, hive_root(store->system), log);
-
-	if (hive_delete(store->system, service->key, err) < 0 ||
-	    (source && hive_delete(store->system, source, err) < 0))
+	*left = 0;
+	*recorded = false;
+	if (!key)
+		return 0;
+	hive_get_strings(hive, key, "Owners", &owners);
+	*recorded = strings_contain(&owners, r->published);
+	vec_foreach (owner, &owners)
+		heir(r, *owner);
+	strings_free(&owners);
+	if (multi_remove(hive, key, "Owners", r->published, left, r->err) < 0)
 		return -1;
-	return remove_filters(store, set, service->name, err);
+	return *left > 0 || !*recorded ? 0 : hive_delete(hive, key, r->err);
 }
 
-/*
- * Takes the package out of the owners of its services; one without owners goes. `heirs`
- * gets the INFs that own one of them as well.
- */
-static int remove_services(struct store *store, const char *set, struct removal *removal,
-			   struct strings *heirs, struct error *err)
+static int same_content(struct removing *r, const char *path, const char *stored)
 {
-	_cleanup_services_ struct services services = VEC_INIT;
+	_cleanup_buffer_ struct buffer a = BUFFER_INIT, b = BUFFER_INIT;
+	struct tree_stat st, st2;
+	int there = tree_stat(r->store->tree, path, &st, r->err);
 
-	if (services_read(store->system, set, &services, err) < 0)
+	if (there > 0)
+		there = tree_stat(r->store->tree, stored, &st2, r->err);
+	if (there <= 0)
+		return there;
+	if (st.type != TREE_FILE || st2.type != TREE_FILE || st.size != st2.size)
+		return 0;
+	if (tree_read(r->store->tree, path, SIZE_MAX, &a, r->err) < 0 ||
+	    tree_read(r->store->tree, stored, SIZE_MAX, &b, r->err) < 0)
 		return -1;
-	vec_foreach (service, &services) {
-		size_t left;
-
-		if (!strings_contain(&service->owners, removal->published))
-			continue;
-		if (multi_remove(store->system, service->key, "Owners",
-				 removal->published, &left, err) < 0)
-			return -1;
-		if (left == 0) {
-			if (!strings_contain(&removal->services, service->name))
-				strings_push(&removal->services, service->name);
-			if (delete_service(store, set, service, err) < 0)
-				return -1;
-			continue;
-		}
-		vec_foreach (owner, &service->owners)
-			if (!text_equal(*owner, removal->published) &&
-			    !strings_contain(heirs, *owner))
-				strings_push(heirs, *owner);
-	}
-	return 0;
+	return bytes_equal(buffer_view(&a), buffer_view(&b));
 }
 
-/* The other owner's service values and files are put back in force. */
-static int restore_heirs(struct store *store, const struct strings *heirs,
-			 struct removal *removal, struct error *err)
+/* A file outside the store: gone if nobody else owns or uses it. */
+static int remove_file(struct removing *r, const char *path, const char *stored)
 {
-	vec_foreach (heir, heirs) {
-		_cleanup_db_package_ struct db_package package = {0};
-		_cleanup_error_ struct error own = ERROR_INIT;
-		_cleanup_free_ char *remark = NULL;
-		struct driverdb *node;
-		int found = store_find_published(store, *heir, &package, &node, err);
+	bool recorded;
+	size_t left;
+	int used;
 
-		if (found < 0)
-			return -1;
-		if (found && store_reflect(store, package.store, &own) == 0) {
-			remark = xasprintf("%s shares its service and is in force again",
-					   *heir);
-		} else if (found && own.code != ERROR_ANSWER_NO) {
-			return error_move(err, &own);
-		} else {
-			remark = xasprintf(
-				"%s shares its service, which keeps its present values: "
-				"%s",
-				*heir,
-				found ? own.reason
-				      : "its package is not in the "
-					"driver database");
-		}
-		strings_push(&removal->remarks, remark);
+	if (release_file(r, path, &left, &recorded) < 0)
+		return -1;
+	if (left > 0) {
+		strings_push(&r->files, path);
+		return 0;
 	}
-	return 0;
-}
-
-/* ---- files ------------------------------------------------------------------------- */
-
-static int remove_if_unused(struct store *store, const char *path, struct error *err)
-{
-	int used = file_in_use(store, path, err);
-
+	used = in_use(r, path);
 	if (used != 0)
 		return used < 0 ? -1 : 0;
-	return tree_remove(store->tree, path, err);
+	/* Without a record of its owners only what is surely the package's goes. */
+	if (!recorded) {
+		int same = same_content(r, path, stored);
+
+		if (same <= 0)
+			return same;
+	}
+	return tree_remove(r->store->tree, path, r->err);
 }
 
-/* "%SystemRoot%/System32/drivers/x.sys" as a path in the tree, or NULL. Caller's. */
-static char *lockdown_path(const char *name)
+static int remove_installed_files(struct removing *r)
 {
-	if (!text_starts_with(name, SYSTEM_ROOT) || name[strlen(SYSTEM_ROOT)] != '/')
-		return NULL;
-	return xasprintf("Windows%s", name + strlen(SYSTEM_ROOT));
-}
+	enum windows_arch arch = r->store->installation->target.arch;
 
-/* The files that the package locked down, where no other package owns them as well. */
-static int remove_locked_files(struct store *store, const char *published,
-			       struct error *err)
-{
-	struct strings gone = VEC_INIT;
-	hkey list;
-	int result = 0;
-
-	if (!store->software)
+	if (!r->package || !r->package->driver)
 		return 0;
-	list = hive_find(store->software, hive_root(store->software), LOCKDOWN);
-	for (uint32_t i = 0; list && i < hive_child_count(store->software, list); i++) {
-		hkey key = hive_child(store->software, list, i);
-		struct strings owners = VEC_INIT;
-		size_t left = 1;
+	vec_foreach (c, &r->package->driver->configurations) {
+		vec_foreach (file, &c->files) {
+			_cleanup_free_ char *path = NULL, *stored = NULL;
 
-		if (!key || !hive_get_strings(store->software, key, "Owners", &owners) ||
-		    !strings_contain(&owners, published)) {
-			strings_free(&owners);
-			continue;
-		}
-		strings_free(&owners);
-		result = multi_remove(store->software, key, "Owners", published, &left,
-				      err);
-		if (result < 0)
-			break;
-		if (left == 0) {
-			_cleanup_free_ char *name = hive_key_name(store->software, key);
-
-			strings_push(&gone, name);
-		}
-	}
-	vec_foreach (name, &gone) {
-		_cleanup_free_ char *path = lockdown_path(*name);
-		hkey key = hive_find(store->software, list, *name);
-
-		if (result == 0 && key)
-			result = hive_delete(store->software, key, err);
-		if (result == 0 && path)
-			result = remove_if_unused(store, path, err);
-	}
-	strings_free(&gone);
-	return result < 0 ? -1 : 0;
-}
-
-/*
- * What the INF copies to fixed places, for images without a SOFTWARE hive and for files
- * that were not locked down. An INF that can no longer be read is passed over: its files
- * stay, unreferenced.
- */
-static int remove_copied_files(struct store *store, const struct db_package *record,
-			       struct removal *removal, struct error *err)
-{
-	_cleanup_error_ struct error own = ERROR_INIT;
-	_cleanup_package_ struct package *package = NULL;
-	_cleanup_free_ char *folder = store_folder(record->store);
-	enum windows_arch arch = store->installation->target.arch;
-
-	package = package_open_stored(store->tree, folder,
-				      record->original ? record->original
-						       : record->published,
-				      &store->installation->target, &own);
-	if (!package || !package->driver) {
-		strings_push(&removal->remarks, "its INF cannot be read from the driver "
-						"store: files that it copied "
-						"elsewhere may be left behind, unused");
-		return 0;
-	}
-	vec_foreach (configuration, &package->driver->configurations) {
-		vec_foreach (file, &configuration->files) {
-			_cleanup_free_ char *path = file->kind == INF_FILE_COPY
-							    ? file_destination(file, arch)
-							    : NULL;
-
-			if (path && remove_if_unused(store, path, err) < 0)
+			if (file->kind != INF_FILE_COPY || !file->source_path)
+				continue;
+			path = file_destination(file, arch);
+			if (!path)
+				continue;
+			stored = xasprintf(REPOSITORY "/%s/%s", r->report->store,
+					   file->source_path);
+			if (remove_file(r, path, stored) < 0)
 				return -1;
 		}
 	}
 	return 0;
 }
 
-/* ---- records ----------------------------------------------------------------------- */
-
-/* Deletes the INF's value in each key of DeviceIds, and the keys that it leaves empty. */
-static int remove_device_ids(struct hive *hive, hkey key, const char *published,
-			     unsigned depth, struct error *err)
+/* Whatever else PnpLockdownFiles says is the package's. */
+static int remove_locked_files(struct removing *r)
 {
-	for (uint32_t i = hive_child_count(hive, key); depth && i-- > 0;) {
-		hkey child = hive_child(hive, key, i);
-		bool parent = child && hive_child_count(hive, child) > 0;
-		int changed;
+	struct hive *hive = r->store->software;
+	hkey list = hive ? hive_find(hive, hive_root(hive), LOCKDOWN) : 0;
+	struct strings paths = VEC_INIT;
+	int result = 0;
 
-		if (!child)
+	for (uint32_t i = 0; list && i < hive_child_count(hive, list); i++) {
+		hkey key = hive_child(hive, list, i);
+		_cleanup_free_ char *name = key ? hive_key_name(hive, key) : NULL;
+		struct strings owners = VEC_INIT;
+
+		if (!name)
 			continue;
-		if (remove_device_ids(hive, child, published, depth - 1, err) < 0)
+		hive_get_strings(hive, key, "Owners", &owners);
+		if (strings_contain(&owners, r->published) &&
+		    text_starts_with(name, "%SystemRoot%/"))
+			vec_push(&paths,
+				 xasprintf("Windows/%s", name + strlen("%SystemRoot%/")));
+		strings_free(&owners);
+	}
+	vec_foreach (path, &paths)
+		if (result == 0)
+			result = remove_file(r, *path, *path);
+	strings_free(&paths);
+	return result;
+}
+
+static int remove_stored_files(struct removing *r)
+{
+	size_t stem = strlen(r->published) - strlen(".inf");
+	char *paths[] = {
+		xasprintf(INF_FOLDER "/%s", r->published),
+		xasprintf(INF_FOLDER "/%.*s.PNF", (int)stem, r->published),
+		xasprintf(CATALOGS "/%.*s.cat", (int)stem, r->published),
+		r->report->store ? store_folder(r->report->store) : NULL,
+	};
+	int result = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		if (paths[i] && result == 0)
+			result = tree_remove(r->store->tree, paths[i], r->err);
+		free(paths[i]);
+	}
+	return result;
+}
+
+/* ---- the driver database ----------------------------------------------------------- */
+
+static int collect_id(const char *id, const struct db_match *match, void *arg,
+		      struct error *err _unused_)
+{
+	struct {
+		const char *published;
+		struct strings *ids;
+	} *want = arg;
+
+	if (text_equal(match->published, want->published))
+		strings_push(want->ids, id);
+	return 0;
+}
+
+/* Deletes the value, and the keys that are empty without it, up to DeviceIds. */
+static int remove_match(struct driverdb *db, char *path, const char *published,
+			struct error *err)
+{
+	hkey key = node_find(db, path);
+
+	if (key && hive_unset(db->hive, key, published, err) < 0)
+		return -1;
+	while (key && strchr(path, '\\') && hive_value_count(db->hive, key) == 0 &&
+	       hive_child_count(db->hive, key) == 0) {
+		if (hive_delete(db->hive, key, err) < 0)
 			return -1;
-		changed = hive_unset(hive, child, published, err);
-		if (changed < 0)
-			return -1;
-		/* Only what became empty goes. */
-		if ((changed || parent) && !hive_value_count(hive, child) &&
-		    !hive_child_count(hive, child) && hive_delete(hive, child, err) < 0)
-			return -1;
+		*strrchr(path, '\\') = 0;
+		key = node_find(db, path);
 	}
 	return 0;
 }
 
-static int delete_below(struct driverdb *db, const char *parent, const char *name,
-			struct error *err)
+static int remove_device_ids(struct removing *r, struct driverdb *db,
+			     const struct db_package *record)
 {
-	_cleanup_free_ char *path = xasprintf("%s\\%s", parent, name);
+	struct strings ids = VEC_INIT;
+	struct {
+		const char *published;
+		struct strings *ids;
+	} want = {r->published, &ids};
+	char guid[GUID_TEXT_SIZE];
+	int result = driverdb_each_device(db, collect_id, &want, r->err);
+
+	vec_foreach (id, &ids) {
+		_cleanup_free_ char *path = device_id_path(*id);
+
+		if (result == 0)
+			result = remove_match(db, path, r->published, r->err);
+	}
+	strings_free(&ids);
+	if (result == 0 && record && record->has_version) {
+		_cleanup_free_ char *path = NULL;
+
+		guid_format(&record->version.class_guid, guid);
+		path = xasprintf("DeviceIds\\%s", guid);
+		result = remove_match(db, path, r->published, r->err);
+	}
+	return result;
+}
+
+static int remove_key(struct driverdb *db, const char *folder, const char *name,
+		      struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s\\%s", folder, name);
 	hkey key = node_find(db, path);
 
 	return key ? hive_delete(db->hive, key, err) : 0;
 }
 
-static int remove_records(struct store *store, struct driverdb *db, const char *published,
-			  const struct strings *packages, struct error *err)
+static int remove_records(struct removing *r, const struct db_package *record)
 {
-	hkey ids = node_find(db, "DeviceIds");
+	unsigned number;
 
-	if (ids && remove_device_ids(db->hive, ids, published, 3, err) < 0)
-		return -1;
-	vec_foreach (package, packages) {
-		_cleanup_free_ char *folder = store_folder(*package);
+	for (size_t i = 0; i < ARRAY_SIZE(r->store->nodes); i++) {
+		struct driverdb *db = &r->store->nodes[i];
 
-		/* A name from the registry is used as a path only if it can be one. */
-		if (strpbrk(*package, "/\\:") || **package == '.' || !**package)
+		if (!db->hive)
 			continue;
-		if (delete_below(db, "DriverPackages", *package, err) < 0 ||
-		    tree_remove(store->tree, folder, err) < 0)
+		if (remove_device_ids(r, db, record) < 0 ||
+		    remove_key(db, "DriverInfFiles", r->published, r->err) < 0)
+			return -1;
+		if (r->report->store &&
+		    remove_key(db, "DriverPackages", r->report->store, r->err) < 0)
 			return -1;
 	}
-	return delete_below(db, "DriverInfFiles", published, err);
+	if (!oem_inf_number(r->published, &number))
+		return 0;
+	return oem_number_mark(r->store, number, false, r->err);
 }
 
-static int remove_published(struct store *store, const char *published, unsigned number,
-			    struct error *err)
+/* ---- what takes over --------------------------------------------------------------- */
+
+/*
+ * Services and files that the package had taken over are made anew from the packages that
+ * share them. Owners are listed latest first, and the latest comes last here and so has
+ * the last word: it had taken over from the earlier ones because it ranks better.
+ */
+static int reinstall_heirs(struct removing *r)
 {
-	const int stem = (int)(strlen(published) - strlen(".inf"));
-	_cleanup_free_ char *inf = xasprintf(INF_FOLDER "/%s", published);
-	_cleanup_free_ char *pnf = xasprintf(INF_FOLDER "/%.*s.PNF", stem, published);
-	_cleanup_free_ char *cat = xasprintf(CATALOGS "/%.*s.cat", stem, published);
+	struct store *store = r->store;
 
-	if (tree_remove(store->tree, inf, err) < 0 ||
-	    tree_remove(store->tree, pnf, err) < 0 ||
-	    tree_remove(store->tree, cat, err) < 0)
-		return -1;
-	return oem_number_mark(store, number, false, err);
-}
+	if (r->services.len == 0 && r->files.len == 0)
+		return 0;
+	for (size_t i = r->heirs.len; i > 0; i--) {
+		const char *inf = r->heirs.items[i - 1];
+		_cleanup_db_package_ struct db_package record = {0};
+		_cleanup_package_ struct package *package = NULL;
+		_cleanup_error_ struct error why = ERROR_INIT;
+		_cleanup_free_ char *folder = NULL;
+		struct driverdb *node;
+		int found = store_find_published(store, inf, &record, &node, r->err);
 
-/* ---- the whole --------------------------------------------------------------------- */
-
-static void refuse(struct removal *removal, char *reason)
-{
-	removal->verdict = PACKAGE_REFUSED;
-	removal->reason = reason;
-}
-
-static bool is_boot_critical(struct store *store, const struct db_package *package)
-{
-	_cleanup_device_class_ struct device_class class = {0};
-
-	return package->boot_critical ||
-	       (device_class_read(store->system, store->installation->control_set,
-				  &package->version.class_guid, &class, NULL) > 0 &&
-		class.boot_critical);
-}
-
-/* Every folder that DriverInfFiles lists for the name. */
-static int packages_of(struct driverdb *db, const char *published,
-		       const struct db_package *active, struct strings *ret,
-		       struct error *err)
-{
-	_cleanup_db_inf_ struct db_inf inf = {0};
-	int found = driverdb_inf(db, published, &inf, err);
-
-	if (found < 0)
-		return -1;
-	strings_push(ret, active->store);
-	vec_foreach (package, &inf.packages)
-		if (!strings_contain(ret, *package))
-			strings_push(ret, *package);
+		if (found < 0)
+			return -1;
+		if (!found || !record.reflected || !record.published)
+			continue;
+		folder = store_folder(record.store);
+		package = package_open_stored(store->tree, folder,
+					      record.original ? record.original : inf,
+					      &store->installation->target, &why);
+		if (!package || package->verdict != PACKAGE_ADDED) {
+			remark(r, "%s shares its service but cannot be read: %s", inf,
+			       package ? package->reason : why.reason);
+			continue;
+		}
+		free(package->store);
+		package->store = xstrdup(record.store);
+		package->published = xstrdup(record.published);
+		if (reflect_shared(store, package, &r->services, &r->files, r->err) < 0)
+			return -1;
+		remark(r, "%s takes over what both had", inf);
+	}
 	return 0;
 }
 
-static int remove_reflection(struct store *store, const struct db_package *package,
-			     struct removal *removal, struct strings *heirs,
-			     struct error *err)
+/* ---- all of it --------------------------------------------------------------------- */
+
+static int read_stored(struct removing *r)
 {
-	vec_foreach (set, &store->control_sets)
-		if (remove_services(store, *set, removal, heirs, err) < 0)
-			return -1;
-	if (remove_locked_files(store, removal->published, err) < 0)
-		return -1;
-	return package->reflected ? remove_copied_files(store, package, removal, err) : 0;
+	_cleanup_free_ char *folder = NULL;
+	_cleanup_error_ struct error why = ERROR_INIT;
+
+	if (!r->report->store)
+		return 0;
+	folder = store_folder(r->report->store);
+	r->package = package_open_stored(r->store->tree, folder,
+					 r->report->original ? r->report->original
+							     : r->published,
+					 &r->store->installation->target, &why);
+	if (!r->package && why.code == ERROR_INTERRUPTED)
+		return error_move(r->err, &why);
+	if (!r->package || !r->package->driver)
+		remark(r, "its INF in the store cannot be read: files outside the store "
+			  "are known from the registry only");
+	return 0;
+}
+
+static int refuse(struct removal *ret, char *reason)
+{
+	ret->verdict = PACKAGE_REFUSED;
+	ret->reason = reason;
+	return 0;
+}
+
+/* Nothing of that name: 1 if there is at least some trace to clean away, 0, -1. */
+static int has_traces(struct store *store, const char *published, struct error *err)
+{
+	_cleanup_free_ char *key = xasprintf("DriverInfFiles\\%s", published);
+	_cleanup_free_ char *path = xasprintf(INF_FOLDER "/%s", published);
+
+	for (size_t i = 0; i < ARRAY_SIZE(store->nodes); i++)
+		if (node_find(&store->nodes[i], key))
+			return 1;
+	return tree_stat(store->tree, path, NULL, err);
+}
+
+static void describe(struct removing *r, const struct db_package *record)
+{
+	struct removal *ret = r->report;
+	char guid[GUID_TEXT_SIZE];
+	struct guid class_guid = record->version.class_guid;
+	_cleanup_device_class_ struct device_class class = {0};
+
+	ret->store = xstrdup(record->store);
+	ret->original = record->original ? xstrdup(record->original) : NULL;
+	guid_format(&class_guid, guid);
+	ret->boot_critical =
+		record->boot_critical || record->reflected ||
+		(record->has_version &&
+		 device_class_read(r->store->system, r->store->installation->control_set,
+				   &class_guid, &class, NULL) > 0 &&
+		 class.boot_critical);
+	if (ret->boot_critical)
+		remark(r, "the package is boot-critical: a machine that starts from its "
+			  "device no longer will");
 }
 
 int nt62_remove(struct store *store, const char *published, struct removal *ret,
 		struct error *err)
 {
-	_cleanup_db_package_ struct db_package package = {0};
-	struct strings packages = VEC_INIT, heirs = VEC_INIT;
-	struct driverdb *db;
+	_cleanup_db_package_ struct db_package record = {0};
+	struct removing r = {
+		.store = store, .report = ret, .published = published, .err = err};
+	struct driverdb *node = NULL;
 	unsigned number;
-	int found, result;
+	int found = store_find_published(store, published, &record, &node, err), result;
 
-	if (!oem_inf_number(published, &number)) {
-		refuse(ret, xstrdup("is not a third-party package; drivers that came "
-				    "with Windows "
-				    "cannot be removed: give a name like oem0.inf"));
-		return 0;
-	}
-	found = store_find_published(store, published, &package, &db, err);
 	if (found < 0)
 		return -1;
-	if (!found) {
-		refuse(ret, xstrdup("the image has no package of that name: gild inspect "
-				    "lists "
-				    "them"));
-		return 0;
+	if (!oem_inf_number(published, &number)) {
+		int there = found ? 1 : has_traces(store, published, err);
+
+		if (there < 0)
+			return -1;
+		return refuse(ret, there ? xstrdup("it came with Windows; inbox drivers "
+						   "are never removed")
+					 : xstrdup("only third-party packages, oemN.inf, "
+						   "can be removed; gild inspect lists "
+						   "them"));
 	}
-	ret->original = xstrdup(package.original ? package.original : published);
-	ret->store = xstrdup(package.store);
-	ret->boot_critical = is_boot_critical(store, &package);
-	if (ret->boot_critical)
-		strings_push(&ret->remarks,
-			     "it is boot-critical: a PC whose disk depends on it no "
-			     "longer starts from this image");
-	result = packages_of(db, published, &package, &packages, err);
+	if (!found) {
+		int traces = has_traces(store, published, err);
+
+		if (traces <= 0)
+			return traces < 0 ? -1
+					  : refuse(ret, xstrdup("the image has no such "
+								"package; gild inspect "
+								"lists them"));
+		remark(&r, "its record was incomplete: what is left of it was removed");
+	} else {
+		describe(&r, &record);
+	}
+	ret->verdict = PACKAGE_ADDED;
+	result = read_stored(&r);
 	if (result == 0)
-		result = remove_reflection(store, &package, ret, &heirs, err);
-	for (size_t i = 0; result == 0 && i < ARRAY_SIZE(store->nodes); i++)
-		if (store->nodes[i].hive)
-			result = remove_records(store, &store->nodes[i], published,
-						&packages, err);
+		result = remove_services(&r);
 	if (result == 0)
-		result = remove_published(store, published, number, err);
+		result = remove_installed_files(&r);
 	if (result == 0)
-		result = restore_heirs(store, &heirs, ret, err);
-	strings_free(&packages);
-	strings_free(&heirs);
+		result = remove_locked_files(&r);
+	if (result == 0)
+		result = remove_records(&r, found ? &record : NULL);
+	if (result == 0)
+		result = remove_stored_files(&r);
+	if (result == 0)
+		result = reinstall_heirs(&r);
+	package_close(r.package);
+	strings_free(&r.heirs);
+	strings_free(&r.services);
+	strings_free(&r.files);
 	return result;
 }

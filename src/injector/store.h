@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The driver store of one image: packages are added to it and removed from it as Windows
+ * itself records them, so that DISM, pnputil and Windows Update see ordinary oemN.inf
+ * packages. All changes are staged in the tree and the registry; nothing is written until
+ * the image is committed.
+ *
+ *	_cleanup_store_ struct store *store =
+ *		store_open(tree, registry, installation, &err);
+ *	store_add(store, package, false, &err);
+ *	registry_stage(registry, &err); image_commit(...);
+ */
+#ifndef INJECTOR_STORE_H
+#define INJECTOR_STORE_H
+
+#include "injector/package.h"
+#include "windows/installation.h"
+
+struct store;
+
+/*
+ * The tree, the registry and the installation must outlive the store. ERROR_USAGE for a
+ * Windows generation that this build does not serve (injector/strategy.h).
+ */
+struct store *store_open(struct tree *tree, struct registry *registry,
+			 const struct installation *installation, struct error *err);
+void store_close(struct store *store);
+void store_closep(struct store **store);
+#define _cleanup_store_ _cleanup_(store_closep)
+
+/*
+ * Puts the package into the store, unless it is there, and sets its verdict, published
+ * name and remarks. Boot-critical packages (by their class, by the INF, or `force`) are
+ * also reflected: made ready for the boot loader and the kernel. A package that was
+ * refused or skipped before is left alone.
+ */
+int store_add(struct store *store, struct package *package, bool force,
+	      struct error *err);
+
+/*
+ * Makes Windows able to start from a package that is only staged: `name` is its folder in
+ * FileRepository. ERROR_ANSWER_NO if it is not whole or not for the image.
+ */
+int store_reflect(struct store *store, const char *name, struct error *err);
+
+/* What store_remove() took out. */
+struct removal {
+	char *published, *original, *store;
+	enum package_verdict verdict;	/* ADDED stands for removed, else REFUSED */
+	char *reason;
+	bool boot_critical;
+	struct strings services;	/* deleted */
+	struct strings remarks;		/* warnings, what takes over */
+};
+DEFINE_VEC(removals, struct removal);
+void removal_free(struct removal *removal);
+void removals_free(struct removals *removals);
+
+/*
+ * Takes a third-party package out with all its traces. Inbox drivers and names that the
+ * image does not have are refused (verdict and reason, not an error). Where another
+ * package shares its service or files, that one takes over.
+ */
+int store_remove(struct store *store, const char *published, struct removal *ret,
+		 struct error *err);
+
+/* A third-party package as it lies in the image. */
+struct stored_package {
+	char *published, *original, *store;
+	char *folder;		/* path in the tree */
+};
+DEFINE_VEC(stored_packages, struct stored_package);
+void stored_packages_free(struct stored_packages *packages);
+/* In the order of their numbers. Those whose folder is missing are left out and noted. */
+int store_list(struct store *store, struct stored_packages *ret, struct strings *remarks,
+	       struct error *err);
+
+#endif

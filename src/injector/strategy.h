@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * How drivers get into each generation of Windows, in one table: what differs between
+ * generations is behind it, not in version checks all over the injector.
+ */
+#ifndef INJECTOR_STRATEGY_H
+#define INJECTOR_STRATEGY_H
+
+#include "injector/store.h"
+
+struct strategy {
+	const char *name;		/* "Windows 8 to 11, Server 2012 to 2025" */
+	uint32_t major, minor;		/* the first version it is for */
+	/* NULL members: not in this build. */
+	int (*open)(struct store *store, struct error *err);
+	int (*add)(struct store *store, struct package *package, bool force,
+		   struct error *err);
+	int (*remove)(struct store *store, const char *published, struct removal *ret,
+		      struct error *err);
+	int (*list)(struct store *store, struct stored_packages *ret,
+		    struct strings *remarks, struct error *err);
+};
+
+/* NULL (ERROR_USAGE, "not in this build") where there is none for the target. */
+const struct strategy *strategy_for(const struct target *target, struct error *err);
+
+/* Windows NT 6.2 and later: the driver database in the registry. */
+int nt62_open(struct store *store, struct error *err);
+int nt62_add(struct store *store, struct package *package, bool force,
+	     struct error *err);
+int nt62_remove(struct store *store, const char *published, struct removal *ret,
+		struct error *err);
+int nt62_list(struct store *store, struct stored_packages *ret, struct strings *remarks,
+	      struct error *err);
+
+#endif
