@@ -224,16 +224,21 @@ static void push_all(struct inf *inf, const struct inf_line *line, struct string
 	}
 }
 
+/* "FC", "0x80": one byte, always hexadecimal. Only the section's own first one counts. */
 static void read_feature_score(struct inf *inf, const struct inf_line *line,
 			       const struct install *in)
 {
-	uint32_t score = inf_number(inf, line, 0, UINT32_MAX);
+	const char *text = inf_field(inf, line, 0);
+	unsigned long score;
+	char *end;
 
-	/* Only the section's own first one counts. */
-	if (!in->own || in->c->has_feature_score || score == UINT32_MAX)
+	if (!in->own || in->c->has_feature_score || !*text || *text == '-')
+		return;
+	score = strtoul(text, &end, 16);
+	if (*end || score > 0xFF)
 		return;
 	in->c->has_feature_score = true;
-	in->c->feature_score = score;
+	in->c->feature_score = (uint32_t)score;
 }
 
 /* What all kinds of install sections share. 1: done, 0: another directive. */
@@ -294,7 +299,7 @@ static int install_line(struct reading *r, struct inf *inf, const struct inf_lin
 	else if (text_equal(key, "FeatureScore"))
 		read_feature_score(inf, line, in);
 	else if (text_equal(key, "Reboot") || text_equal(key, "Restart"))
-		in->c->reboot = true;
+		in->c->reboot |= in->own; /* one that a needed section has does not count */
 	return 0;
 }
 

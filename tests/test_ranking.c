@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * PnP's ranking. The ID lists are those of real devices (Enum keys of Windows 7, 8.1 and
+ * 10 hives); the scores are the table of Microsoft's "Driver Rank Example".
+ */
+#include "test.h"
+
+#include <stdio.h>
+
+#include "injector/ranking.h"
+#include "windows/device_id.h"
+
+static char *joined(const struct strings *s)
+{
+	struct buffer b = BUFFER_INIT;
+
+	vec_foreach (item, s)
+		buffer_printf(&b, "%s%s", b.len ? "|" : "", *item);
+	return buffer_steal_string(&b);
+}
+
+static void ids_are_those_of_the_bus(void **state _unused_)
+{
+	static const struct {
+		const char *id, *hardware, *compatible;
+	} cases[] = {
+		/* Windows 10 1709 and 8.1 */
+		{"PCI\\VEN_8086&DEV_100E&SUBSYS_001E8086&REV_02&CC_020000",
+		 "PCI\\VEN_8086&DEV_100E&SUBSYS_001E8086&REV_02|"
+		 "PCI\\VEN_8086&DEV_100E&SUBSYS_001E8086|"
+		 "PCI\\VEN_8086&DEV_100E&CC_020000|PCI\\VEN_8086&DEV_100E&CC_0200",
+		 "PCI\\VEN_8086&DEV_100E&REV_02|PCI\\VEN_8086&DEV_100E|"
+		 "PCI\\VEN_8086&CC_020000|PCI\\VEN_8086&CC_0200|PCI\\VEN_8086|"
+		 "PCI\\CC_020000|PCI\\CC_0200"},
+		/* 8.1: a function without subsystem IDs */
+		{"PCI\\VEN_106B&DEV_003F&SUBSYS_00000000&REV_00&CC_0C0310",
+		 "PCI\\VEN_106B&DEV_003F&SUBSYS_00000000&REV_00|"
+		 "PCI\\VEN_106B&DEV_003F&SUBSYS_00000000|"
+		 "PCI\\VEN_106B&DEV_003F&REV_00|PCI\\VEN_106B&DEV_003F|"
+		 "PCI\\VEN_106B&DEV_003F&CC_0C0310|PCI\\VEN_106B&DEV_003F&CC_0C03",
+		 "PCI\\VEN_106B&CC_0C0310|PCI\\VEN_106B&CC_0C03|PCI\\VEN_106B|"
+		 "PCI\\CC_0C0310|PCI\\CC_0C03"},
+		{"pci\\ven_1af4&dev_1001", "pci\\ven_1af4&dev_1001", "PCI\\VEN_1af4"},
+		{"PCI\\VEN_1AF4&DEV_1001&SUBSYS_00021AF4",
+		 "PCI\\VEN_1AF4&DEV_1001&SUBSYS_00021AF4",
+		 "PCI\\VEN_1AF4&DEV_1001|PCI\\VEN_1AF4"},
+		{"USB\\VID_0781&PID_5580&REV_0010",
+		 "USB\\VID_0781&PID_5580&REV_0010|USB\\VID_0781&PID_5580", ""},
+		{"USB\\VID_0781&PID_5580&REV_0010&MI_01",
+		 "USB\\VID_0781&PID_5580&REV_0010&MI_01|USB\\VID_0781&PID_5580&MI_01",
+		 ""},
+		{"USB\\VID_0781&PID_5580", "USB\\VID_0781&PID_5580", ""},
+		{"ACPI\\PNP0A08", "ACPI\\PNP0A08", ""},
+		{"PCI\\CC_0106", "PCI\\CC_0106", ""},
+		{"PCI\\VEN_8086&DEV_100E&JUNK_1", "PCI\\VEN_8086&DEV_100E&JUNK_1", ""},
+		{"PCI\\VEN_8086&DEV_100EFFFFFFFFFFFFFF",
+		 "PCI\\VEN_8086&DEV_100EFFFFFFFFFFFFFF", ""},
+		{"PCI\\", "PCI\\", ""},
+		{"", "", ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_device_ids_ struct device_ids ids = {0};
+
+		device_ids_of(cases[i].id, &ids);
+		_cleanup_free_ char *hardware = joined(&ids.hardware);
+		_cleanup_free_ char *compatible = joined(&ids.compatible);
+
+		assert_string_equal(hardware, cases[i].hardware);
+		assert_string_equal(compatible, cases[i].compatible);
+	}
+}
+
+static void scores_are_microsofts(void **state _unused_)
+{
+	char *device[] = {(char *)"HW_1", (char *)"HW_2", (char *)"C_1", (char *)"C_2"};
+	static const uint32_t want[4][3] = {{0x0000, 0x1000, 0x1000},
+					    {0x0001, 0x1001, 0x1001},
+					    {0x2000, 0x3000, 0x3100},
+					    {0x2001, 0x3001, 0x3101}};
+	struct device_ids ids = {.hardware = {device, 2, 2},
+				 .compatible = {device + 2, 2, 2}};
+
+	for (size_t d = 0; d < 4; d++)
+		for (size_t i = 0; i < 3; i++) {
+			char *line[] = {(char *)"x", (char *)"y", (char *)"z"};
+			struct strings model = {line, 3, 3};
+			const char *id = NULL;
+			uint32_t score = 99;
+
+			line[i] = device[d];
+			assert_int_not_equal(device_ids_match(&ids, &model, &score, &id),
+					     ID_NONE);
+			assert_int_equal(score, want[d][i]);
+			assert_string_equal(id, device[d]);
+		}
+	char *none[] = {(char *)"", (char *)"nothing"};
+	struct strings model = {none, 2, 2}, empty = {0};
+	uint32_t score;
+
+	assert_int_equal(device_ids_match(&ids, &model, &score, NULL), ID_NONE);
+	assert_int_equal(device_ids_match(&ids, &empty, &score, NULL), ID_NONE);
+}
+
+/* ---- INFs -------------------------------------------------------------------------- */
+
+struct sample {
+	const char *label;
+	const char *date_version;
+	const char *models;	 /* lines of the Models section */
+	const char *install;	 /* lines of [I.NTamd64] */
+	const char *class_lines; /* of [Version], instead of the System class */
+	const char *decoration;
+};
+
+#define SAMPLE(l, d, m, ...)                                            \
+	{                                                               \
+		.label = l, .date_version = d, .models = m, __VA_ARGS__ \
+	}
+
+static char *write_inf(const struct sample *s)
+{
+	return xasprintf("[Version]\r\nSignature=\"$Windows "
+			 "NT$\"\r\n%s\r\nProvider=P\r\nDriverVer=%s\r\n"
+			 "CatalogFile=x.cat\r\n[Manufacturer]\r\nM=M,%s\r\n[M.%s]\r\n%"
+			 "s\r\n[I.NTamd64]\r\n"
+			 "%s\r\nCopyFiles=F\r\n[I.NTamd64.Services]\r\nAddService=,2\r\n["
+			 "F]\r\nx.sys\r\n"
+			 "[SourceDisksNames]\r\n1=d\r\n[SourceDisksFiles]\r\nx.sys=1\r\n"
+			 "[DestinationDirs]\r\nF=12\r\n",
+			 s->class_lines
+				 ? s->class_lines
+				 : "Class=System\r\nClassGuid={4d36e97d-e325-11ce-bfc1-"
+				   "08002be10318}",
+			 s->date_version, s->decoration ? s->decoration : "NTamd64",
+			 s->decoration ? s->decoration : "NTamd64", s->models,
+			 s->install ? s->install : "");
+}
+
+static void rank_samples(const struct sample *samples, size_t n, const char *device,
+			 char **ret)
+{
+	_cleanup_device_ids_ struct device_ids ids = {0};
+	_cleanup_ranking_ struct ranking ranking = {.device = &ids};
+	struct target target = {.arch = ARCH_AMD64,
+				.major = 10,
+				.build = 19041,
+				.product = PRODUCT_CLIENT};
+	struct buffer out = BUFFER_INIT;
+
+	device_ids_of(device, &ids);
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_error_ struct error err = ERROR_INIT;
+		_cleanup_free_ char *text = write_inf(&samples[i]);
+		struct bytes raw = {(const uint8_t *)text, strlen(text)};
+		_cleanup_selection_ struct selection *s =
+			selection_read("x.inf", raw, &target, &err);
+		_cleanup_driver_ struct driver *d =
+			driver_open("x.inf", raw, &target, NULL, NULL, NULL, &err);
+
+		if (!s || !d)
+			fail_msg("%s: %s", samples[i].label, err.reason);
+		ranking_add(&ranking, samples[i].label, d, s);
+	}
+	ranking_sort(&ranking);
+	vec_foreach (r, &ranking.list)
+		buffer_printf(&out, "%s %08x %s: %s\n", r->inf, r->rank,
+			      ranked_verdict_name(r->verdict),
+			      r->reason ? r->reason : "-");
+	*ret = buffer_steal_string(&out);
+}
+
+#define PCI_ID "PCI\\VEN_8086&DEV_2822&SUBSYS_00018086&REV_04"
+
+static void the_best_driver_wins(void **state _unused_)
+{
+	static const struct sample samples[] = {
+		SAMPLE("compatible", "01/01/2024,9.0.0.0",
+		       "D=I,PCI\\VEN_8086&DEV_2822", ),
+		SAMPLE("old", "01/01/2020,9.0.0.0", "D=I," PCI_ID, ),
+		SAMPLE("exact", "01/01/2021,1.0.0.2", "D=I," PCI_ID, ),
+		SAMPLE("version", "01/01/2021,1.0.0.1", "D=I," PCI_ID, ),
+		SAMPLE("twin", "01/01/2021,1.0.0.2", "D=I," PCI_ID, ),
+		SAMPLE("subsystem", "01/01/2024,9.0.0.0",
+		       "D=I,PCI\\VEN_8086&DEV_2822&SUBSYS_00018086", ),
+		SAMPLE("second", "01/01/2024,9.0.0.0", "D=I,X,PCI\\VEN_8086&DEV_2822", ),
+		SAMPLE("other", "01/01/2024,9.0.0.0", "D=I,PCI\\VEN_8086&DEV_0000", ),
+	};
+	_cleanup_free_ char *got = NULL;
+
+	rank_samples(samples, ARRAY_SIZE(samples), PCI_ID, &got);
+	assert_string_equal(
+		got,
+		"exact 00ff0000 chosen: -\n"
+		"twin 00ff0000 loses: equal to exact in rank, date and version: Windows "
+		"may "
+		"take either\n"
+		"version 00ff0000 loses: its version 1.0.0.1 is below 1.0.0.2 of exact\n"
+		"old 00ff0000 loses: its date 2020-01-01 is before 2021-01-01 of exact\n"
+		"subsystem 00ff0001 loses: it matches the less specific "
+		"PCI\\VEN_8086&DEV_2822&SUBSYS_00018086, exact matches " PCI_ID "\n"
+		"compatible 00ff2001 loses: it matches by a compatible ID of the device, "
+		"exact by a hardware ID\n"
+		"second 00ff3001 loses: it matches by a compatible ID of both, exact by "
+		"a "
+		"hardware ID\n");
+}
+
+static void feature_score_comes_first(void **state _unused_)
+{
+	static const struct sample samples[] = {
+		SAMPLE("exact", "01/01/2024,9.0.0.0", "D=I," PCI_ID, ),
+		SAMPLE("featured", "01/01/2010,1.0.0.0", "D=I,PCI\\VEN_8086&DEV_2822",
+		       .install = "FeatureScore=F0"),
+	};
+	_cleanup_free_ char *got = NULL;
+
+	rank_samples(samples, ARRAY_SIZE(samples), PCI_ID, &got);
+	assert_string_equal(
+		got, "featured 00f02001 chosen: -\n"
+		     "exact 00ff0000 loses: its feature score 0xFF is worse than 0xF0 "
+		     "of featured\n");
+}
+
+static void what_cannot_be_taken_says_why(void **state _unused_)
+{
+#define EXTENSION(id)                                                             \
+	"Class=Extension\r\nClassGuid={e2f84ce7-8efa-411c-aa69-97454ca4cb57}\r\n" \
+	"ExtensionId={" id "-0000-0000-0000-000000000000}"
+	static const struct sample samples[] = {
+		SAMPLE("later", "01/01/2024,9.0.0.0", "D=I," PCI_ID,
+		       .decoration = "NTamd64.10.0...22000"),
+		SAMPLE("broken", "01/01/2024,9.0.0.0", "D=Missing," PCI_ID, ),
+		SAMPLE("ext-a", "01/01/2024,9.0.0.0", "D=I," PCI_ID,
+		       .class_lines = EXTENSION("00000001")),
+		SAMPLE("ext-a-old", "01/01/2023,9.0.0.0", "D=I," PCI_ID,
+		       .class_lines = EXTENSION("00000001")),
+		SAMPLE("ext-b", "01/01/2023,9.0.0.0", "D=I," PCI_ID,
+		       .class_lines = EXTENSION("00000002")),
+		SAMPLE("fits", "01/01/2020,1.0.0.0", "D=I," PCI_ID, ),
+		SAMPLE("arm", "01/01/2024,9.0.0.0", "D=I," PCI_ID,
+		       .decoration = "NTarm64"),
+	};
+	_cleanup_free_ char *got = NULL;
+
+	rank_samples(samples, ARRAY_SIZE(samples), PCI_ID, &got);
+	assert_string_equal(
+		got,
+		"fits 00ff0000 chosen: -\n"
+		"ext-a 00ff0000 extension: extension INF: applied in addition to the "
+		"driver\n"
+		"ext-b 00ff0000 extension: extension INF: applied in addition to the "
+		"driver\n"
+		"ext-a-old 00ff0000 loses: its date 2023-01-01 is before 2024-01-01 of "
+		"ext-a\n"
+		"broken 00ff0000 broken: the INF has no section [Missing]\n"
+		"arm 00ff0000 not_for_target: [M.NTarm64]: for arm64 only\n"
+		"later 00ff0000 not_for_target: [M.NTamd64.10.0...22000]: for Windows "
+		"10.0.22000 or later\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ids_are_those_of_the_bus),
+		cmocka_unit_test(scores_are_microsofts),
+		cmocka_unit_test(the_best_driver_wins),
+		cmocka_unit_test(feature_score_comes_first),
+		cmocka_unit_test(what_cannot_be_taken_says_why),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
