@@ -193,6 +193,29 @@ int cli_usage(const struct cli_command *command, const char *fmt, ...)
 /* ---- options ------------------------------------------------------------------------
  */
 
+#define HELP_COLUMN 29
+#define HELP_WIDTH 80
+
+/* Words from HELP_COLUMN on, on as many lines as they need. */
+static void print_wrapped(const char *text)
+{
+	int column = HELP_COLUMN;
+
+	while (*text) {
+		int word = (int)strcspn(text, " ");
+
+		if (column > HELP_COLUMN && column + 1 + word > HELP_WIDTH) {
+			printf("\n%*s", HELP_COLUMN, "");
+			column = HELP_COLUMN;
+		}
+		if (column > HELP_COLUMN)
+			column += printf(" ");
+		column += printf("%.*s", word, text);
+		text += word + (text[word] == ' ');
+	}
+	putchar('\n');
+}
+
 static void print_options(const struct cli_option *options)
 {
 	for (; options->name; options++) {
@@ -204,9 +227,10 @@ static void print_options(const struct cli_option *options)
 			       options->argument ? "=" : "",
 			       options->argument ? options->argument : "");
 		if (strlen(left) > 26)
-			printf("  %s\n  %-26s %s\n", left, "", options->help);
+			printf("  %s\n%*s", left, HELP_COLUMN, "");
 		else
-			printf("  %-26s %s\n", left, options->help);
+			printf("  %-26s ", left);
+		print_wrapped(options->help);
 	}
 }
 
