@@ -6,7 +6,9 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
+#include "base/text.h"
 #include "injector/ranking.h"
 #include "windows/device_id.h"
 
@@ -259,6 +261,125 @@ static void what_cannot_be_taken_says_why(void **state _unused_)
 		"10.0.22000 or later\n");
 }
 
+/* ---- what Windows itself wrote in its setup logs ------------------------------------
+ */
+
+struct log_reader {
+	struct device_ids ids;
+	struct strings *list; /* that the next lines belong to, or NULL */
+	char id[256];	      /* of the node being read */
+	uint32_t rank;
+	bool in_node;
+	size_t nodes, lists;
+};
+
+/* A node of the log as a Models line: hardware or compatible ID, as its rank says. */
+static void check_node(struct log_reader *log)
+{
+	char *none = (char *)"-", *line[] = {log->id, none};
+	struct strings model = {line, 2, 2};
+	const char *id;
+	uint32_t score;
+
+	if (log->rank >> 12 & 1) {
+		line[0] = none;
+		line[1] = log->id;
+	}
+	if (device_ids_match(&log->ids, &model, &score, &id) == ID_NONE)
+		fail_msg("%s does not match", log->id);
+	if (score != (log->rank & 0xFFFF))
+		fail_msg("%s: rank %x, Windows says %x", log->id, score, log->rank);
+	log->nodes++;
+}
+
+/* Our lists for a PCI device are those that Windows searched for. */
+static void check_lists(struct log_reader *log)
+{
+	_cleanup_device_ids_ struct device_ids ours = {0};
+	const struct strings *hardware = &log->ids.hardware;
+	const char *cc = NULL;
+
+	vec_foreach (id, hardware)
+		if (!cc && text_starts_with(*id, "pci\\") && strstr(*id, "&cc_"))
+			cc = strstr(*id, "&cc_");
+	if (!cc)
+		return;
+	_cleanup_free_ char *full = xasprintf("%s%s", hardware->items[0], cc);
+
+	device_ids_of(full, &ours);
+	for (int k = 0; k < 2; k++) {
+		_cleanup_free_ char *a = joined(k ? &ours.compatible : &ours.hardware);
+		_cleanup_free_ char *b =
+			joined(k ? &log->ids.compatible : &log->ids.hardware);
+
+		if (!text_equal(a, b))
+			fail_msg("%s: %s, Windows has %s", full, a, b);
+	}
+	log->lists++;
+}
+
+static void read_log_line(struct log_reader *log, const char *line)
+{
+	bool hardware = text_equal(line, "Searching for hardware ID(s):");
+	bool compatible = text_equal(line, "Searching for compatible ID(s):");
+
+	if (text_starts_with(line, "{Build Driver List}")) {
+		device_ids_free(&log->ids);
+		log->list = NULL;
+		log->in_node = false;
+	} else if (hardware || compatible) {
+		log->list = hardware ? &log->ids.hardware : &log->ids.compatible;
+	} else if (text_equal(line, "Created Driver Node:")) {
+		if (log->list)
+			check_lists(log);
+		log->list = NULL;
+		log->in_node = true;
+	} else if (*line == '{') {
+		log->list = NULL;
+		log->in_node = false;
+	} else if (log->list) {
+		strings_push(log->list, line);
+	} else if (log->in_node && sscanf(line, "HardwareID - %255s", log->id) == 1) {
+		return;
+	} else if (log->in_node && sscanf(line, "Rank - %x", &log->rank) == 1) {
+		check_node(log);
+	}
+}
+
+static void ranks_are_those_of_real_windows(void **state _unused_)
+{
+	const char *data = getenv("GILD_TEST_DATA");
+	_cleanup_free_ char *folder = xasprintf("%s/inf/setupapi-logs", data ? data : "");
+	_cleanup_free_ char *command =
+		xasprintf("xz -dc '%s'/*.log.xz | tr -d '\\r'", folder);
+	struct log_reader log = {0};
+	char line[1024];
+	FILE *f;
+
+	if (!data || access(folder, R_OK) < 0) {
+		print_message("# real test data not here: set GILD_TEST_DATA\n");
+		skip();
+	}
+	f = popen(command, "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		char *text = strstr(line, "dvi:");
+
+		line[strcspn(line, "\n")] = '\0';
+		if (!text)
+			continue;
+		for (text += 4; *text == ' '; text++)
+			;
+		read_log_line(&log, text);
+	}
+	assert_int_equal(pclose(f), 0);
+	device_ids_free(&log.ids);
+	print_message("# %zu driver nodes and %zu lists of PCI IDs as in Windows' logs\n",
+		      log.nodes, log.lists);
+	assert_true(log.nodes >= 10);
+	assert_true(log.lists >= 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +388,7 @@ int main(void)
 		cmocka_unit_test(the_best_driver_wins),
 		cmocka_unit_test(feature_score_comes_first),
 		cmocka_unit_test(what_cannot_be_taken_says_why),
+		cmocka_unit_test(ranks_are_those_of_real_windows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
