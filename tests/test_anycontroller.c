@@ -84,7 +84,7 @@ static void any_controller_frees_the_image(void **state _unused_)
 	struct sample *s = sample_for_any();
 	_cleanup_free_ char *two = add_oem(s, s->system, 2, "exstaged", SCSI, NULL,
 					   "PCI\\VEN_E003&DEV_0001");
-	_cleanup_free_ char *three =
+	_cleanup_free_ _unused_ char *three =
 		add_oem(s, s->system, 3, "exbad", SCSI, NULL, "PCI\\VEN_E006&DEV_0001");
 	struct opened o = sample_open(s);
 	_cleanup_any_controller_result_ struct any_controller_result result;

@@ -414,8 +414,8 @@ static void without_windows_it_says_what_is_missing(void **state _unused_)
 static void problems_are_found(void **state _unused_)
 {
 	struct sample *s = sample_make();
-	_cleanup_free_ char *staged = add_oem(s, s->system, 2, "exstaged", SCSI, NULL,
-					      "PCI\\VEN_E003&DEV_0001");
+	_cleanup_free_ _unused_ char *staged = add_oem(s, s->system, 2, "exstaged", SCSI,
+						       NULL, "PCI\\VEN_E003&DEV_0001");
 	_cleanup_free_ char *broken = add_oem(s, s->system, 3, "exbroken", SCSI, "exscsi",
 					      "PCI\\VEN_E004&DEV_0001");
 	_cleanup_free_ char *key =

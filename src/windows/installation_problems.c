@@ -89,7 +89,7 @@ static void check_generation(struct inspection *in)
 static void check_overrides(struct inspection *in)
 {
 	_cleanup_(strings_free) struct strings names = VEC_INIT;
-	_cleanup_free_ char *list = NULL, *path = NULL;
+	_cleanup_free_ char *list = NULL;
 	hkey key = hive_find(in->system, hive_root(in->system), "HardwareConfig");
 	uint32_t machines = key ? hive_child_count(in->system, key) : 0;
 
