@@ -82,7 +82,7 @@ static int remove_packages(struct job *job, struct store *store,
 /* A staged package of a storage class, for --any-controller. */
 static int reflect_stored(const struct db_package *record, void *store, struct error *err)
 {
-	return store_reflect(store, record->store, err) < 0 ? -1 : 1;
+	return store_reflect(store, record->store, err);
 }
 
 static int change_tree(struct job *job, struct tree *tree, struct registry *registry,

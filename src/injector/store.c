@@ -472,7 +472,7 @@ int nt62_add(struct store *store, struct package *package, bool force, struct er
 int store_reflect(struct store *store, const char *name, struct error *err)
 {
 	_cleanup_package_ struct package *package = NULL;
-	_cleanup_db_package_ struct db_package record = {0};
+	_cleanup_db_package_ struct db_package record = {0}, by = {0};
 	_cleanup_free_ char *folder = store_folder(name);
 	struct driverdb *node = NULL;
 	int found = store_find(store, name, &record, &node, err);
@@ -499,5 +499,8 @@ int store_reflect(struct store *store, const char *name, struct error *err)
 	package->store = xstrdup(record.store);
 	package->published = xstrdup(record.published);
 	package->boot_critical = true;
-	return reflect(store, node, package, err);
+	found = outranked(store, package, &by, err);
+	if (found != 0)
+		return found < 0 ? -1 : 0;
+	return reflect(store, node, package, err) < 0 ? -1 : 1;
 }

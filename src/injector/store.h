@@ -39,7 +39,8 @@ int store_add(struct store *store, struct package *package, bool force,
 
 /*
  * Makes Windows able to start from a package that is only staged: `name` is its folder in
- * FileRepository. ERROR_ANSWER_NO if it is not whole or not for the image.
+ * FileRepository. 1: done, 0: another package ranks better and stays in force, -1: error;
+ * ERROR_ANSWER_NO if the package is not whole or not for the image.
  */
 int store_reflect(struct store *store, const char *name, struct error *err);
 

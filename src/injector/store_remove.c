@@ -17,6 +17,7 @@ struct removing {
 	struct package *package;	/* the stored INF; NULL if it cannot be read */
 	struct strings heirs;		/* INFs that own what it owned */
 	struct strings services, files; /* those that they share with it */
+	struct strings rivals; /* other oemN.inf for the same device IDs */
 	struct error *err;
 };
 
@@ -309,6 +310,22 @@ static int remove_match(struct driverdb *db, char *path, const char *published,
 	return 0;
 }
 
+/* Third-party INFs that stand beside the package for one of its device IDs. */
+static int note_rivals(struct removing *r, const struct driverdb *db, const char *id)
+{
+	struct db_matches matches = VEC_INIT;
+	int result = driverdb_device(db, id, &matches, r->err);
+	unsigned number;
+
+	vec_foreach (match, &matches)
+		if (result >= 0 && !text_equal(match->published, r->published) &&
+		    oem_inf_number(match->published, &number) &&
+		    !strings_contain(&r->rivals, match->published))
+			strings_push(&r->rivals, match->published);
+	db_matches_free(&matches);
+	return result < 0 ? -1 : 0;
+}
+
 static int remove_device_ids(struct removing *r, struct driverdb *db,
 			     const struct db_package *record)
 {
@@ -323,6 +340,8 @@ static int remove_device_ids(struct removing *r, struct driverdb *db,
 	vec_foreach (id, &ids) {
 		_cleanup_free_ char *path = device_id_path(*id);
 
+		if (result == 0)
+			result = note_rivals(r, db, *id);
 		if (result == 0)
 			result = remove_match(db, path, r->published, r->err);
 	}
@@ -410,6 +429,56 @@ static int reinstall_heirs(struct removing *r)
 		remark(r, "%s takes over what both had", inf);
 	}
 	return 0;
+}
+
+/*
+ * A package that was only staged because the removed one ranked better is now what
+ * Windows has to start from.
+ */
+static int promote_rivals(struct removing *r)
+{
+	struct store *store = r->store;
+
+	vec_foreach (inf, &r->rivals) {
+		_cleanup_db_package_ struct db_package record = {0};
+		_cleanup_error_ struct error why = ERROR_INIT;
+		struct driverdb *node;
+		int found = store_find_published(store, *inf, &record, &node, r->err);
+
+		if (found < 0)
+			return -1;
+		if (!found || record.reflected)
+			continue;
+		found = store_reflect(store, record.store, &why);
+		if (found < 0 && why.code != ERROR_ANSWER_NO)
+			return error_move(r->err, &why);
+		if (found < 0)
+			remark(r, "%s cannot take its place: %s", *inf, why.reason);
+		if (found <= 0)
+			continue;
+		remark(r, "%s was only staged beside it and takes its place", *inf);
+	}
+	return 0;
+}
+
+/* HKLM lines cannot be undone: what was there before is not known. */
+static void remark_left_keys(struct removing *r)
+{
+	size_t lines = 0;
+
+	if (!r->package || !r->package->driver)
+		return;
+	vec_foreach (c, &r->package->driver->configurations) {
+		vec_foreach (reg, &c->regs)
+			lines += reg->root != INF_HKR;
+		vec_foreach (reg, &c->hw_regs)
+			lines += reg->root != INF_HKR;
+	}
+	if (lines)
+		remark(r,
+		       "what %zu lines of its INF wrote outside its own registry keys "
+		       "stays, as on Windows",
+		       lines);
 }
 
 /* ---- all of it --------------------------------------------------------------------- */
@@ -523,9 +592,14 @@ int nt62_remove(struct store *store, const char *published, struct removal *ret,
 		result = remove_stored_files(&r);
 	if (result == 0)
 		result = reinstall_heirs(&r);
+	if (result == 0 && record.reflected) {
+		remark_left_keys(&r);
+		result = promote_rivals(&r);
+	}
 	package_close(r.package);
 	strings_free(&r.heirs);
 	strings_free(&r.services);
 	strings_free(&r.files);
+	strings_free(&r.rivals);
 	return result;
 }
