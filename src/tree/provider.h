@@ -42,6 +42,7 @@ struct overlay {
 	uint64_t size, modified;
 	bool attributes_set;
 	uint32_t attributes;
+	void *bound;	/* the provider's, during a commit */
 };
 
 struct tree;

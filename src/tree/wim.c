@@ -28,28 +28,29 @@ static struct wim *wim_of(const struct tree *tree)
 	return (struct wim *)tree->image;
 }
 
+struct wim_metadata *wim_tree_metadata(struct wim_tree *tree, struct error *err)
+{
+	struct wim *wim = wim_of(&tree->tree);
+	_cleanup_buffer_ struct buffer raw = BUFFER_INIT;
+	const struct wim_blob *blob;
+
+	if (tree->metadata)
+		return tree->metadata;
+	blob = &wim->blobs.items[wim->metadata.items[tree->tree.index]];
+	if (wim_blob_size(blob) > MAX_METADATA) {
+		error_set(err, ERROR_FAILED, tree->tree.name,
+			  "its metadata is too large");
+		return NULL;
+	}
+	if (wim_blob_load(wim, blob, &raw, "the image's metadata", err) < 0 ||
+	    wim_metadata_parse(&raw, tree->tree.name, &tree->metadata, err) < 0)
+		return NULL;
+	return tree->metadata;
+}
+
 static struct wim_metadata *metadata_of(struct tree *tree, struct error *err)
 {
-	struct wim_tree *wt = (struct wim_tree *)tree;
-	struct wim *wim = wim_of(tree);
-
-	if (!wt->metadata) {
-		const struct wim_blob *blob =
-			&wim->blobs.items[wim->metadata.items[tree->index]];
-		_cleanup_buffer_ struct buffer raw = BUFFER_INIT;
-
-		if (wim_blob_size(blob) > MAX_METADATA) {
-			error_set(err, ERROR_FAILED, tree->name,
-				  "its metadata is too large");
-			return NULL;
-		}
-		buffer_reserve(&raw, (size_t)wim_blob_size(blob));
-		if (wim_blob_load(wim, blob, &raw, "the image's metadata", err) < 0)
-			return NULL;
-		if (wim_metadata_parse(&raw, tree->name, &wt->metadata, err) < 0)
-			return NULL;
-	}
-	return wt->metadata;
+	return wim_tree_metadata((struct wim_tree *)tree, err);
 }
 
 static uint64_t node_size(const struct wim *wim, const struct wim_node *node)
@@ -376,14 +377,7 @@ int wim_load(struct wim *wim, struct error *err)
 	for (size_t i = 0; i < wim->parts.len; i++)
 		if (wim_blobs_read(wim, i, err) < 0)
 			return -1;
-	if (wim_blobs_index(wim, err) < 0)
-		return -1;
-	vec_foreach (info, &wim->image.infos) {
-		free(info->name);
-		free(info->description);
-	}
-	wim->image.infos.len = 0;
-	return wim_xml_infos(wim, err);
+	return wim_blobs_index(wim, err);
 }
 
 static bool is_solid(const struct wim *wim)
@@ -406,7 +400,7 @@ static int check_writable(const struct wim *wim, struct error *err)
 			  h->parts);
 		return error_remedy(err, "write one WIM with --output=FILE.wim");
 	}
-	if (h->flags & WIM_READ_ONLY) {
+	if (h->flags & WIM_READ_ONLY && !wim->fresh_copy) {
 		error_set(err, ERROR_STATE, path, "is marked as read-only in its header");
 		return error_remedy(err,
 				    "write a new WIM with --output=FILE.wim, or lift "
@@ -448,23 +442,41 @@ static int open_all(struct wim *wim, struct error *err)
 	if (wim->parts.items[0].header.parts > 1 && open_further_parts(wim, err) < 0)
 		return -1;
 	if (wim_check_complete(wim, err) < 0 || wim_load(wim, err) < 0 ||
-	    wim_settle(wim, err) < 0)
+	    wim_xml_infos(wim, err) < 0 || wim_settle(wim, err) < 0)
 		return -1;
 	wim->image.format = wim->parts.len > 1 ? "swm" : is_solid(wim) ? "esd" : "wim";
 	return options->write ? check_writable(wim, err) : 0;
 }
 
-struct image *wim_open(const char *path, const struct image_options *options,
-		       struct error *err)
+static struct wim *open_wim(const char *path, const struct image_options *options,
+			    bool fresh_copy, struct error *err)
 {
 	struct wim *wim = xcalloc(1, sizeof(*wim));
 
+	/* Once per process; later calls do nothing. */
+	(void)wimlib_global_init(WIMLIB_INIT_FLAG_ASSUME_UTF8 |
+				 WIMLIB_INIT_FLAG_DEFAULT_CASE_INSENSITIVE);
+	wim->fresh_copy = fresh_copy;
 	wim->image.ops = &wim_image_ops;
 	wim->image.path = xstrdup(path);
 	wim->image.provider = "wim";
 	wim->image.options = *options;
 	if (open_all(wim, err) == 0)
-		return &wim->image;
+		return wim;
 	image_close(&wim->image);
 	return NULL;
+}
+
+struct image *wim_open(const char *path, const struct image_options *options,
+		       struct error *err)
+{
+	struct wim *wim = open_wim(path, options, false, err);
+
+	return wim ? &wim->image : NULL;
+}
+
+struct wim *wim_open_copy(const char *path, const struct image_options *options,
+			  struct error *err)
+{
+	return open_wim(path, options, true, err);
 }

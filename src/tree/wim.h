@@ -104,6 +104,7 @@ struct wim {
 	struct buffer xml;		      /* UTF-16LE as stored */
 	struct wim_decompressor *decompressor;
 	struct wim_solid_cache *solid;
+	bool fresh_copy; /* a copy made for --output, not yet what it will be */
 	char *cache; /* folder with prefetched content of solid resources, or NULL */
 };
 
@@ -141,8 +142,13 @@ int wim_pread(const struct wim_part *part, uint64_t offset, void *to, size_t len
 void wim_resource_close(struct wim *wim);
 
 /* ---- wim.c, wim_recover.c ------------------------------------------------------------ */
-/* Reads (again) the tables of all parts. */
+/* The tree's metadata, loaded at need. */
+struct wim_metadata *wim_tree_metadata(struct wim_tree *tree, struct error *err);
+/* Reads (again) the blob tables of all parts. */
 int wim_load(struct wim *wim, struct error *err);
+/* Opens a copy that is being made for --output: its commit gives it a new identity. */
+struct wim *wim_open_copy(const char *path, const struct image_options *options,
+			  struct error *err);
 /* wimlib's lock, flock(), beside gild's own; ERROR_STATE if it is taken. */
 int wim_lock_others_out(int fd, const char *path, struct error *err);
 /* Refuses a WIM whose very first write was interrupted. */
@@ -156,6 +162,61 @@ uint64_t wim_end(const struct wim *wim);
 void wim_append_mark(const struct wim_header *header, uint64_t end,
 		     uint8_t mark[WIM_MARK_SIZE]);
 
+/* ---- wim_pack.c ------------------------------------------------------------------------ */
+/* Content that becomes a resource. It is read more than once. */
+struct wim_source {
+	const struct overlay *node; /* staged content, or */
+	struct bytes bytes;	    /* memory, if node is NULL */
+	uint64_t size;
+};
+struct wim_packing {
+	struct wim_source source;
+	uint8_t flags;		      /* besides COMPRESSED */
+	struct wim_resource resource; /* where it went */
+};
+/*
+ * Writes the sources as resources from `*at` on, compressed as `header` says, and moves
+ * *at behind them. Chunks are compressed on several processors; the result does not
+ * depend on how many.
+ */
+int wim_pack(int fd, const char *path, const struct wim_header *header, uint64_t *at,
+	     struct wim_packing *items, size_t count, struct error *err);
+/* SHA-1 of the content. */
+int wim_source_hash(const struct wim_source *source, uint8_t hash[WIM_HASH_SIZE],
+		    struct error *err);
+int wim_pwrite(int fd, const char *path, uint64_t at, struct bytes data,
+	       struct error *err);
+
+/* ---- wim_edit.c ------------------------------------------------------------------------ */
+/* What the XML counts. */
+struct wim_counts {
+	int64_t folders, files, bytes, link_bytes;
+};
+/* A content that is new in the WIM. */
+struct wim_content {
+	uint8_t hash[WIM_HASH_SIZE];
+	const struct overlay *node;
+	uint64_t size;
+	uint32_t references;
+};
+DEFINE_VEC(wim_contents, struct wim_content);
+/* What a commit collects from all images. */
+struct wim_edit {
+	struct wim *wim;
+	struct wim_contents contents; /* ordered as staged, no hash twice */
+	size_t rejected;	      /* folders in a form that DISM rejects */
+	int64_t *before, *after;      /* references per blob in the edited images */
+};
+/* Applies the tree's overlay to its metadata (which is then no longer the base). */
+int wim_edit_tree(struct wim_edit *edit, struct wim_tree *tree, struct wim_counts *change,
+		  struct error *err);
+/* The metadata as a resource's content. */
+void wim_metadata_emit(const struct wim_metadata *metadata, struct buffer *out);
+
+/* ---- wim_output.c ---------------------------------------------------------------------- */
+int wim_commit_output(struct wim *wim, const struct image_commit_options *options,
+		      uint64_t *bytes_written, struct error *err);
+
 /* ---- wim_commit.c -------------------------------------------------------------------- */
 int wim_commit(struct image *image, const struct image_commit_options *options,
 	       uint64_t *bytes_written, struct error *err);
@@ -163,6 +224,13 @@ int wim_commit(struct image *image, const struct image_commit_options *options,
 /* ---- wim_xml.c ---------------------------------------------------------------------- */
 /* Fills image.infos from the XML; images that it does not describe get no name. */
 int wim_xml_infos(struct wim *wim, struct error *err);
+/*
+ * The XML with the counts of the edited images changed and their time set to the clock's.
+ * `changes` has an item per image, NULL where it is not edited. `total` is the size up to
+ * the XML data.
+ */
+int wim_xml_update(const struct wim *wim, struct wim_counts *const *changes,
+		   uint64_t total, struct buffer *out, struct error *err);
 /* -1 if the XML is not well-formed or lacks an image. */
 int wim_xml_is_sound(const struct wim *wim, struct error *err);
 
@@ -177,6 +245,7 @@ struct wim_node {
 	uint32_t child_room;
 	uint8_t *own;		/* `raw` if it was allocated for this node */
 	uint64_t subdir;	/* offset of the children; when writing */
+	uint32_t place;		/* among the parent's children; when writing */
 };
 
 struct wim_metadata {
@@ -208,8 +277,12 @@ char *wim_node_name(const struct wim_node *node);
 char *wim_node_path(const struct wim_node *node);
 uint32_t wim_node_attributes(const struct wim_node *node);
 enum tree_type wim_node_type(const struct wim_node *node);
+/* True if a list of children belongs to it (kept even where a junction has one). */
+bool wim_node_has_list(const struct wim_node *node);
 /* The hash of the unnamed data stream (zero: empty). */
 const uint8_t *wim_node_hash(const struct wim_node *node);
+/* Offset in `raw` of that hash; 0 if there is no place for one yet. */
+size_t wim_node_hash_offset(const struct wim_node *node);
 /* Calls `visit` with each hash of the node that is not zero. */
 void wim_node_hashes(const struct wim_node *node,
 		     void (*visit)(const uint8_t *hash, void *arg), void *arg);
@@ -224,6 +297,7 @@ enum wim_entry_field {
 	WIM_ENTRY_ACCESSED = 48,
 	WIM_ENTRY_WRITTEN = 56,
 	WIM_ENTRY_HASH = 64,
+	WIM_ENTRY_UNKNOWN = 84,
 	WIM_ENTRY_LINK_GROUP = 88, /* of reparse points: tag, reserved, flags */
 	WIM_ENTRY_STREAMS = 96,
 	WIM_ENTRY_SHORT_NAME = 98,

@@ -70,6 +70,13 @@ enum tree_type wim_node_type(const struct wim_node *node)
 	return attributes & TREE_ATTR_DIRECTORY ? TREE_FOLDER : TREE_FILE;
 }
 
+bool wim_node_has_list(const struct wim_node *node)
+{
+	return wim_node_type(node) == TREE_FOLDER ||
+	       (wim_node_attributes(node) & TREE_ATTR_DIRECTORY &&
+		get_le64(node->raw + WIM_ENTRY_SUBDIR));
+}
+
 char *wim_node_name(const struct wim_node *node)
 {
 	struct bytes name = node_name(node);
@@ -125,6 +132,18 @@ static const uint8_t *data_stream(const struct wim_node *node)
 		p += round_up(get_le64(p + WIM_STREAM_LENGTH));
 	}
 	return NULL;
+}
+
+size_t wim_node_hash_offset(const struct wim_node *node)
+{
+	const uint8_t *stream = data_stream(node);
+
+	if (stream)
+		return (size_t)(stream - node->raw) + WIM_STREAM_HASH;
+	if (get_le16(node->raw + WIM_ENTRY_STREAMS) &&
+	    wim_hash_is_zero(node->raw + WIM_ENTRY_HASH))
+		return 0; /* named streams only */
+	return WIM_ENTRY_HASH;
 }
 
 const uint8_t *wim_node_hash(const struct wim_node *node)
@@ -381,8 +400,7 @@ static int parse_folder(struct wim_metadata *m, const char *what, struct wim_nod
 		*node = parsed;
 		node->parent = folder;
 		vec_push(found, node);
-		if (wim_node_type(node) == TREE_FOLDER &&
-		    get_le64(node->raw + WIM_ENTRY_SUBDIR))
+		if (wim_node_has_list(node) && get_le64(node->raw + WIM_ENTRY_SUBDIR))
 			vec_push(todo, node);
 	}
 	if (!found->len)

@@ -7,6 +7,7 @@
 #include <libxml/tree.h>
 #include <limits.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "tree/wim.h"
 
@@ -113,4 +114,78 @@ int wim_xml_is_sound(const struct wim *wim, struct error *err)
 	}
 	xmlFreeDoc(doc);
 	return error_set(err, ERROR_FAILED, wim->image.path, "its XML data is damaged");
+}
+
+/* ---- changing -----------------------------------------------------------------------
+ */
+
+static void set_text(xmlNode *parent, const char *name, const char *text)
+{
+	xmlNode *node = child_of(parent, name);
+
+	if (node)
+		xmlNodeSetContent(node, (const xmlChar *)text);
+	else
+		xmlNewTextChild(parent, NULL, (const xmlChar *)name,
+				(const xmlChar *)text);
+}
+
+/* Adds to a count, which keeps what its first writer counted (the root, or not). */
+static void add_to(xmlNode *parent, const char *name, int64_t change)
+{
+	_cleanup_free_ char *old = text_of(parent, name);
+	int64_t value = old ? strtoll(old, NULL, 10) : 0, sum;
+	_cleanup_free_ char *text = NULL;
+
+	if (!old || add_overflow(value, change, &sum) || sum < 0)
+		return;
+	text = xasprintf("%jd", (intmax_t)sum);
+	set_text(parent, name, text);
+}
+
+static void set_time(xmlNode *image, uint64_t filetime)
+{
+	xmlNode *node = child_of(image, "LASTMODIFICATIONTIME");
+	_cleanup_free_ char *high = xasprintf("0x%08X", (unsigned)(filetime >> 32));
+	_cleanup_free_ char *low = xasprintf("0x%08X", (unsigned)filetime);
+
+	if (!node)
+		node = xmlNewChild(image, NULL, (const xmlChar *)"LASTMODIFICATIONTIME",
+				   NULL);
+	set_text(node, "HIGHPART", high);
+	set_text(node, "LOWPART", low);
+}
+
+int wim_xml_update(const struct wim *wim, struct wim_counts *const *changes,
+		   uint64_t total, struct buffer *out, struct error *err)
+{
+	xmlDoc *doc = parse_xml(&wim->xml);
+	_cleanup_free_ char *text = xasprintf("%ju", (uintmax_t)total);
+	xmlBuffer *dump;
+	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+
+	if (!root) {
+		xmlFreeDoc(doc);
+		error_set(err, ERROR_STATE, wim->image.path, "its XML data is damaged");
+		return error_remedy(err, "write a new WIM with wimlib-imagex export");
+	}
+	for (unsigned i = 0; i < wim->image.infos.len; i++) {
+		xmlNode *image = changes[i] ? image_element(doc, i + 1) : NULL;
+
+		if (!image)
+			continue;
+		add_to(image, "DIRCOUNT", changes[i]->folders);
+		add_to(image, "FILECOUNT", changes[i]->files);
+		add_to(image, "TOTALBYTES", changes[i]->bytes);
+		add_to(image, "HARDLINKBYTES", changes[i]->link_bytes);
+		set_time(image, clock_filetime());
+	}
+	set_text(root, "TOTALBYTES", text);
+	dump = xmlBufferCreate();
+	xmlNodeDump(dump, doc, root, 0, 0);
+	buffer_append_le16(out, 0xfeff);
+	utf16_append(out, (const char *)xmlBufferContent(dump));
+	xmlBufferFree(dump);
+	xmlFreeDoc(doc);
+	return 0;
 }
