@@ -17,7 +17,8 @@ uint8_t *buffer_reserve(struct buffer *b, size_t more)
 	if (add_overflow(b->len, more, &need))
 		need = SIZE_MAX; /* xreallocarray refuses it */
 	vec_grow((void **)&b->data, &b->allocated, need, 1);
-	return b->data + b->len;
+	/* Nothing was asked for and nothing is there: data may still be NULL. */
+	return b->len ? b->data + b->len : b->data;
 }
 
 void buffer_append(struct buffer *b, const void *data, size_t len)

@@ -42,14 +42,21 @@ const uint8_t *hive_nk(const struct hive *h, hkey key)
 
 /* ---- names ---- */
 
+/*
+ * A name may hold zero units (the native API allows it, to hide keys). They are shown as
+ * U+2400, so that such a name is neither cut nor taken for a shorter one; no lookup by
+ * name finds it.
+ */
 char *hive_name_text(const uint8_t *name, size_t len, bool comp)
 {
 	_cleanup_buffer_ struct buffer wide = BUFFER_INIT;
+	size_t units = comp ? len : len / 2;
 
-	if (!comp)
-		return utf16_to_utf8(name, len);
-	for (size_t i = 0; i < len; i++)
-		buffer_append_le16(&wide, name[i]);
+	for (size_t i = 0; i < units; i++) {
+		uint16_t unit = comp ? name[i] : get_le16(name + 2 * i);
+
+		buffer_append_le16(&wide, unit ? unit : 0x2400);
+	}
 	return utf16_to_utf8(wide.data, wide.len);
 }
 
