@@ -37,4 +37,4 @@ fi
 have genisoimage && genisoimage -quiet -J -R -o "$out/a.iso" p/x64 2>/dev/null
 printf 'SZDD\210\360\0473A\0\10\0\0\0\377[Version' >"$out/a.sy_"
 printf 'KWAJ\210\360\047\321\0\0\16\0\0\0kwaj' >"$out/k.sy_"
-ls "$out" | wc -l
+find "$out" -type f | wc -l
