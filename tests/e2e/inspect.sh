@@ -102,6 +102,11 @@ fails 1 "what is not there" "$GILD" inspect not-there
 fails 2 "no image named" "$GILD" inspect
 fails 2 "a folder has no second index" "$GILD" inspect s10 --index=2
 
+undocumented=$(cat "$GILD_SOURCE"/src/windows/*.c | tr '\n' ' ' |
+	grep -oE 'problem_add\([[:space:]]*in->out,[[:space:]]*"[a-z_]+"' | grep -oE '[a-z_]+"$' | tr -d '"' | sort -u |
+	while read -r code; do grep -qF "\`$code\`" "$GILD_SOURCE/docs/json.md" || echo "$code"; done)
+is "every code is documented" "$undocumented" ""
+
 # ---- WIM -------------------------------------------------------------------------------------
 "$mksample" wim x.wim --images=2 --oem || exit 1
 mkdir media
