@@ -2,6 +2,7 @@
 #include "injector/inject.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -12,11 +13,16 @@
 
 #define WINRE "Windows/System32/Recovery/Winre.wim"
 
+struct served {
+	struct image *image;
+	bool split; /* a split set of setup media, which is written anew */
+};
+
 struct job {
 	const struct inject_options *options;
 	struct inject_result *result;
 	struct media media;
-	struct vec_of(struct image *) images;
+	struct vec_of(struct served) images;
 	struct strings scratch; /* temporary folders that the commits read from */
 	bool removing;
 	size_t steps, step;
@@ -227,18 +233,18 @@ static int select_all(const struct image *image, const char *index, size_t *firs
 			    *last);
 }
 
-static int serve_image(struct job *job, const char *path, const char *index,
+static int serve_image(struct job *job, const char *path, const char *index, bool split,
 		       struct error *err)
 {
 	const struct inject_options *o = job->options;
-	struct image_options options = {.write = !o->dry_run && !o->output,
+	struct image_options options = {.write = !o->dry_run && !o->output && !split,
 					.allow_esd = o->esd};
 	struct image *image = image_open(path, &options, err);
 	size_t first, last;
 
 	if (!image)
 		return -1;
-	vec_push(&job->images, image);
+	vec_push(&job->images, (struct served){image, split});
 	if (select_all(image, index, &first, &last, err) < 0)
 		return -1;
 	job->steps += (last - first) * job->media.infs.len;
@@ -263,6 +269,79 @@ static char *find_file(struct job *job, const char *folder, const char *name)
 	return media_find(&job->media, folder, name, &ignored);
 }
 
+static bool has_changes(struct image *image)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < image_count(image); i++) {
+		struct tree *tree = image_tree(image, i, NULL);
+		struct tree_changes changes = VEC_INIT;
+
+		if (tree)
+			tree_staged(tree, &changes);
+		n += changes.len;
+		vec_free(&changes);
+	}
+	return n > 0;
+}
+
+/*
+ * A split set cannot be appended to: all parts are written anew into the folder, which is
+ * then committed as a whole (finished by the next run if this one is killed in between).
+ */
+static int commit_split(struct job *job, struct image *set, uint64_t *bytes,
+			struct error *err)
+{
+	_cleanup_free_ char *copy = xstrdup(image_path(set));
+	_cleanup_image_ struct image *folder =
+		image_open(dirname(copy), &(struct image_options){.write = true}, err);
+	struct tree *tree = folder ? image_tree(folder, 0, err) : NULL;
+	struct image_commit_options options = {0};
+	_cleanup_free_ char *whole = NULL, *first = NULL;
+	const char *base = path_base(image_path(set));
+	uint64_t part_size = 0;
+	unsigned before, after;
+	char *scratch;
+
+	if (!tree)
+		return -1;
+	if (!has_changes(set))
+		return 0;
+	scratch = temp_folder_make(image_path(folder), err);
+
+	if (!scratch)
+		return -1;
+	strings_push(&job->scratch, scratch);
+	whole = xasprintf("%s/whole.wim", scratch);
+	first = xasprintf("%s/%s", scratch, base);
+	free(scratch);
+	for (before = 0;; before++) {
+		_cleanup_free_ char *name = image_part_path(base, before + 1);
+		struct tree_stat st;
+		int found = tree_stat(tree, name, &st, err);
+
+		if (found < 0)
+			return -1;
+		if (!found)
+			break;
+		if (st.size > part_size)
+			part_size = st.size;
+	}
+	options.output = whole;
+	if (image_commit(set, &options, bytes, err) < 0 ||
+	    image_split(whole, first, part_size, &after, err) < 0)
+		return -1;
+	for (unsigned i = 1; i <= (before > after ? before : after); i++) {
+		_cleanup_free_ char *name = image_part_path(base, i);
+		_cleanup_free_ char *host = image_part_path(first, i);
+
+		if (i > after ? tree_remove(tree, name, err) < 0
+			      : tree_write_host(tree, name, host, 0, err) < 0)
+			return -1;
+	}
+	return image_commit(folder, &(struct image_commit_options){0}, bytes, err);
+}
+
 /* boot.wim is served whole (Windows PE and Setup), the install image by --index. */
 static int serve_media(struct job *job, const char *boot, const char *install,
 		       struct error *err)
@@ -274,9 +353,11 @@ static int serve_media(struct job *job, const char *boot, const char *install,
 			  "is a setup media folder, which is serviced in place");
 		return error_remedy(err, "copy the folder first and leave --output out");
 	}
-	if (boot && serve_image(job, boot, "all", err) < 0)
+	if (boot && serve_image(job, boot, "all", false, err) < 0)
 		return -1;
-	return install ? serve_image(job, install, index, err) : 0;
+	if (!install)
+		return 0;
+	return serve_image(job, install, index, text_ends_with(install, ".swm"), err);
 }
 
 static int serve_path(struct job *job, struct error *err)
@@ -294,7 +375,7 @@ static int serve_path(struct job *job, struct error *err)
 	}
 	if (boot || install)
 		return serve_media(job, boot, install, err);
-	return serve_image(job, path, job->options->index, err);
+	return serve_image(job, path, job->options->index, false, err);
 }
 
 /* ---- the run ------------------------------------------------------------------------
@@ -307,14 +388,17 @@ static int commit(struct job *job, struct error *err)
 
 	if (o->dry_run || (o->strict && job->result->refused))
 		return 0;
-	vec_foreach (image, &job->images) {
+	vec_foreach (served, &job->images) {
 		uint64_t bytes = 0;
+		int result = served->split
+				     ? commit_split(job, served->image, &bytes, err)
+				     : image_commit(served->image, &options, &bytes, err);
 
-		if (image_commit(*image, &options, &bytes, err) < 0) {
-			if (image > job->images.items)
-				error_wrap(err, image_path(*image),
+		if (result < 0) {
+			if (served > job->images.items)
+				error_wrap(err, image_path(served->image),
 					   "failed after %s was written completely",
-					   image_path(image[-1]));
+					   image_path(served[-1].image));
 			return -1;
 		}
 		job->result->bytes_written += bytes;
@@ -346,8 +430,8 @@ static int read_media(struct job *job, struct error *err)
 
 static void job_free(struct job *job)
 {
-	vec_foreach (image, &job->images)
-		image_close(*image);
+	vec_foreach (served, &job->images)
+		image_close(served->image);
 	vec_free(&job->images);
 	media_close(&job->media);
 	vec_foreach (folder, &job->scratch)

@@ -145,6 +145,15 @@ struct image_commit_options {
  */
 int image_commit(struct image *image, const struct image_commit_options *options,
 		 uint64_t *bytes_written, struct error *err);
+/*
+ * Cuts the WIM into a split set of parts of at most `part_size` bytes (a file that does not
+ * fit makes a larger one): `first` and the further names that image_part_path() gives.
+ * `parts` receives their number. Nothing of the set may exist before.
+ */
+int image_split(const char *wim, const char *first, uint64_t part_size, unsigned *parts,
+		struct error *err);
+/* "x.swm" for part 1, "x2.swm", "x3.swm", ... Owned by the caller. */
+char *image_part_path(const char *first, unsigned part);
 /* Drops what is not committed; NULL is fine. */
 void image_close(struct image *image);
 void image_closep(struct image **image);

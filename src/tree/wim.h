@@ -312,4 +312,7 @@ enum wim_stream_field {
 	WIM_STREAM_SIZE = 38,
 };
 
+/* The error for a code of wimlib's. Always returns -1. */
+int wimlib_failed(const char *path, int code, struct error *err);
+
 #endif

@@ -115,7 +115,7 @@ static enum wimlib_progress_status wimlib_step(enum wimlib_progress_msg message,
 			     : WIMLIB_PROGRESS_STATUS_CONTINUE;
 }
 
-static int wimlib_failed(const char *path, int code, struct error *err)
+int wimlib_failed(const char *path, int code, struct error *err)
 {
 	if (interrupted())
 		return error_interrupted(err);
