@@ -97,9 +97,10 @@ static void add_controllers(struct json_object *array, const struct inject_tree 
 	cli_add_strings(o, "ids_covered", &r->ids);
 }
 
-static void print_json(const struct inject_result *result, bool any_controller)
+/* The same members in gild.inject/1 and in the plan of --dry-run. */
+static void add_result(struct json_object *object, const struct inject_result *result,
+		       bool any_controller)
 {
-	struct json_object *object = cli_object("gild.inject/1");
 	struct json_object *packages = cli_add_array(object, "packages");
 
 	vec_foreach (tree, &result->trees)
@@ -113,6 +114,13 @@ static void print_json(const struct inject_result *result, bool any_controller)
 				add_controllers(list, tree);
 	}
 	cli_add_strings(object, "problems", &result->problems);
+}
+
+static void print_json(const struct inject_result *result, bool any_controller)
+{
+	struct json_object *object = cli_object("gild.inject/1");
+
+	add_result(object, result, any_controller);
 	cli_add_bool(object, "written", result->written);
 	cli_add_int(object, "bytes_written", (int64_t)result->bytes_written);
 	cli_print_json(object);
@@ -152,11 +160,15 @@ static void print_packages(const struct inject_tree *tree)
 
 static void print_controllers(const struct any_controller_result *r)
 {
-	vec_foreach (service, &r->services)
-		printf("  %s: %s: Start %u -> %u%s, %zu device IDs\n",
-		       service->control_set, service->service, service->from, service->to,
-		       service->unmasked ? ", StartOverride removed" : "",
+	vec_foreach (service, &r->services) {
+		printf("  %s: %s: ", service->control_set, service->service);
+		if (service->from != service->to)
+			printf("Start %u -> %u%s", service->from, service->to,
+			       service->unmasked ? ", " : "");
+		printf("%s, %zu device IDs\n",
+		       service->unmasked ? "StartOverride removed" : "",
 		       service->ids.len);
+	}
 	vec_foreach (left, &r->left)
 		printf("  %s: %s left: %s\n", left->control_set, left->name,
 		       left->reason);
@@ -217,6 +229,8 @@ static int run(const struct inject_options *o)
 		plan_drop(&plan);
 		return cli_fail(&err);
 	}
+	if (plan.object)
+		add_result(plan.object, &result, o->any_controller);
 	if (o->dry_run)
 		plan_end(&plan);
 	if (o->dry_run && cli_json)
