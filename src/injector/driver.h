@@ -36,6 +36,9 @@ struct inf_reg {
 	uint32_t flags;		/* as written, for NOCLOBBER, OVERWRITEONLY, 32/64-bit view */
 	uint32_t type;		/* REG_* */
 	struct buffer data;	/* as it is stored in the hive (UTF-16LE for strings) */
+	/* If the data is one %token%: the token in its own case, and the INF whose string it
+	   is, NULL for the package's own. */
+	char *token, *token_inf;
 	unsigned line;
 };
 DEFINE_VEC(inf_regs, struct inf_reg);
@@ -73,6 +76,7 @@ struct inf_service {
 	/* Text, and the %token% it came from (its own case, without %) or NULL. */
 	char *display_name, *display_token;
 	char *description, *description_token;
+	char *text_inf;		/* whose tokens they are; NULL for the package's own INF */
 	char *group;		/* LoadOrderGroup or NULL */
 	/* ServiceBinary: dirid and the rest ("vioscsi.sys" or "sub\x.sys arg"); dirid 0: none */
 	uint32_t binary_dirid;
@@ -138,6 +142,8 @@ struct inf_configuration {
 	bool has_feature_score;
 	uint32_t feature_score;
 	bool reboot;
+	bool umdf;		/* has a UmdfService: writes outside HKR */
+	bool log_config, register_dlls;	/* directives that only setup carries out */
 	bool co_installers;	/* has a .CoInstallers section with entries */
 	bool own_co_installers;	/* ... that names others than the driver frameworks' own */
 	uint32_t scope;		/* CONFIG_SCOPE_*: which of its sections exist */

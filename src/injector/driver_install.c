@@ -275,6 +275,8 @@ static int read_common(struct reading *r, struct inf *inf, const struct inf_line
 		if (text_equal(key, not_carried_out[i])) {
 			reading_remark(r, &c->unsupported, inf, line->number, "%s",
 				       not_carried_out[i]);
+			c->log_config |= text_equal(key, "LogConfig");
+			c->register_dlls |= text_equal(key, "RegisterDlls");
 			return 1;
 		}
 	return 0;
@@ -299,7 +301,7 @@ static int install_line(struct reading *r, struct inf *inf, const struct inf_lin
 	else if (text_equal(key, "FeatureScore"))
 		read_feature_score(inf, line, in);
 	else if (text_equal(key, "Reboot") || text_equal(key, "Restart"))
-		in->c->reboot |= in->own; /* one that a needed section has does not count */
+		in->c->reboot |= in->own; /* a needed section's does not count */
 	return 0;
 }
 
@@ -450,6 +452,28 @@ static int co_installers_line(struct reading *r, struct inf *inf,
 	return result < 0 ? -1 : 0;
 }
 
+/* "HKR,,CoInstallers32" of DDInstall itself: Windows counts it, and does not record it.
+ */
+static void take_co_installers(struct inf_configuration *c)
+{
+	size_t kept = 0;
+
+	vec_foreach (reg, &c->regs) {
+		struct inf_reg line = *reg;
+
+		if (line.root != INF_HKR || *line.key ||
+		    !text_equal(line.name, "CoInstallers32") ||
+		    (line.kind != INF_REG_SET && line.kind != INF_REG_APPEND)) {
+			c->regs.items[kept++] = line;
+			continue;
+		}
+		c->co_installers = true;
+		c->own_co_installers |= !framework_co_installers(&line);
+		reg_free(&line);
+	}
+	c->regs.len = kept;
+}
+
 static int components_line(struct reading *r, struct inf *inf,
 			   const struct inf_line *line, void *arg)
 {
@@ -491,11 +515,13 @@ static int reported_line(struct reading *r, struct inf *inf, const struct inf_li
 	return 0;
 }
 
-/* The framework's own settings: read by its co-installer or by Windows, not by setup. */
 static int framework_line(struct reading *r, struct inf *inf, const struct inf_line *line,
 			  void *arg)
 {
-	return read_common(r, inf, line, inf_key(inf, line), arg) < 0 ? -1 : 0;
+	struct install *in = arg;
+
+	read_framework(inf, line, in->c);
+	return read_common(r, inf, line, inf_key(inf, line), in) < 0 ? -1 : 0;
 }
 
 /* ---- a whole configuration --------------------------------------------------------- */
@@ -555,6 +581,7 @@ int read_configuration(struct reading *r, struct inf_configuration *c)
 	strings_push(&seen, c->name);
 	result = read_section(r, c->name, &in, NULL);
 	strings_free(&seen);
+	take_co_installers(c);
 	for (size_t i = 0; i < ARRAY_SIZE(sub_sections) && result == 0; i++)
 		result = read_sub_section(r, c, i);
 	return result;

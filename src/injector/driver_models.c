@@ -124,7 +124,7 @@ static void add_candidate(struct inf *inf, const struct inf_line *line, const ch
 {
 	struct candidate c = {
 		.manufacturer = xstrdup(inf_key(inf, line)),
-		.token = inf_token(inf_key_raw(inf, line)),
+		.token = defined_token(inf, inf_key_raw(inf, line)),
 		.name = *text ? xasprintf("%s.%s", base, text) : xstrdup(base),
 		.text = xstrdup(text),
 		.group = group,
@@ -323,7 +323,7 @@ static void add_model(struct reading *r, const struct candidate *from, struct in
 	m.manufacturer = xstrdup(from->manufacturer);
 	m.manufacturer_token = from->token ? xstrdup(from->token) : NULL;
 	m.description = xstrdup(inf_key(r->inf, line));
-	m.description_token = inf_token(inf_key_raw(r->inf, line));
+	m.description_token = defined_token(r->inf, inf_key_raw(r->inf, line));
 	m.section = xstrdup(inf_section_name(r->inf, from->section));
 	m.line = line->number;
 	m.configuration = configuration_of(r, x, install, line->number);

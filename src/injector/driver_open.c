@@ -126,6 +126,7 @@ static void service_free(struct inf_service *s)
 	free(s->name);
 	free(s->display_name);
 	free(s->display_token);
+	free(s->text_inf);
 	free(s->description);
 	free(s->description_token);
 	free(s->group);

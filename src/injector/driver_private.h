@@ -102,7 +102,15 @@ int read_reg_lists(struct reading *r, struct inf *inf, const struct inf_line *li
 		   bool delete, struct inf_regs *to, struct strings *unsupported);
 int read_property_lists(struct reading *r, struct inf *inf, const struct inf_line *line,
 			struct inf_properties *to, struct strings *unsupported);
+void reg_free(struct inf_reg *reg);
 void regs_free(struct inf_regs *regs);
+/* The token in its own case if the raw text is "%token%" and the INF has it; caller's. */
+char *defined_token(struct inf *inf, const char *raw);
+
+/* ---- driver_wdf.c ---- */
+/* A directive of .Wdf: what Windows records of it goes to `c`. */
+void read_framework(struct inf *inf, const struct inf_line *line,
+		    struct inf_configuration *c);
 
 /* ---- driver_services.c ---- */
 int read_add_service(struct reading *r, struct inf *inf, const struct inf_line *line,

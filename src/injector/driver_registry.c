@@ -34,14 +34,28 @@ static const struct {
 	{"HKU", INF_HKU},   {"HKEY_USERS", INF_HKU}, {"HKEY_CURRENT_USER", INF_HKCU},
 };
 
+void reg_free(struct inf_reg *reg)
+{
+	free(reg->key);
+	free(reg->name);
+	free(reg->token);
+	free(reg->token_inf);
+	buffer_free(&reg->data);
+}
+
 void regs_free(struct inf_regs *regs)
 {
-	vec_foreach (reg, regs) {
-		free(reg->key);
-		free(reg->name);
-		buffer_free(&reg->data);
-	}
+	vec_foreach (reg, regs)
+		reg_free(reg);
 	vec_free(regs);
+}
+
+char *defined_token(struct inf *inf, const char *raw)
+{
+	_cleanup_free_ char *token = inf_token(raw);
+	const char *start = token && inf_string(inf, token) ? strchr(raw, '%') : NULL;
+
+	return start ? xstrndup(start + 1, strcspn(start + 1, "%")) : NULL;
 }
 
 static bool parse_root(const char *name, enum inf_root *ret)
@@ -238,13 +252,15 @@ static int reg_line(struct reading *r, struct inf *inf, const struct inf_line *l
 		good = parse_data(r, inf, line, reg.flags, 4, &reg);
 	else if (reg.kind == INF_REG_DELETE_STRING)
 		good = parse_data(r, inf, line, 0, 4, &reg);
+	if (good && reg.kind == INF_REG_SET && reg.type == TYPE_SZ && line->fields == 5)
+		reg.token = defined_token(inf, inf_field_raw(inf, line, 4));
+	if (reg.token && inf != r->inf)
+		reg.token_inf = xstrdup(inf_name(inf));
 	if (!good) {
 		reading_remark(r, list->unsupported, inf, line->number,
 			       "data of the value \"%s\", which are not of its type",
 			       reg.name);
-		free(reg.key);
-		free(reg.name);
-		buffer_free(&reg.data);
+		reg_free(&reg);
 		return 0;
 	}
 	vec_push(list->to, reg);

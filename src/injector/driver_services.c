@@ -14,15 +14,6 @@ static const char *const for_service_manager[] = {
 	"ServiceSidType", "DelayedAutoStart", "BitReg",
 };
 
-/* "Token" as the INF spells it, if the text is exactly "%Token%"; the caller's. */
-static char *raw_token(const char *raw)
-{
-	_cleanup_free_ char *token = inf_token(raw);
-	const char *start = token ? strchr(raw, '%') : NULL;
-
-	return start ? xstrndup(start + 1, strcspn(start + 1, "%")) : NULL;
-}
-
 static void set_text(struct inf *inf, const struct inf_line *line, char **text,
 		     char **token)
 {
@@ -32,7 +23,7 @@ static void set_text(struct inf *inf, const struct inf_line *line, char **text,
 		return;
 	*text = xstrdup(value);
 	if (token)
-		*token = raw_token(inf_field_raw(inf, line, 0));
+		*token = defined_token(inf, inf_field_raw(inf, line, 0));
 }
 
 static void set_number(struct inf *inf, const struct inf_line *line, uint32_t *value,
@@ -87,6 +78,8 @@ static int service_line(struct reading *r, struct inf *inf, const struct inf_lin
 	const char *key = inf_key(inf, line);
 	bool given = s->boot_flags != 0;
 
+	if (!s->text_inf && inf != r->inf)
+		s->text_inf = xstrdup(inf_name(inf));
 	if (text_equal(key, "AddReg"))
 		return read_reg_lists(r, inf, line, false, &s->regs, &a->c->unsupported);
 	if (text_equal(key, "DelReg"))

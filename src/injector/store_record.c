@@ -53,9 +53,9 @@ static int set_values(struct store *store, struct hive *hive, hkey key,
 	const struct strings *excluded =
 		c->exclude_ids.len ? &c->exclude_ids : &package->driver->exclude_ids;
 	const char *service = function_service(c);
-	uint32_t flags = c->own_co_installers || configuration_foreign_keys(c)
-				 ? CONFIG_FLAG_FINISH_INSTALL
-				 : 0;
+	bool legacy = c->own_co_installers || c->log_config || c->register_dlls ||
+		      configuration_foreign_keys(c);
+	uint32_t flags = legacy ? CONFIG_FLAG_FINISH_INSTALL : 0;
 
 	if (service && hive_set_string(hive, key, "Service", REG_SZ, service, err) < 0)
 		return -1;

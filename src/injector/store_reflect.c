@@ -261,7 +261,10 @@ int outranked(struct store *store, const struct package *package, struct db_pack
 
 /* ---- all of it --------------------------------------------------------------------- */
 
-/* Sections share services: once is enough. */
+/*
+ * Sections share services: the first that adds one installs it, as in real hives. What
+ * the others set is recorded, and done when the kernel configures a device from them.
+ */
 static bool installed_before(const struct package *package,
 			     const struct inf_configuration *c,
 			     const struct inf_service *service)
@@ -270,8 +273,7 @@ static bool installed_before(const struct package *package,
 		if (before >= c)
 			break;
 		vec_foreach (s, &before->services)
-			if (!s->remove && s->line == service->line &&
-			    text_equal(s->name, service->name))
+			if (!s->remove && text_equal(s->name, service->name))
 				return true;
 	}
 	return false;

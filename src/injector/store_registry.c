@@ -302,21 +302,15 @@ static const struct property_name {
 	 "{a8b865dd-2e3d-4094-ad97-e593a70c75d6}\\0012", DEVPROP_BOOLEAN},
 };
 
-/* "@oem3.inf,%token%;text" if a token of the INF has just this text. */
-static void indirect_string(const struct package *package, const char *text,
-			    struct buffer *ret)
+/* "@oem3.inf,%Token%;text" where the text is a token's. */
+static void indirect_string(const struct package *package, const struct inf_reg *reg,
+			    const char *text, struct buffer *ret)
 {
-	vec_foreach (string, &package->driver->strings) {
-		_cleanup_free_ char *indirect = NULL;
+	const char *inf = reg->token_inf ? reg->token_inf : package->published;
+	_cleanup_free_ char *indirect =
+		reg->token ? xasprintf("@%s,%%%s%%;%s", inf, reg->token, text) : NULL;
 
-		if (strcmp(string->text, text) != 0)
-			continue;
-		indirect = xasprintf("@%s,%%%s%%;%s", package->published, string->token,
-				     text);
-		utf16_append_z(ret, indirect);
-		return;
-	}
-	utf16_append_z(ret, text);
+	utf16_append_z(ret, indirect ? indirect : text);
 }
 
 static uint32_t first_dword(const struct inf_reg *reg)
@@ -356,7 +350,7 @@ static int record_property(struct hive *hive, hkey configuration,
 		buffer_append(&data, first_dword(reg) ? "\xff" : "\0", 1);
 		break;
 	case DEVPROP_STRING_INDIRECT:
-		indirect_string(package, text, &data);
+		indirect_string(package, reg, text, &data);
 		break;
 	default:
 		utf16_append_z(&data, text);
@@ -408,7 +402,7 @@ static int record_line(struct hive *hive, hkey configuration, const char *subkey
 	case INF_REG_DELETE_KEY:
 		/* The key stands as a value's name in its parent. */
 		last = strrchr(path, '\\');
-		if (!*reg->key || !last)
+		if (!last)
 			return 0;
 		*last = 0;
 		name = last + 1;

@@ -145,11 +145,10 @@ static int set_group(struct store *store, const char *set, hkey key,
 
 /* "@oem3.inf,%Token%;text", or the text. */
 static int set_text(struct hive *hive, hkey key, const char *name, const char *text,
-		    const char *token, const struct package *package, struct error *err)
+		    const char *token, const char *inf, struct error *err)
 {
 	_cleanup_free_ char *indirect =
-		token ? xasprintf("@%s,%%%s%%;%s", package->published, token, text)
-		      : NULL;
+		token ? xasprintf("@%s,%%%s%%;%s", inf, token, text) : NULL;
 
 	if (!text)
 		return 0;
@@ -208,6 +207,7 @@ static int set_values(struct store *store, const char *set, hkey key,
 		      struct error *err)
 {
 	struct hive *hive = store->system;
+	const char *inf = service->text_inf ? service->text_inf : package->published;
 	_cleanup_free_ char *image =
 		service_path(package, service, store->installation->target.arch);
 
@@ -223,9 +223,9 @@ static int set_values(struct store *store, const char *set, hkey key,
 						   service->start_name, err) < 0)
 		return -1;
 	if (set_text(hive, key, "DisplayName", service->display_name,
-		     service->display_token, package, err) < 0 ||
+		     service->display_token, inf, err) < 0 ||
 	    set_text(hive, key, "Description", service->description,
-		     service->description_token, package, err) < 0 ||
+		     service->description_token, inf, err) < 0 ||
 	    multi_prepend(hive, key, "Owners", package->published, err) < 0)
 		return -1;
 	if (service->boot_flags &&

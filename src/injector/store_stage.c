@@ -19,12 +19,11 @@
 #define STATUS_INCLUDES 0x100u /* Windows 10: Include= of another INF */
 
 /* Version, +40: why the kernel cannot configure a device from the package by itself. */
-#define REASON_WIN32_SERVICE 0x200u
+#define REASON_REGISTERS_DLLS 0x20u
+#define REASON_LOG_CONFIG 0x80u
 #define REASON_DELETES_SERVICE 0x2000u
 #define REASON_CO_INSTALLERS 0x4000u
 #define REASON_ABSOLUTE_KEYS 0x8000u
-
-#define SERVICE_WIN32 0x30u
 
 int stage_files(struct store *store, struct package *package, struct error *err)
 {
@@ -160,9 +159,11 @@ static uint32_t reasons(const struct driver *driver)
 		vec_foreach (service, &c->services) {
 			if (service->remove)
 				r |= REASON_DELETES_SERVICE;
-			else if (service->type & SERVICE_WIN32)
-				r |= REASON_WIN32_SERVICE;
 		}
+		if (c->log_config)
+			r |= REASON_LOG_CONFIG;
+		if (c->register_dlls)
+			r |= REASON_REGISTERS_DLLS;
 	}
 	return r;
 }
@@ -187,7 +188,7 @@ static uint32_t status_flags(const struct store *store, const struct package *pa
 			if (file->kind == INF_FILE_COPY && file->source_path &&
 			    file->dirid != 13)
 				flags |= STATUS_COPIES_FILES;
-		if (absolute_keys(&c->regs) || absolute_keys(&c->hw_regs))
+		if (c->umdf || absolute_keys(&c->regs) || absolute_keys(&c->hw_regs))
 			flags |= STATUS_ABSOLUTE_KEYS;
 		vec_foreach (service, &c->services)
 			if (absolute_keys(&service->regs))
