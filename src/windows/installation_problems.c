@@ -174,11 +174,70 @@ static int check_service_files(struct inspection *in, struct error *err)
 
 /* ---- packages and filters ---------------------------------------------------------- */
 
+/* How many IDs of a staged package better, reflected ones claim as well. */
+struct superseding {
+	const struct inspection *in;
+	const struct db_package *staged;
+	char *id; /* the walk comes ID by ID */
+	bool claimed, better;
+	size_t total, covered;
+};
+
+static void finish_id(struct superseding *s)
+{
+	s->total += s->claimed;
+	s->covered += s->claimed && s->better;
+	s->claimed = s->better = false;
+	free(steal_ptr(s->id));
+}
+
+static bool is_newer(const struct package_version *a, const struct package_version *b)
+{
+	return a->date != b->date ? a->date > b->date : a->version > b->version;
+}
+
+static int note_claim(const char *id, const struct db_match *match, void *arg,
+		      struct error *err _unused_)
+{
+	struct superseding *s = arg;
+
+	if (!s->id || !text_equal(s->id, id)) {
+		finish_id(s);
+		s->id = xstrdup(id);
+	}
+	if (text_equal(match->published, s->staged->published)) {
+		s->claimed = true;
+		return 0;
+	}
+	vec_foreach (package, &s->in->packages)
+		if (package->reflected && package->published &&
+		    text_equal(package->published, match->published) &&
+		    is_newer(&package->version, &s->staged->version))
+			s->better = true;
+	return 0;
+}
+
+/* 1: a package that ranks better drives all its devices: that it is staged only is right.
+ */
+static int is_superseded(struct inspection *in, const struct db_package *staged,
+			 struct error *err)
+{
+	struct superseding s = {.in = in, .staged = staged};
+	int result = 0;
+
+	for (size_t i = 0; staged->published && i < in->node_count && result == 0; i++)
+		if (in->nodes[i].node == staged->node)
+			result = driverdb_each_device(&in->nodes[i], note_claim, &s, err);
+	finish_id(&s);
+	return result < 0 ? -1 : s.total && s.covered == s.total;
+}
+
 static int check_staged(struct inspection *in, struct error *err)
 {
 	vec_foreach (package, &in->packages) {
 		_cleanup_device_class_ struct device_class class = {0};
 		enum problem_severity severity = PROBLEM_WARNING;
+		int superseded;
 
 		if (package->reflected || !package->has_version ||
 		    !db_package_third_party(package))
@@ -187,6 +246,11 @@ static int check_staged(struct inspection *in, struct error *err)
 				      &package->version.class_guid, &class, err) < 0)
 			return -1;
 		if (!class.boot_critical && !package->boot_critical)
+			continue;
+		superseded = is_superseded(in, package, err);
+		if (superseded < 0)
+			return -1;
+		if (superseded)
 			continue;
 		/* With reasons, Windows itself leaves the rest to the first start. */
 		if (storage_host_class(&package->version.class_guid))
