@@ -34,6 +34,8 @@ static _Noreturn void usage(int code)
 	      "  --oem                           with third-party packages in its store\n"
 	      "  --winre                         with System32/Recovery/Winre.wim\n"
 	      "  --control-sets=N                (2)\n"
+	      "  --system=FILE                   this SYSTEM hive, with FILE.LOG1 and "
+	      ".LOG2\n"
 	      "  --files=N --size=BYTES          so many files more\n"
 	      "WIM:\n"
 	      "  --images=N                      editions of one Windows (1; media: 2)\n"
@@ -194,6 +196,7 @@ enum {
 	OPT_OEM,
 	OPT_WINRE,
 	OPT_SETS,
+	OPT_SYSTEM,
 	OPT_FILES,
 	OPT_SIZE,
 	OPT_IMAGES,
@@ -211,6 +214,7 @@ static const struct option options[] = {
 	{"oem", no_argument, NULL, OPT_OEM},
 	{"winre", no_argument, NULL, OPT_WINRE},
 	{"control-sets", required_argument, NULL, OPT_SETS},
+	{"system", required_argument, NULL, OPT_SYSTEM},
 	{"files", required_argument, NULL, OPT_FILES},
 	{"size", required_argument, NULL, OPT_SIZE},
 	{"images", required_argument, NULL, OPT_IMAGES},
@@ -246,6 +250,9 @@ static void set_option(struct request *r, int option, const char *value)
 		break;
 	case OPT_SETS:
 		r->sample.control_sets = (unsigned)parse_number(value, "--control-sets");
+		break;
+	case OPT_SYSTEM:
+		r->sample.system_file = value;
 		break;
 	case OPT_FILES:
 		r->sample.files = parse_number(value, "--files");

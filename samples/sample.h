@@ -155,6 +155,7 @@ struct sample {
 	bool oem;	     /* with third-party packages already in its store */
 	bool winre;	     /* with a WinRE inside */
 	unsigned control_sets;
+	const char *system_file; /* a real SYSTEM hive in place of the made one */
 	uint64_t files, bytes; /* padding */
 	/* Derived: */
 	enum machine machine;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The tree of the sample Windows: system files, hives, boot files, driver packages. */
 #include <stdio.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "samples/sample.h"
 
 #define HIVE_SDDL                                                                       \
@@ -275,6 +277,26 @@ static void put_described_hive(const struct sample *s, const char *description,
 	key_free(root);
 }
 
+/* Somebody's SYSTEM hive with its logs, for tests on real ones. */
+static void put_given_system(const struct sample *s)
+{
+	static const char *const ends[] = {"", ".LOG1", ".LOG2"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		_cleanup_free_ char *from = xasprintf("%s%s", s->system_file, ends[i]);
+		_cleanup_free_ char *to =
+			xasprintf("Windows/System32/config/SYSTEM%s", ends[i]);
+		_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+		struct error err = ERROR_INIT;
+
+		if (i > 0 && access(from, F_OK) < 0)
+			continue;
+		(void)file_read(from, 1 << 30, &data, &err);
+		die_on(&err);
+		file_put(s->dir, to, buffer_view(&data));
+	}
+}
+
 static void put_hives(struct sample *s)
 {
 	for (unsigned set = 1; set <= s->control_sets; set++) {
@@ -285,6 +307,8 @@ static void put_hives(struct sample *s)
 		key_load(s->system, "controlset.txt", &s->vars);
 	}
 	put_hive(s, s->system, "Windows/System32/config/SYSTEM", "SYSTEM");
+	if (s->system_file)
+		put_given_system(s);
 	put_hive(s, s->software, "Windows/System32/config/SOFTWARE",
 		 "emRoot\\System32\\Config\\SOFTWARE");
 	put_hive(s, s->drivers, "Windows/System32/config/DRIVERS",
