@@ -17,7 +17,7 @@ struct removing {
 	struct package *package;	/* the stored INF; NULL if it cannot be read */
 	struct strings heirs;		/* INFs that own what it owned */
 	struct strings services, files; /* those that they share with it */
-	struct strings rivals; /* other oemN.inf for the same device IDs */
+	struct strings rivals;		/* other oemN.inf for the same device IDs */
 	struct error *err;
 };
 
@@ -556,7 +556,10 @@ int nt62_remove(struct store *store, const char *published, struct removal *ret,
 	if (found < 0)
 		return -1;
 	if (!oem_inf_number(published, &number)) {
-		int there = found ? 1 : has_traces(store, published, err);
+		int there = found ? 1
+			    : strpbrk(published, "/\\:") || !*published
+				    ? 0
+				    : has_traces(store, published, err);
 
 		if (there < 0)
 			return -1;
