@@ -244,46 +244,42 @@ bool inf_find_key(struct inf *inf, size_t section, const char *key, struct inf_l
 
 /* ---- strings --------------------------------------------------------------------- */
 
-static void ask_strings(struct inf *inf, uint32_t language)
+static size_t language_section(const struct inf *inf, uint32_t language)
 {
 	_cleanup_free_ char *name = xasprintf("Strings.%04x", language);
-	size_t section = inf_find_section(inf, name);
 
-	for (size_t i = 0; i < inf->strings_len; i++)
-		if (inf->strings[i] == section)
-			return;
-	if (section != INF_NONE && inf->strings_len < ARRAY_SIZE(inf->strings))
-		inf->strings[inf->strings_len++] = section;
+	return inf_find_section(inf, name);
 }
 
 /*
- * Windows' order: the full identifier, the primary language with SUBLANG_NEUTRAL, with
- * SUBLANG_DEFAULT, any other of the same primary language, then the undecorated section.
+ * Windows' order: the full identifier, the primary language with SUBLANG_NEUTRAL, any
+ * other of the same primary language (its default one first); what that section lacks is
+ * in the undecorated one.
  */
 void inf_set_language(struct inf *inf, uint16_t language)
 {
 	uint32_t primary = language & 0x3FF;
-	size_t neutral;
+	const uint32_t asked[] = {language, primary, primary | 0x400};
+	size_t section = INF_NONE;
 
 	drop_indexes(inf);
 	inf->strings_len = 0;
-	if (language) {
-		ask_strings(inf, language);
-		ask_strings(inf, primary);
-		ask_strings(inf, primary | 0x400);
-		for (size_t i = 0; i < inf->sections.len && !inf->strings_len; i++) {
-			const char *name = inf_section_name(inf, i);
-			char *end;
+	for (size_t i = 0; language && i < ARRAY_SIZE(asked) && section == INF_NONE; i++)
+		section = language_section(inf, asked[i]);
+	for (size_t i = 0; language && i < inf->sections.len && section == INF_NONE;
+	     i++) {
+		const char *name = inf_section_name(inf, i);
+		char *end;
 
-			if (!text_starts_with(name, "Strings."))
-				continue;
-			if ((strtoul(name + 8, &end, 16) & 0x3FF) == primary && !*end)
-				inf->strings[inf->strings_len++] = i;
-		}
+		if (text_starts_with(name, "Strings.") &&
+		    (strtoul(name + 8, &end, 16) & 0x3FF) == primary && !*end)
+			section = i;
 	}
-	neutral = inf_find_section(inf, "Strings");
-	if (neutral != INF_NONE)
-		inf->strings[inf->strings_len++] = neutral;
+	if (section != INF_NONE)
+		inf->strings[inf->strings_len++] = section;
+	section = inf_find_section(inf, "Strings");
+	if (section != INF_NONE)
+		inf->strings[inf->strings_len++] = section;
 }
 
 const char *inf_string(struct inf *inf, const char *token)

@@ -44,7 +44,7 @@ struct inf {
 	unsigned stray;		/* line of the first text before any section; 0: none */
 	struct vec_of(struct inf_keys) indexes;
 	/* [Strings] sections in the order in which they are asked */
-	size_t strings[5];
+	size_t strings[2];
 	size_t strings_len;
 	struct strings arena;	/* substituted text */
 	size_t arena_bytes;
