@@ -211,6 +211,9 @@ static uint32_t free_before(const struct hive *h, uint32_t cell)
 		p -= 8;
 		if (bit_get(h->starts, p / 8))
 			return size_at(h, p) > 0 ? p : 0;
+		/* A large cell before this one: eight places at a time. */
+		while (p % 64 == 0 && p >= first + 64 && !h->starts[p / 64 - 1])
+			p -= 64;
 	}
 	return 0;
 }

@@ -18,7 +18,9 @@ struct pending {
 
 struct walk {
 	struct hive *h;
-	uint8_t *used; /* a bit per possible cell: it has an owner */
+	uint8_t *used;			/* a bit per possible cell: it has an owner */
+	uint8_t *security;		/* a bit per possible cell: it is a checked sk */
+	struct cell_offsets references; /* of all keys to their sk, for counting */
 	struct vec_of(struct pending) stack;
 	unsigned depth;
 	struct error *err;
@@ -200,29 +202,18 @@ static int check_subkeys(struct walk *w, hkey key, const uint8_t *nk)
 
 static int check_security(struct walk *w, hkey key, uint32_t cell)
 {
-	struct hive_security *known = hive_security_find(w->h, cell);
 	struct bytes sk;
 
-	if (known) {
-		known->refs++;
-		return 0;
+	if (!hive_cell(w->h, cell).data || !bit_get(w->security, cell / 8)) {
+		sk = take(w, cell, key, SK_DATA, "security descriptor");
+		if (!sk.data)
+			return -1;
+		if (memcmp(sk.data, "sk", 2) != 0 ||
+		    get_le32(sk.data + SK_LEN) > sk.len - SK_DATA)
+			return hive_damaged(w->h, cell, w->err, "security descriptor");
+		bit_set(w->security, cell / 8);
 	}
-	sk = take(w, cell, key, SK_DATA, "security descriptor");
-	if (!sk.data)
-		return -1;
-	if (memcmp(sk.data, "sk", 2) != 0 ||
-	    get_le32(sk.data + SK_LEN) > sk.len - SK_DATA)
-		return hive_damaged(w->h, cell, w->err, "security descriptor");
-	/* Kept in order of cells, for the binary search. */
-	vec_push(&w->h->security, (struct hive_security){cell, 1});
-	for (size_t i = w->h->security.len - 1; i > 0; i--) {
-		struct hive_security *s = w->h->security.items + i, swap = *s;
-
-		if (s[-1].cell < cell)
-			break;
-		*s = s[-1];
-		s[-1] = swap;
-	}
+	vec_push(&w->references, cell);
 	return 0;
 }
 
@@ -264,6 +255,23 @@ static int compare_offsets(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void count_security(struct walk *w)
+{
+	struct hive *h = w->h;
+
+	if (w->references.len)
+		qsort(w->references.items, w->references.len, sizeof(uint32_t),
+		      compare_offsets);
+	vec_foreach (cell, &w->references) {
+		size_t n = h->security.len;
+
+		if (n && h->security.items[n - 1].cell == *cell)
+			h->security.items[n - 1].refs++;
+		else
+			vec_push(&h->security, (struct hive_security){*cell, 1});
+	}
+}
+
 int hive_check_tree(struct hive *h, struct error *err)
 {
 	struct walk w = {.h = h, .err = err};
@@ -272,13 +280,18 @@ int hive_check_tree(struct hive *h, struct error *err)
 	if (!hive_nk(h, h->root))
 		return hive_damaged(h, h->root, err, "no root key");
 	w.used = xcalloc(h->size / 64 + 1, 1);
+	w.security = xcalloc(h->size / 64 + 1, 1);
 	vec_push(&w.stack, (struct pending){h->root, 0, 0});
 	while (r == 0 && w.stack.len) {
 		struct pending p = w.stack.items[--w.stack.len];
 
 		r = check_key(&w, &p);
 	}
+	if (r == 0)
+		count_security(&w);
 	vec_free(&w.stack);
+	vec_free(&w.references);
+	free(w.security);
 	free(w.used);
 	if (h->unsorted.len)
 		qsort(h->unsorted.items, h->unsorted.len, sizeof(uint32_t),

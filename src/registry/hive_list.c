@@ -11,7 +11,8 @@
 #include "registry/hive_private.h"
 
 #define LEAF_MAX 1012u
-#define LIST_HEAD 4u /* signature and count */
+#define FAST_MAX 507u /* entries of an lf list, see leaf_simplify() */
+#define LIST_HEAD 4u  /* signature and count */
 
 static bool is_root(struct bytes list)
 {
@@ -280,11 +281,26 @@ static int list_begin(struct hive *h, hkey parent, struct error *err)
 	return 0;
 }
 
+/* Windows makes an lf list that outgrows 4 KiB an li list before it splits it. */
+static void leaf_simplify(struct hive *h, uint32_t cell)
+{
+	uint8_t *p = hive_cell_data(h, cell);
+	uint32_t count = get_le16(p + 2);
+
+	if (memcmp(p, "lf", 2) != 0 || count < FAST_MAX)
+		return;
+	p[1] = 'i';
+	for (uint32_t i = 1; i < count; i++)
+		memmove(p + LIST_HEAD + 4 * (size_t)i, p + LIST_HEAD + 8 * (size_t)i, 4);
+	memset(p + LIST_HEAD + 4 * (size_t)count, 0, 4 * (size_t)count);
+}
+
 static int list_fit(struct hive *h, hkey parent, const struct needle *n,
 		    struct list_place *place, struct error *err)
 {
 	uint32_t leaf;
 
+	leaf_simplify(h, place->leaf);
 	if (count_of(hive_cell(h, place->leaf)) >= LEAF_MAX) {
 		uint32_t upper = leaf_split(h, place->leaf, err);
 

@@ -43,7 +43,7 @@ edit_and_compare() { # HIVE
 		fill 'Gild Test' empty 3 0 fill 'Gild Test' three 3 3 \
 		fill 'Gild Test' five 3 5 fill 'Gild Test' one-cell 3 16344 \
 		fill 'Gild Test' two-cells 3 16345 fill 'Gild Test' big 3 200000 \
-		fill 'Gild Test' big 3 100000 many 'Gild Test\List' 2500 \
+		fill 'Gild Test' big 3 100000 many 'Gild Test\List' 1100 \
 		write "$scratch/edited" || return 1
 	"$tool" "$scratch/edited" delete 'Gild Test' write "$scratch/cleaned" || return 1
 	"$tool" "$scratch/edited" dump >"$scratch/edited.txt" &&
