@@ -68,7 +68,8 @@ static int io_read(struct mspack_file *file, void *buffer, int bytes)
 	struct io_file *f = (struct io_file *)file;
 	size_t done = 0;
 
-	if (bytes < 0 || f->fd < 0 || interrupted())
+	/* After a failed seek libmspack 0.11 goes on with no file at all. */
+	if (!f || bytes < 0 || f->fd < 0 || interrupted())
 		return -1;
 	while (done < (size_t)bytes) { /* libmspack takes a short read for the end */
 		ssize_t n = read(f->fd, (uint8_t *)buffer + done, (size_t)bytes - done);
@@ -87,9 +88,9 @@ static int io_read(struct mspack_file *file, void *buffer, int bytes)
 static int io_write(struct mspack_file *file, void *buffer, int bytes)
 {
 	struct io_file *f = (struct io_file *)file;
-	struct io *io = f->io;
+	struct io *io = f ? f->io : NULL;
 
-	if (bytes < 0 || f->fd >= 0 || !io->out)
+	if (!f || bytes < 0 || f->fd >= 0 || !io->out)
 		return -1;
 	if (sink_write(io->sink, io->out, buffer, (size_t)bytes, f->at, io->err) < 0) {
 		io->failed = true;
@@ -106,7 +107,7 @@ static int io_seek(struct mspack_file *file, off_t offset, int mode)
 				     [MSPACK_SYS_SEEK_CUR] = SEEK_CUR,
 				     [MSPACK_SYS_SEEK_END] = SEEK_END};
 
-	if (f->fd < 0 || mode < 0 || (size_t)mode >= ARRAY_SIZE(whence))
+	if (!f || f->fd < 0 || mode < 0 || (size_t)mode >= ARRAY_SIZE(whence))
 		return -1;
 	return lseek(f->fd, offset, whence[mode]) < 0 ? -1 : 0;
 }
@@ -115,6 +116,8 @@ static off_t io_tell(struct mspack_file *file)
 {
 	struct io_file *f = (struct io_file *)file;
 
+	if (!f)
+		return -1;
 	return f->fd < 0 ? (off_t)f->at : lseek(f->fd, 0, SEEK_CUR);
 }
 
