@@ -136,7 +136,8 @@ static void child_limits(const struct unpack *u, struct process_limits *limits)
 	*limits = (struct process_limits){
 		.memory = address_space() + UNPACK_MEMORY,
 		.file_size = u->limits.bytes + 1,
-		.cpu_seconds = UNPACK_CPU_SECONDS,
+		.cpu_seconds = UNPACK_CPU_SECONDS +
+			       (unsigned)(u->limits.bytes / UNPACK_BYTES_PER_SECOND),
 	};
 #ifdef ADDRESS_SANITIZER
 	limits->memory = 0; /* its shadow alone is terabytes of address space */

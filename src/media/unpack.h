@@ -21,7 +21,9 @@
 #define UNPACK_DISK_RESERVE ((uint64_t)64 << 20)
 /* Of the child: the largest dictionaries in use (7z, xz) are below 1.5 GiB. */
 #define UNPACK_MEMORY ((uint64_t)2 << 30)
-#define UNPACK_CPU_SECONDS 900
+/* Processor time: this much, and a second for each UNPACK_BYTES_PER_SECOND allowed. */
+#define UNPACK_CPU_SECONDS 60
+#define UNPACK_BYTES_PER_SECOND ((uint64_t)16 << 20)
 /* Archives in archives in archives. */
 #define UNPACK_MAX_NESTING 4
 
