@@ -56,7 +56,7 @@ static char *scratch_folder(void)
 
 static void make_winre(const struct request *request, const char *dir)
 {
-	_cleanup_free_ char *pe = scratch_folder(), *recovery = NULL, *wim = NULL;
+	_cleanup_free_ char *pe = scratch_folder(), *wim = NULL;
 	struct sample s = request->sample;
 	struct wim_image image = {.dir = pe,
 				  .name = "Microsoft Windows Recovery Environment",
