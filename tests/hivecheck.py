@@ -9,6 +9,9 @@
                                       all equal but for added, deleted, changed keys, and
                                       no structure worse than it was
   hivecheck.py pick HIVE              a key to delete and a value to change, for sh
+  hivecheck.py same HIVE HIVE         the same keys and values
+  hivecheck.py reg FILE NAME BEFORE AFTER CONTROL-SET...
+                                      AFTER is the hive NAME with the .reg file merged
   hivecheck.py dirty HIVE OUT SEQUENCE1 SEQUENCE2 LOG [garble]
                                       a primary file that needs this log
   hivecheck.py samebins OURS WINDOWS  the same recovered data
@@ -17,6 +20,7 @@
 The readers: libregf (pyregf), hivex, and the plain one below, which also sees flags,
 security descriptors and reference counts.
 """
+import re
 import struct
 import sys
 
@@ -522,6 +526,74 @@ def cmd_dirty(hive, out, one, two, log, *garble):
         f.write(data)
 
 
+def reg_lines(path):
+    """Logical lines of a .reg file; strings may hold line ends, hex goes on after a \\."""
+    with open(path, "rb") as f:
+        raw = f.read()
+    text = raw.decode("utf-16") if raw[:2] == b"\xff\xfe" else raw.decode("utf-8-sig")
+    lines, at = [], 0
+    while at < len(text):
+        quoted, start = False, at
+        while at < len(text) and (quoted or text[at] != "\n"):
+            if quoted and text[at] == "\\":
+                at += 1
+            elif text[at] == '"' and text[start:start + 1] in '"@':
+                quoted = not quoted
+            elif not quoted and re.match(r"\\\r?\n", text[at:at + 3]):
+                at = text.index("\n", at)
+            at += 1
+        lines.append(text[start:at].rstrip("\r"))
+        at += 1
+    return lines
+
+
+def reg_value(text):
+    if text.startswith('"'):
+        string = re.sub(r"\\(.)", r"\1", text[1:text.rindex('"')], flags=re.S)
+        return 1, (string + "\0").encode("utf-16-le")
+    if text.startswith("dword:"):
+        return 4, struct.pack("<I", int(text[6:], 16))
+    kind, _, octets = text.partition(":")
+    number = int(kind[4:-1], 16) if kind.startswith("hex(") else 3
+    return number, bytes(int(o, 16) for o in re.findall(r"[0-9a-fA-F]{2}", octets))
+
+
+def cmd_reg(regfile, hive, before, after, *sets):
+    """AFTER is BEFORE with the .reg merged, by a reader of .reg files of ten lines."""
+    prefix = "hkey_local_machine\\" + hive.lower()
+    keys, key = {}, []
+    for p, entries in raw_tree(before).items():
+        keys[p.lower()] = {n.lower(): (t, d) for n, t, d in entries[0][1]}
+    merged = 0
+    for line in reg_lines(regfile):
+        if line.startswith("["):
+            path = line[1:line.rindex("]")].lower()
+            if not path.startswith(prefix):
+                key = []
+                continue
+            path = path[len(prefix):]
+            current = "\\currentcontrolset"
+            key = [path]
+            if (path + "\\").startswith(current + "\\"):
+                key = ["\\" + s.lower() + path[len(current):] for s in sets]
+            for k in key:
+                for i in range(1, k.count("\\") + 1):
+                    keys.setdefault("\\".join(k.split("\\")[:i + 1]), {})
+        elif line[:1] in ('"', "@"):
+            name, rest = "", line[2:]
+            if line[0] == '"':
+                m = re.match(r'"((?:[^"\\]|\\.)*)"=', line, re.S)
+                name, rest = re.sub(r"\\(.)", r"\1", m.group(1)), line[m.end():]
+            for k in key:
+                keys[k][name.lower()] = reg_value(rest)
+                merged += 1
+    got = {p.lower(): {n.lower(): (t, d) for n, t, d in e[0][1]}
+           for p, e in raw_tree(after).items()}
+    n = differences(got, keys)
+    print("%d values merged, %d keys differ" % (merged, n))
+    return n
+
+
 def cmd_samebins(ours, windows, allowed="0"):
     """All bins equal but for the time that a finished write leaves in the first one."""
     a, b = Raw(ours).bins, Raw(windows).bins
@@ -532,10 +604,22 @@ def cmd_samebins(ours, windows, allowed="0"):
     return len(wrong) > int(allowed)
 
 
+def cmd_same(ours, theirs):
+    """The same keys and values, whatever the times, order and security."""
+    def content(path):
+        return {p: [sorted(k[1]) for k in keys] for p, keys in raw_tree(path).items()}
+
+    a, b = content(ours), content(theirs)
+    n = differences(a, b)
+    print("%d keys, %d values, %d keys differ" %
+          (len(a), sum(len(v) for keys in a.values() for v in keys), n))
+    return n
+
+
 def main():
     commands = {"read": cmd_read, "sound": cmd_sound, "compare": cmd_compare,
                 "growth": cmd_growth, "pick": cmd_pick,
-                "dirty": cmd_dirty, "samebins": cmd_samebins}
+                "dirty": cmd_dirty, "same": cmd_same, "reg": cmd_reg, "samebins": cmd_samebins}
     if sys.argv[1:] == ["modules"]:
         print(" ".join(name for name, _ in readers()))
         return 0
