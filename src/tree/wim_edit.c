@@ -307,6 +307,7 @@ static struct wim_node *new_node(struct wim_metadata *m, const struct overlay *o
 	pad(&b);
 	put_le64(b.data + WIM_ENTRY_LENGTH, b.len);
 	put_le32(b.data + WIM_ENTRY_ATTRIBUTES, attributes);
+	put_le32(b.data + WIM_ENTRY_SECURITY, UINT32_MAX); /* none yet; 0 is the root's */
 	put_le64(b.data + WIM_ENTRY_CREATED, now);
 	put_le64(b.data + WIM_ENTRY_ACCESSED, now);
 	put_le64(b.data + WIM_ENTRY_WRITTEN, now);
