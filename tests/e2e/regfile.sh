@@ -122,4 +122,33 @@ for each in "$exports"/*; do
 		compare "$name" "$each"
 	fi
 done
+
+# ---- a dirty hive with its logs, through the whole program ---------------------------
+
+dell=$GILD_TEST_DATA/hives/win10-1709-x64-dell.SYSTEM
+if [ ! -e "$dell.xz" ]; then
+	skip "a dirty hive is recovered by an edit" "set GILD_TEST_DATA"
+	done_testing
+fi
+rm -rf "$scratch/tree"
+cp -a "$scratch/sample" "$scratch/tree"
+xz -dc "$dell.xz" >"$scratch/tree/$config/SYSTEM"
+printf 'REGEDIT4\n\n[HKLM\\SYSTEM\\CurrentControlSet\\Gild]\n"a"=dword:00000001\n' >"$scratch/own.reg"
+fails 4 "a dirty hive without its logs is not edited" "$GILD" edit "$scratch/tree" \
+	--reg="$scratch/own.reg"
+ok "nothing was changed" cmp "$scratch/tree/$config/SYSTEM" <(xz -dc "$dell.xz")
+ok "unless asked for" "$GILD" edit "$scratch/tree" --accept-dirty --reg="$scratch/own.reg"
+ok "then it is clean" "$tool" "$scratch/tree/$config/SYSTEM" dump
+for each in "" .LOG1 .LOG2; do
+	xz -dc "$dell$each.xz" >"$scratch/tree/$config/SYSTEM$each"
+	cp "$scratch/tree/$config/SYSTEM$each" "$scratch/dirty$each"
+done
+ok "with its logs it is recovered and edited" "$GILD" edit "$scratch/tree" \
+	--reg="$scratch/own.reg"
+is "its logs are empty, so that Windows cannot replay them" \
+	"$(stat -c %s "$scratch/tree/$config"/SYSTEM.LOG[12] | tr '\n' ' ')" "0 0 "
+"$tool" --log1="$scratch/dirty.LOG1" --log2="$scratch/dirty.LOG2" "$scratch/dirty" \
+	write "$scratch/recovered" 2>/dev/null
+ok "all that the logs brought is there, and the change" check compare "$scratch/recovered" \
+	"$scratch/tree/$config/SYSTEM" '+\ControlSet001\Gild'
 done_testing
