@@ -97,7 +97,7 @@ static int change_tree(struct job *job, struct tree *tree, struct registry *regi
 	_cleanup_installation_ struct installation *installation = NULL;
 	_cleanup_store_ struct store *store = NULL;
 
-	installation = installation_open(tree, registry, err);
+	installation = installation_identify(tree, registry, err);
 	if (!installation)
 		return -1;
 	result->arch = installation->target.arch;

@@ -121,30 +121,45 @@ static void take_boot_storage(struct inspection *in)
 
 static int inspect(struct inspection *in, struct error *err)
 {
-	in->out->control_set = registry_current_control_set(in->registry, err);
-	if (!in->out->control_set ||
-	    services_read(in->system, in->out->control_set, &in->services, err) < 0 ||
+	if (services_read(in->system, in->out->control_set, &in->services, err) < 0 ||
 	    boot_storage_find(in->tree, in->registry, in->out->control_set, &in->storage,
 			      err) < 0)
 		return -1;
 	take_boot_storage(in);
-	if (inspect_identity(in, err) < 0 || inspect_drivers(in, err) < 0)
+	if (inspect_drivers(in, err) < 0)
 		return -1;
 	return inspect_problems(in, err);
 }
 
-struct installation *installation_open(struct tree *tree, struct registry *registry,
-				       struct error *err)
+static struct installation *
+open_inspected(struct tree *tree, struct registry *registry,
+	       int (*more)(struct inspection *in, struct error *err), struct error *err)
 {
 	_cleanup_installation_ struct installation *out = xcalloc(1, sizeof(*out));
 	_cleanup_(inspection_free) struct inspection in = {
 		.tree = tree, .registry = registry, .out = out};
 
 	out->target.arch = ARCH_UNKNOWN;
-	if (require_windows(tree, registry, err) < 0 || open_hives(&in, err) < 0 ||
-	    inspect(&in, err) < 0)
+	if (require_windows(tree, registry, err) < 0 || open_hives(&in, err) < 0)
+		return NULL;
+	out->control_set = registry_current_control_set(registry, err);
+	if (!out->control_set || inspect_identity(&in, err) < 0)
+		return NULL;
+	if (more && more(&in, err) < 0)
 		return NULL;
 	return steal_ptr(out);
+}
+
+struct installation *installation_open(struct tree *tree, struct registry *registry,
+				       struct error *err)
+{
+	return open_inspected(tree, registry, inspect, err);
+}
+
+struct installation *installation_identify(struct tree *tree, struct registry *registry,
+					   struct error *err)
+{
+	return open_inspected(tree, registry, NULL, err);
 }
 
 void installation_close(struct installation *installation)

@@ -69,6 +69,12 @@ struct installation {
  */
 struct installation *installation_open(struct tree *tree, struct registry *registry,
 				       struct error *err);
+/*
+ * The same for who only needs to know which Windows it is: without drivers, boot storage
+ * and problems, which take a walk through the whole driver database.
+ */
+struct installation *installation_identify(struct tree *tree, struct registry *registry,
+					   struct error *err);
 void installation_close(struct installation *installation);
 void installation_closep(struct installation **installation);
 #define _cleanup_installation_ _cleanup_(installation_closep)
