@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/name_set.h"
 #include "base/text.h"
 #include "injector/catalog.h"
 #include "injector/inf.h"
@@ -26,10 +27,13 @@
 #define PE_HEAD_SIZE 65536u
 /* Names of missing files that a reason lists before it says "and N more". */
 #define MISSING_SHOWN 4u
+/* Hostile files could ask for any number; nobody reads that many. */
+#define MAX_REMARKS 200u
 
 /* Where the files of a package are looked for. */
 struct source {
-	struct media *media; /* NULL: in the tree */
+	struct name_set found; /* paths that package->files has */
+	struct media *media;   /* NULL: in the tree */
 	const char *folder;
 	struct tree *tree;
 };
@@ -70,7 +74,8 @@ void package_remark(struct package *package, const char *fmt, ...)
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = NULL;
 	va_end(ap);
-	if (text && !strings_contain(&package->remarks, text))
+	if (text && package->remarks.len < MAX_REMARKS &&
+	    !strings_contain(&package->remarks, text))
 		strings_push(&package->remarks, text);
 }
 
@@ -128,14 +133,14 @@ static int include_from_image(const char *name, struct buffer *ret, void *arg,
 }
 
 /* 1: the file was added (or was there before), 0: the medium does not have it, -1. */
-static int add_file(struct package *package, const struct source *source,
-		    const char *path, struct error *err)
+static int add_file(struct package *package, struct source *source, const char *path,
+		    struct error *err)
 {
 	struct package_file file = {0};
 
-	vec_foreach (f, &package->files)
-		if (text_equal(f->path, path))
-			return 1;
+	if (name_set_has(&source->found, path) ||
+	    text_equal(package->files.items[0].path, path))
+		return 1;
 	if (source->media) {
 		_cleanup_error_ struct error why = ERROR_INIT;
 
@@ -155,6 +160,7 @@ static int add_file(struct package *package, const struct source *source,
 	if (!file.host && !file.stored)
 		return 0;
 	file.path = xstrdup(path);
+	name_set_add(&source->found, file.path);
 	vec_push(&package->files, file);
 	return 1;
 }
@@ -177,9 +183,9 @@ static void missing_reason(struct package *package, const struct source *source,
 }
 
 /* Files that the install sections copy: each must be there. */
-static int find_copied(struct package *package, const struct source *source,
-		       struct error *err)
+static int find_copied(struct package *package, struct source *source, struct error *err)
 {
+	_cleanup_name_set_ struct name_set named = {0};
 	struct strings missing = VEC_INIT;
 	int result = 0;
 
@@ -194,7 +200,7 @@ static int find_copied(struct package *package, const struct source *source,
 				result = -1;
 				goto out;
 			}
-			if (!found && !strings_contain(&missing, file->source_path))
+			if (!found && name_set_add(&named, file->source_path))
 				strings_push(&missing, file->source_path);
 		}
 	}
@@ -206,8 +212,7 @@ out:
 }
 
 /* What [SourceDisksFiles] lists beyond that comes along where it is there. */
-static int find_listed(struct package *package, const struct source *source,
-		       struct error *err)
+static int find_listed(struct package *package, struct source *source, struct error *err)
 {
 	vec_foreach (file, &package->driver->source_files) {
 		int found;
@@ -227,8 +232,7 @@ static int find_listed(struct package *package, const struct source *source,
 	return 0;
 }
 
-static int find_catalog(struct package *package, const struct source *source,
-			struct error *err)
+static int find_catalog(struct package *package, struct source *source, struct error *err)
 {
 	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
 	const char *name = package->driver->catalog;
@@ -270,12 +274,13 @@ static int compare_files(const void *a, const void *b)
 
 static void collect_report(struct package *package)
 {
+	_cleanup_name_set_ struct name_set services = {0}, ids = {0};
 	const struct driver *driver = package->driver;
 
 	vec_foreach (configuration, &driver->configurations) {
 		vec_foreach (service, &configuration->services)
 			if (!service->remove && *service->name &&
-			    !strings_contain(&package->services, service->name))
+			    name_set_add(&services, service->name))
 				strings_push(&package->services, service->name);
 		vec_foreach (text, &configuration->unsupported)
 			package_remark(package, "not carried out: %s", *text);
@@ -292,7 +297,7 @@ static void collect_report(struct package *package)
 		package_remark(package, "not carried out: %s", *text);
 	vec_foreach (model, &driver->models)
 		if (model->ids.len > 0 && *model->ids.items[0] &&
-		    !strings_contain(&package->hardware_ids, model->ids.items[0]))
+		    name_set_add(&ids, model->ids.items[0]))
 			strings_push(&package->hardware_ids, model->ids.items[0]);
 }
 
@@ -305,9 +310,8 @@ static bool all_configurations_missing(const struct driver *driver)
 }
 
 /* The part that is the same wherever the bytes come from. */
-static int interpret(struct package *package, struct bytes raw,
-		     const struct source *source, const struct target *target,
-		     struct error *err)
+static int interpret(struct package *package, struct bytes raw, struct source *source,
+		     const struct target *target, struct error *err)
 {
 	_cleanup_free_ char *reason = NULL;
 	_cleanup_error_ struct error why = ERROR_INIT;
@@ -358,6 +362,7 @@ struct package *package_open(struct media *media, const struct media_inf *inf,
 	_cleanup_buffer_ struct buffer raw = BUFFER_INIT;
 	_cleanup_error_ struct error why = ERROR_INIT;
 	struct source source = {.media = media, .folder = inf->folder, .tree = tree};
+	int result;
 
 	package->label = xstrdup(inf->label);
 	package->inf_name = xstrdup(path_base(inf->path));
@@ -373,9 +378,9 @@ struct package *package_open(struct media *media, const struct media_inf *inf,
 		package_decide(package, PACKAGE_REFUSED, "%s", why.reason);
 		return steal_ptr(package);
 	}
-	if (interpret(package, buffer_view(&raw), &source, target, err) < 0)
-		return NULL;
-	return steal_ptr(package);
+	result = interpret(package, buffer_view(&raw), &source, target, err);
+	name_set_free(&source.found);
+	return result < 0 ? NULL : steal_ptr(package);
 }
 
 struct package *package_open_stored(struct tree *tree, const char *folder,
@@ -386,6 +391,7 @@ struct package *package_open_stored(struct tree *tree, const char *folder,
 	_cleanup_free_ char *path = xasprintf("%s/%s", folder, inf_name);
 	_cleanup_buffer_ struct buffer raw = BUFFER_INIT;
 	struct source source = {.folder = folder, .tree = tree};
+	int result;
 
 	package->label = xstrdup(path);
 	package->inf_name = xstrdup(inf_name);
@@ -393,10 +399,11 @@ struct package *package_open_stored(struct tree *tree, const char *folder,
 					  .path = xstrdup(inf_name),
 					  .stored = xstrdup(path),
 				  });
-	if (tree_read(tree, path, INF_SIZE_MAX, &raw, err) < 0 ||
-	    interpret(package, buffer_view(&raw), &source, target, err) < 0)
+	if (tree_read(tree, path, INF_SIZE_MAX, &raw, err) < 0)
 		return NULL;
-	return steal_ptr(package);
+	result = interpret(package, buffer_view(&raw), &source, target, err);
+	name_set_free(&source.found);
+	return result < 0 ? NULL : steal_ptr(package);
 }
 
 const struct package_file *package_file(const struct package *package, const char *name)

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/name_set.h"
 #include "base/text.h"
 #include "injector/store_private.h"
 #include "windows/service.h"
@@ -18,6 +19,9 @@ struct removing {
 	struct strings heirs;		/* INFs that own what it owned */
 	struct strings services, files; /* those that they share with it */
 	struct strings rivals;		/* other oemN.inf for the same device IDs */
+	struct strings used;		/* files of the services that stay */
+	struct name_set used_set;
+	bool used_known;
 	struct error *err;
 };
 
@@ -123,19 +127,24 @@ static int remove_services(struct removing *r)
 
 /* ---- files ------------------------------------------------------------------------- */
 
-/* A service that stays uses the file. 1, 0, -1. */
+/* A service that stays uses the file. 1, 0, -1. Called once all services are gone. */
 static int in_use(struct removing *r, const char *path)
 {
-	vec_foreach (set, &r->store->control_sets) {
-		_cleanup_services_ struct services services = VEC_INIT;
+	if (!r->used_known) {
+		vec_foreach (set, &r->store->control_sets) {
+			_cleanup_services_ struct services services = VEC_INIT;
 
-		if (services_read(r->store->system, *set, &services, r->err) < 0)
-			return -1;
-		vec_foreach (service, &services)
-			if (service->file && text_equal(service->file, path))
-				return 1;
+			if (services_read(r->store->system, *set, &services, r->err) < 0)
+				return -1;
+			vec_foreach (service, &services)
+				if (service->file)
+					vec_push(&r->used, steal_ptr(service->file));
+		}
+		vec_foreach (file, &r->used)
+			name_set_add(&r->used_set, *file);
+		r->used_known = true;
 	}
-	return 0;
+	return name_set_has(&r->used_set, path);
 }
 
 /* Takes the package out of the file's owners; *left says how many remain. */
@@ -604,5 +613,7 @@ int nt62_remove(struct store *store, const char *published, struct removal *ret,
 	strings_free(&r.services);
 	strings_free(&r.files);
 	strings_free(&r.rivals);
+	name_set_free(&r.used_set);
+	strings_free(&r.used);
 	return result;
 }
