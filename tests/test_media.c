@@ -136,7 +136,8 @@ static void compressed_files_are_expanded(void **state _unused_)
 	d = media_find(&m, "p", "plain", &err);
 	assert_file(d, "not compressed");
 	assert_int_equal(err.code, ERROR_NONE);
-	/* A header that is cut off inside its name: libmspack frees what it did not set. */
+	/* A header that is cut off inside its name: libmspack frees what it did not set.
+	 */
 	put_bytes("p/bad.sy_", "KWAJ\210\360\047\321\0\0\16\0\152", 13);
 	assert_null(media_find(&m, "p", "bad.sys", &err));
 	assert_int_equal(err.code, ERROR_FAILED);

@@ -330,7 +330,7 @@ static int parse_security(struct wim_metadata *m, const char *what, uint64_t *en
 static int parse_entry(const struct wim_metadata *m, const char *what, uint64_t at,
 		       struct wim_node *node, uint64_t *end, struct error *err)
 {
-	struct bytes all = buffer_view(&m->raw), entry;
+	struct bytes all = buffer_view(&m->raw), entry = {0};
 	uint64_t length, need;
 	unsigned streams;
 
@@ -338,8 +338,8 @@ static int parse_entry(const struct wim_metadata *m, const char *what, uint64_t 
 		return damaged(what, at, "a folder's list has no end", err);
 	if (length <= 8)
 		return 0;
-	entry = length > UINT32_MAX ? (struct bytes){0}
-				    : bytes_at(all, at, round_up(length));
+	if (length <= UINT32_MAX)
+		entry = bytes_at(all, at, round_up(length));
 	if (!entry.data || entry.len < WIM_ENTRY_SIZE)
 		return damaged(what, at, "an entry has an invalid length", err);
 	if ((get_le16(entry.data + WIM_ENTRY_NAME) |

@@ -147,7 +147,7 @@ static void *compress_slots(void *arg)
 
 static void compress_batch(struct packer *p)
 {
-	struct worker workers[MAX_THREADS];
+	struct worker workers[MAX_THREADS] = {0};
 	size_t started = 1;
 
 	for (size_t i = 0; i < p->threads; i++)
