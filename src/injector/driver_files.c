@@ -146,7 +146,7 @@ static int add_source_files(struct reading *r, const char *section)
 		struct inf_line line = inf_line(r->inf, at, i), first;
 		struct inf_file f = {.kind = INF_FILE_COPY, .line = line.number};
 
-		if (reading_work(r, r->inf, line.number) < 0)
+		if (reading_work(r, r->inf, &line) < 0)
 			return -1;
 		/* What the architecture's own section names is not taken twice. */
 		if (!line.has_key || !*inf_key(r->inf, &line) ||
@@ -297,7 +297,7 @@ static int read_list_section(struct reading *r, struct inf *inf, size_t section,
 		struct inf_line line = inf_line(inf, section, i);
 		uint32_t flags = inf_number(inf, &line, 3, 0);
 
-		result = reading_work(r, inf, line.number);
+		result = reading_work(r, inf, &line);
 		if (result == 0)
 			result = add_file(r, inf, line.number, list, &where,
 					  inf_field(inf, &line, 0),
@@ -311,8 +311,10 @@ static int read_single_file(struct reading *r, struct inf *inf, unsigned line,
 			    const struct file_list *list, const char *name)
 {
 	struct destination where = {0};
-	int result = find_destination(r, inf, NULL, &where);
+	int result = reading_cost(r, inf, line, 1);
 
+	if (result == 0)
+		result = find_destination(r, inf, NULL, &where);
 	if (result == 0)
 		result = add_file(r, inf, line, list, &where, name, "", 0);
 	free(where.subdir);

@@ -21,14 +21,32 @@ size_t actual_section(const struct inf *inf, const char *base, enum windows_arch
 	return section == INF_NONE ? inf_find_section(inf, base) : section;
 }
 
-int reading_work(struct reading *r, const struct inf *inf, unsigned line)
+int reading_cost(struct reading *r, const struct inf *inf, unsigned line, size_t cost)
 {
-	if (++r->work <= WORK_MAX && inf_within_limits(inf))
+	size_t left = WORK_MAX - r->work;
+
+	if (cost <= left && inf_within_limits(inf)) {
+		r->work += (uint32_t)cost;
 		return 0;
+	}
 	return inf_refuse(r->inf, inf == r->inf ? line : 0, r->err,
-			  "asks for more than %u entries to be read: its sections name "
-			  "each other too often",
+			  "asks for far more than any real INF does (over %u entries)",
 			  WORK_MAX);
+}
+
+int reading_work(struct reading *r, const struct inf *inf, const struct inf_line *line)
+{
+	return reading_cost(r, inf, line->number, 1 + line->fields / 16);
+}
+
+int push_unique(struct reading *r, const struct inf *inf, const struct inf_line *line,
+		struct strings *to, const char *value)
+{
+	if (reading_cost(r, inf, line->number, 1 + to->len / 16) < 0)
+		return -1;
+	if (!strings_contain(to, value))
+		strings_push(to, value);
+	return 0;
 }
 
 void reading_remark(struct reading *r, struct strings *to, const struct inf *inf,
@@ -41,7 +59,7 @@ void reading_remark(struct reading *r, struct strings *to, const struct inf *inf
 	/* Hostile files could make any number; nobody reads that many. */
 	if (to->len >= 200)
 		return;
-	r->work += 20; /* for the search below */
+	r->work += WORK_MAX - r->work < 20 ? 0 : 20; /* for the search below */
 	va_start(ap, fmt);
 	if (vasprintf(&what, fmt, ap) < 0)
 		what = NULL;
@@ -70,8 +88,7 @@ int each_line(struct reading *r, const char *section, line_fn *fn, void *arg, bo
 		for (size_t j = 0; j < inf_section_lines(inf, at); j++) {
 			struct inf_line line = inf_line(inf, at, j);
 
-			if (reading_work(r, inf, line.number) < 0 ||
-			    fn(r, inf, &line, arg) < 0)
+			if (reading_work(r, inf, &line) < 0 || fn(r, inf, &line, arg) < 0)
 				return -1;
 		}
 	}
@@ -134,8 +151,8 @@ int load_includes(struct reading *r, struct inf *inf, const struct inf_line *lin
 
 		if (!*name)
 			continue;
-		if (names && !strings_contain(names, name))
-			strings_push(names, name);
+		if (names && push_unique(r, inf, line, names, name) < 0)
+			return -1;
 		if (load_include(r, inf, line->number, name, unsupported) < 0)
 			return -1;
 	}
@@ -180,6 +197,8 @@ static int read_need(struct reading *r, const struct need *need, const struct in
 		const char *name = inf_field(need->inf, line, i);
 		bool found;
 
+		if (reading_cost(r, need->inf, line->number, 1 + in->seen->len / 16) < 0)
+			return -1;
 		if (!*name || strings_contain(in->seen, name))
 			continue;
 		if (deeper.depth > NEEDS_DEPTH_MAX)
@@ -214,14 +233,16 @@ static int read_section(struct reading *r, const char *name, struct install *in,
 	return result;
 }
 
-static void push_all(struct inf *inf, const struct inf_line *line, struct strings *to)
+static int push_all(struct reading *r, struct inf *inf, const struct inf_line *line,
+		    struct strings *to)
 {
 	for (size_t i = 0; i < line->fields; i++) {
 		const char *value = inf_field(inf, line, i);
 
-		if (*value && !strings_contain(to, value))
-			strings_push(to, value);
+		if (*value && push_unique(r, inf, line, to, value) < 0)
+			return -1;
 	}
+	return 0;
 }
 
 /* "FC", "0x80": one byte, always hexadecimal. Only the section's own first one counts. */
@@ -295,10 +316,10 @@ static int install_line(struct reading *r, struct inf *inf, const struct inf_lin
 		return read_property_lists(r, inf, line, &in->c->properties,
 					   &in->c->unsupported);
 	if (text_equal(key, "CopyINF"))
-		push_all(inf, line, &in->c->copy_infs);
-	else if (text_equal(key, "ExcludeID"))
-		push_all(inf, line, &in->c->exclude_ids);
-	else if (text_equal(key, "FeatureScore"))
+		return push_all(r, inf, line, &in->c->copy_infs);
+	if (text_equal(key, "ExcludeID"))
+		return push_all(r, inf, line, &in->c->exclude_ids);
+	if (text_equal(key, "FeatureScore"))
 		read_feature_score(inf, line, in);
 	else if (text_equal(key, "Reboot") || text_equal(key, "Restart"))
 		in->c->reboot |= in->own; /* a needed section's does not count */
@@ -589,6 +610,21 @@ int read_configuration(struct reading *r, struct inf_configuration *c)
 
 /* ---- ClassInstall32 ---------------------------------------------------------------- */
 
+/* Sections that Windows carries out when a device is installed, and gild does not. */
+static void remark_section(struct reading *r, const char *base, const char *suffix)
+{
+	size_t section = actual_section(r->inf, base, r->target->arch);
+	_cleanup_free_ char *name = NULL;
+
+	if (section == INF_NONE)
+		return;
+	name = xasprintf("%s%s", inf_section_name(r->inf, section), suffix);
+	section = inf_find_section(r->inf, name);
+	if (section != INF_NONE && inf_section_lines(r->inf, section))
+		reading_remark(r, &r->driver->unsupported, r->inf,
+			       inf_section_line(r->inf, section), "[%s]", name);
+}
+
 int read_class_install(struct reading *r)
 {
 	size_t section = actual_section(r->inf, "ClassInstall32", r->target->arch);
@@ -601,8 +637,10 @@ int read_class_install(struct reading *r)
 			     .seen = &seen};
 	int result;
 
+	remark_section(r, "InterfaceInstall32", "");
 	if (section == INF_NONE)
 		return 0;
+	remark_section(r, "ClassInstall32", ".Services");
 	r->driver->class_install = true;
 	result = read_section(r, inf_section_name(r->inf, section), &in, NULL);
 	vec_foreach (s, &c.unsupported)

@@ -344,7 +344,7 @@ int read_models(struct reading *r)
 		for (size_t j = 0; j < inf_section_lines(r->inf, c->section); j++) {
 			struct inf_line line = inf_line(r->inf, c->section, j);
 
-			result = reading_work(r, r->inf, line.number);
+			result = reading_work(r, r->inf, &line);
 			if (result < 0)
 				break;
 			if (line.has_key && line.fields > 1)

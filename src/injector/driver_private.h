@@ -11,8 +11,9 @@
 #define INCLUDES_MAX 64
 #define NEEDS_DEPTH_MAX 16
 /*
- * Entries read while interpreting one file (a list section counts each time it is named).
- * The largest real display INFs need some 100,000; hostile ones multiply without bound.
+ * Work done while interpreting one file, about the entries read (a list section counts
+ * each time it is named). The largest real INFs need some 100,000; hostile ones multiply
+ * without bound.
  */
 #define WORK_MAX 1000000u
 
@@ -29,8 +30,13 @@ struct reading {
 	struct error *err;
 };
 
-/* Counts one entry; -1 with the error set once it is too many. */
-int reading_work(struct reading *r, const struct inf *inf, unsigned line);
+/* Counts work done; -1 with the error set once it is too much. */
+int reading_cost(struct reading *r, const struct inf *inf, unsigned line, size_t cost);
+/* Counts one entry by its size. */
+int reading_work(struct reading *r, const struct inf *inf, const struct inf_line *line);
+/* Adds a value that is not there yet, counting the search. */
+int push_unique(struct reading *r, const struct inf *inf, const struct inf_line *line,
+		struct strings *to, const char *value);
 /* Adds "TEXT (line N)", or "TEXT (other.inf:N)", once. */
 void reading_remark(struct reading *r, struct strings *to, const struct inf *inf,
 		    unsigned line, const char *fmt, ...) _printf_(5, 6);

@@ -59,15 +59,16 @@ static void set_binary(struct inf *inf, const struct inf_line *line,
 	}
 }
 
-static void set_dependencies(struct inf *inf, const struct inf_line *line,
-			     struct inf_service *s)
+static int set_dependencies(struct reading *r, struct inf *inf,
+			    const struct inf_line *line, struct inf_service *s)
 {
 	for (size_t i = 0; i < line->fields; i++) {
 		const char *item = inf_field(inf, line, i);
 
-		if (*item && !strings_contain(&s->dependencies, item))
-			strings_push(&s->dependencies, item);
+		if (*item && push_unique(r, inf, line, &s->dependencies, item) < 0)
+			return -1;
 	}
+	return 0;
 }
 
 static int service_line(struct reading *r, struct inf *inf, const struct inf_line *line,
@@ -103,7 +104,7 @@ static int service_line(struct reading *r, struct inf *inf, const struct inf_lin
 	else if (text_equal(key, "LoadOrderGroup"))
 		set_text(inf, line, &s->group, NULL);
 	else if (text_equal(key, "Dependencies"))
-		set_dependencies(inf, line, s);
+		return set_dependencies(r, inf, line, s);
 	else if (text_equal(key, "Security"))
 		set_text(inf, line, &s->security, NULL);
 	else if (text_equal(key, "StartName"))

@@ -8,8 +8,8 @@
 #include "base/text.h"
 #include "injector/inf_private.h"
 
-/* Substituted text of one file; the largest real one needs a few megabytes. */
-#define ARENA_MAX (256u << 20)
+/* Substituted text of one file; the largest real ones need two megabytes. */
+#define ARENA_MAX (32u << 20)
 
 static const char *const signatures[] = {"$Windows NT$", "$Chicago$", "$Windows 95$"};
 
