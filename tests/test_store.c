@@ -503,6 +503,40 @@ static void test_staged_only(void **state _unused_)
 	fixture_close(&f);
 }
 
+/* What the hive or the file system cannot hold is refused before anything is changed. */
+static void refuse_limits(struct fixture *f)
+{
+	char name[300], key[3000];
+	size_t changes =
+		hive_changes(registry_hive(f->o.registry, REGISTRY_SYSTEM, NULL))->len;
+	const struct {
+		const char *old, *new;
+	} cases[] = {
+		{"HKR,Parameters,BusType", key},
+		{"HKLM,SOFTWARE\\Vendor,Bits", key},
+		{"AddService=st,2", "AddService=a\\b,2"},
+		{"CopyFiles=@st.sys", "CopyFiles=@NUL.sys"},
+	};
+
+	memset(name, 'k', sizeof(name) - 1);
+	name[sizeof(name) - 1] = 0;
+	snprintf(key, sizeof(key), "HKR,Parameters\\%s,BusType", name);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		static const char inf[] = STORAGE("01/02/2020,1.0.0.0");
+		const char *at = strstr(inf, cases[i].old);
+		_cleanup_free_ char *text =
+			xasprintf("%.*s%s%s", (int)(at - inf), inf, cases[i].new,
+				  at + strlen(cases[i].old));
+		struct package *package = add(f, "limit.inf", text, AMD64);
+
+		assert_int_equal(package->verdict, PACKAGE_REFUSED);
+		assert_non_null(package->reason);
+	}
+	assert_int_equal(
+		hive_changes(registry_hive(f->o.registry, REGISTRY_SYSTEM, NULL))->len,
+		changes);
+}
+
 static void test_refusals(void **state _unused_)
 {
 	struct fixture f = {0};
@@ -521,6 +555,7 @@ static void test_refusals(void **state _unused_)
 	assert_true(strings_contain(&package->remarks, "st.sys is for x86"));
 	package = add(&f, "bad.inf", "not an INF", AMD64);
 	assert_int_equal(package->verdict, PACKAGE_REFUSED);
+	refuse_limits(&f);
 	fixture_close(&f);
 }
 

@@ -8,23 +8,17 @@
  */
 #include "injector/package.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/name_set.h"
 #include "base/text.h"
 #include "injector/catalog.h"
 #include "injector/inf.h"
-#include "windows/pe.h"
 
 #define CATALOG_LIMIT ((size_t)64 << 20)
 #define INCLUDE_LIMIT INF_SIZE_MAX
-/* PE headers lie at the start of a file; a DOS stub of more is not seen in the field. */
-#define PE_HEAD_SIZE 65536u
 /* Names of missing files that a reason lists before it says "and N more". */
 #define MISSING_SHOWN 4u
 /* Hostile files could ask for any number; nobody reads that many. */
@@ -342,6 +336,9 @@ static int interpret(struct package *package, struct bytes raw, struct source *s
 			package->inf_name);
 		return 0;
 	}
+	package_check_limits(package, target->arch);
+	if (package->verdict != PACKAGE_ADDED)
+		return 0;
 	collect_report(package);
 	if (find_copied(package, source, err) < 0 ||
 	    find_listed(package, source, err) < 0 ||
@@ -431,75 +428,4 @@ int package_put(const struct package *package, const struct package_file *file,
 	if (package_read(package, file, tree, SIZE_MAX, &data, err) < 0)
 		return -1;
 	return tree_write(tree, path, buffer_view(&data), 0, err);
-}
-
-/* The machine that an executable is for; ARCH_UNKNOWN if it is none. */
-static int binary_arch(const struct package *package, const struct package_file *file,
-		       struct tree *tree, enum windows_arch *ret, struct error *err)
-{
-	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
-	_cleanup_close_ int fd = -1;
-	ssize_t n;
-
-	if (!file->host) {
-		if (package_read(package, file, tree, SIZE_MAX, &data, err) < 0)
-			return -1;
-	} else {
-		fd = open(file->host, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			return error_errno(err, file->host, "cannot be opened");
-		n = pread(fd, buffer_reserve(&data, PE_HEAD_SIZE), PE_HEAD_SIZE, 0);
-		if (n < 0)
-			return error_errno(err, file->host, "cannot be read");
-		data.len = (size_t)n;
-	}
-	*ret = pe_arch(buffer_view(&data));
-	return 0;
-}
-
-/* "sub\x.sys arg" -> the file of the package that it starts, or NULL. */
-static const struct package_file *service_file(const struct package *package,
-					       const struct inf_service *service)
-{
-	_cleanup_free_ char *binary = NULL;
-
-	if (service->remove || !service->binary)
-		return NULL;
-	binary = xstrdup(path_base(service->binary));
-	return package_file(package, binary);
-}
-
-int package_check_binaries(struct package *package, struct tree *tree,
-			   const struct target *target, bool critical, struct error *err)
-{
-	vec_foreach (configuration, &package->driver->configurations) {
-		vec_foreach (service, &configuration->services) {
-			const struct package_file *file = service_file(package, service);
-			enum windows_arch arch = ARCH_UNKNOWN;
-
-			/* Only kernel and file system drivers: types 1, 2, 8. */
-			if (!file || (service->type & ~0xBu) || service->type == 0)
-				continue;
-			if (binary_arch(package, file, tree, &arch, err) < 0)
-				return -1;
-			if (arch == target->arch)
-				continue;
-			if (!critical)
-				package_remark(
-					package, "%s is %s%s", file->path,
-					arch == ARCH_UNKNOWN ? "no executable" : "for ",
-					arch == ARCH_UNKNOWN ? "" : arch_name(arch));
-			else if (arch == ARCH_UNKNOWN)
-				package_decide(package, PACKAGE_REFUSED,
-					       "%s is no executable, and Windows would "
-					       "have to start from it",
-					       file->path);
-			else
-				package_decide(package, PACKAGE_REFUSED,
-					       "%s is for %s, the image is %s",
-					       file->path, arch_name(arch),
-					       arch_name(target->arch));
-		}
-	}
-	return 0;
 }

@@ -81,6 +81,11 @@ int package_check_binaries(struct package *package, struct tree *tree,
 			   const struct target *target, bool critical,
 			   struct error *err);
 
+/* The destination of a CopyFiles line in the tree, or NULL where it stays in the store. */
+char *file_destination(const struct inf_file *file, enum windows_arch arch);
+/* PACKAGE_REFUSED if the INF asks for names or sizes that an image cannot hold. */
+void package_check_limits(struct package *package, enum windows_arch arch);
+
 /* Sets the verdict and its reason. */
 void package_decide(struct package *package, enum package_verdict verdict,
 		    const char *fmt, ...) _printf_(3, 4);

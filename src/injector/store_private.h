@@ -126,8 +126,6 @@ char *lockdown_path(const char *destination);
 /* 1: all that reflect() makes is in the image, 0: something is missing or masked, -1. */
 int reflection_intact(struct store *store, const struct package *package,
 		      struct error *err);
-/* The destination of a CopyFiles line in the tree, or NULL where it stays in the store. */
-char *file_destination(const struct inf_file *file, enum windows_arch arch);
 /*
  * Which reflected package of the image keeps this one from being in force: the same
  * service, and a better rank. 1 with its data, 0, -1.

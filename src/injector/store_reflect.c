@@ -17,21 +17,6 @@
 #define LOCKDOWN_PROTECTED 4u
 #define LOCKDOWN_SHARED 5u
 
-char *file_destination(const struct inf_file *file, enum windows_arch arch)
-{
-	const char *folder = driver_dirid_path(file->dirid, arch);
-	char *path;
-
-	if (!folder || !file->name || !*file->name)
-		return NULL;
-	path = xasprintf("%s%s%s%s%s", folder, *folder ? "/" : "", file->subdir,
-			 *file->subdir ? "/" : "", file->name);
-	for (char *c = path; *c; c++)
-		if (*c == '\\')
-			*c = '/';
-	return path;
-}
-
 /* ---- PnpLockdownFiles -------------------------------------------------------------- */
 
 /* "%SystemRoot%/System32/drivers/x.sys": one key name, with slashes. */

@@ -96,3 +96,8 @@ int path_check(const char *path, bool for_write, struct error *err)
 		rest++;
 	}
 }
+
+int tree_path_check(const char *path, struct error *err)
+{
+	return path_check(path, true, err);
+}

@@ -82,6 +82,8 @@ int tree_write(struct tree *tree, const char *path, struct bytes data, uint64_t 
 /* The same with the content of a host file, which must stay until the commit. */
 int tree_write_host(struct tree *tree, const char *path, const char *host_path,
 		    uint64_t modified, struct error *err);
+/* Refuses what no file of a tree may be called; says why. Nothing is looked up. */
+int tree_path_check(const char *path, struct error *err);
 int tree_mkdir(struct tree *tree, const char *path, struct error *err);
 /* Removes a file, or a folder with all in it. What is missing is no error. */
 int tree_remove(struct tree *tree, const char *path, struct error *err);
