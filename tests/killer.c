@@ -8,9 +8,11 @@
  * Counted are writes (not to descriptors 0 to 2), truncation, syncs, creation, renames,
  * links, removal, and changes of mode, owner, times and extended attributes. Loop from
  * N = 1 until the program is no longer killed: then every step has been tried. With
- * KILL_TORN half of the N-th write is done first. KILL_AT=0 never kills. KILL_LOG=FILE
- * gets one line per step (NAME DESCRIPTOR OFFSET LENGTH), for tests of the order of syncs.
- * KILL_ERROR=ENOSPC (or EIO) lets the step fail with that error instead of killing.
+ * KILL_TORN half of the N-th write is done first, if it is larger than a sector (smaller
+ * ones happen or do not: no kernel and no disk does half of one). KILL_AT=0 never kills.
+ * KILL_LOG=FILE gets one line per step (NAME DESCRIPTOR OFFSET LENGTH), for tests of the
+ * order of syncs. KILL_ERROR=ENOSPC (or EIO) lets the step fail with that error instead
+ * of killing.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -26,6 +28,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+#define SECTOR 512
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static long count;
@@ -88,16 +92,16 @@ static int stop_here(void)
 	return -1;
 }
 
-#define STEP(what, fd, at, len)                                                          \
-	do {                                                                             \
-		if (reached(what, fd, at, len))                                          \
-			return stop_here();                                              \
+#define STEP(what, fd, at, len)                 \
+	do {                                    \
+		if (reached(what, fd, at, len)) \
+			return stop_here();     \
 	} while (0)
 
 ssize_t write(int fd, const void *data, size_t len)
 {
 	if (fd > 2 && reached("write", fd, -1, len)) {
-		if (number("KILL_TORN") && len > 1)
+		if (number("KILL_TORN") && len > SECTOR)
 			(void)!REAL(write)(fd, data, len / 2);
 		return stop_here();
 	}
@@ -107,7 +111,7 @@ ssize_t write(int fd, const void *data, size_t len)
 ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 {
 	if (reached("pwrite", fd, at, len)) {
-		if (number("KILL_TORN") && len > 1)
+		if (number("KILL_TORN") && len > SECTOR)
 			(void)!REAL(pwrite)(fd, data, len / 2, at);
 		return stop_here();
 	}
@@ -117,7 +121,7 @@ ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
 {
 	if (reached("pwrite", fd, at, len)) {
-		if (number("KILL_TORN") && len > 1)
+		if (number("KILL_TORN") && len > SECTOR)
 			(void)!REAL(pwrite64)(fd, data, len / 2, at);
 		return stop_here();
 	}
@@ -156,15 +160,15 @@ int fdatasync(int fd)
 }
 
 /* The mode of open() and openat(), where there is one. */
-#define MODE(flags, mode)                                                                \
-	do {                                                                             \
-		if ((flags) & (O_CREAT | __O_TMPFILE)) {                                 \
-			va_list arguments;                                               \
-			va_start(arguments, flags);                                      \
-			(mode) = va_arg(arguments, mode_t);                              \
-			va_end(arguments);                                               \
-			STEP("create", -1, 0, 0);                                        \
-		}                                                                        \
+#define MODE(flags, mode)                                   \
+	do {                                                \
+		if ((flags) & (O_CREAT | __O_TMPFILE)) {    \
+			va_list arguments;                  \
+			va_start(arguments, flags);         \
+			(mode) = va_arg(arguments, mode_t); \
+			va_end(arguments);                  \
+			STEP("create", -1, 0, 0);           \
+		}                                           \
 	} while (0)
 
 int open(const char *path, int flags, ...)

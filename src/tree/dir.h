@@ -9,6 +9,8 @@
 
 /* In the folder's root while a commit runs; hidden from the tree. */
 #define DIR_JOURNAL ".gild-journal"
+/* The journal when it has done its work and is being removed. */
+#define DIR_TRASH ".gild-trash"
 /* Folders nested deeper than this are refused where every level needs a descriptor. */
 #define DIR_MAX_DEPTH 512
 
@@ -42,7 +44,7 @@ int dir_commit(struct image *image, const struct image_commit_options *options,
 int dir_copy_at(int from, int to, const char *name, unsigned depth, struct error *err);
 /* Gives `to` the mode, owner and extended attributes of `from`, as far as it may. */
 void dir_copy_metadata(int from, int to, const struct stat *st);
-/* True if a journal lies in the folder. */
+/* True if a journal, or what is left of one, lies in the folder. */
 bool dir_has_journal(int root);
 /* Rolls a committed journal forward or drops an uncommitted one, with a notice. */
 int dir_recover(int root, const char *path, struct error *err);

@@ -183,14 +183,22 @@ static bool has_mark(int journal, const char *name)
 	return fstatat(journal, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* The journal's last step: from the renaming on there is nothing left to do or undo. */
+static int discard(int root, struct error *err)
+{
+	if (renameat(root, DIR_JOURNAL, root, DIR_TRASH) < 0 || fsync(root) < 0)
+		return error_errno(err, DIR_JOURNAL, "cannot remove");
+	return dir_remove_at(root, DIR_TRASH, 0, err);
+}
+
 /* From the commit mark on: carries out what is left and removes the journal. */
 static int roll_forward(int root, int journal, const struct steps *steps,
 			struct error *err)
 {
-	static const char *const marks[] = {"phase2", "phase3", "done"};
+	static const char *const marks[] = {"phase2", "phase3"};
 	int phase = 1;
 
-	while (phase <= 3 && has_mark(journal, marks[phase - 1]))
+	while (phase < 3 && has_mark(journal, marks[phase - 1]))
 		phase++;
 	for (; phase <= 3; phase++) {
 		bool any = false;
@@ -204,11 +212,10 @@ static int roll_forward(int root, int journal, const struct steps *steps,
 		}
 		if (any && sync_phase(root, steps, phase, err) < 0)
 			return -1;
-		if ((any || phase == 3) &&
-		    put_mark(journal, marks[phase - 1], "", err) < 0)
+		if (any && phase < 3 && put_mark(journal, marks[phase - 1], "", err) < 0)
 			return -1;
 	}
-	return dir_remove_at(root, DIR_JOURNAL, 0, err);
+	return discard(root, err);
 }
 
 /* ---- the manifest ---------------------------------------------------------------------
@@ -277,7 +284,7 @@ static int read_entry(int journal, const char *name, struct buffer *out,
 
 bool dir_has_journal(int root)
 {
-	return has_mark(root, DIR_JOURNAL);
+	return has_mark(root, DIR_JOURNAL) || has_mark(root, DIR_TRASH);
 }
 
 static int recover_committed(int root, int journal, struct error *err)
@@ -300,20 +307,18 @@ static int recover_committed(int root, int journal, struct error *err)
 
 int dir_recover(int root, const char *path, struct error *err)
 {
-	_cleanup_close_ int journal = openat(
-		root, DIR_JOURNAL, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int journal = -1;
 
+	if (dir_remove_at(root, DIR_TRASH, 0, err) < 0)
+		return -1;
+	if (!has_mark(root, DIR_JOURNAL))
+		return 0;
+	journal = openat(root, DIR_JOURNAL,
+			 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (journal < 0)
 		return error_errno(err, path, "cannot open its " DIR_JOURNAL);
-	if (has_mark(journal, "done")) {
-		if (dir_remove_at(root, DIR_JOURNAL, 0, err) < 0)
-			return -1;
-		notice("%s: an interrupted edit was complete; its journal is removed",
-		       path);
-		return 0;
-	}
 	if (!has_mark(journal, "commit")) {
-		if (dir_remove_at(root, DIR_JOURNAL, 0, err) < 0)
+		if (discard(root, err) < 0)
 			return -1;
 		notice("%s: an interrupted edit was dropped; the folder is as it was "
 		       "before it",
@@ -575,7 +580,7 @@ static int commit_to(int root, struct tree *tree, uint64_t *bytes, struct error 
 	if (c.journal < 0) {
 		error_errno(err, tree->name, "cannot open its " DIR_JOURNAL);
 	} else if (prepare(&c, err) < 0) {
-		(void)dir_remove_at(root, DIR_JOURNAL, 0, NULL);
+		(void)discard(root, NULL);
 	} else if (roll_forward(root, c.journal, &c.steps, err) < 0) {
 		error_wrap(err, tree->name, "the edit is recorded but not finished");
 		error_remedy(err, "run gild again to finish it");
