@@ -442,15 +442,18 @@ int nt62_add(struct store *store, struct package *package, bool force, struct er
 	}
 	if (found) {
 		decision.node = node;
+		/* Who owns a service is judged by this name. */
+		package->published = before.published ? xstrdup(before.published) : NULL;
 		there = is_there(store, package, &before, node, &decision, &why, err);
 		if (there < 0)
 			return -1;
 		if (there) {
-			package->published = xstrdup(before.published);
 			package_decide(package, PACKAGE_ALREADY, "the image has it as %s",
 				       before.published);
 			return 0;
 		}
+		free(package->published);
+		package->published = NULL;
 	}
 	if (choose_number(store, found ? &before : NULL, &package->published, err) < 0)
 		return -1;
