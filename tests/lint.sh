@@ -96,7 +96,9 @@ grep -nIE '(^|[^A-Za-z0-9_.$}])/(work|root|home/[a-z]+)/' \
 	$(files . | grep -vE '^(tests/lint\.sh|COPYING)$') >"$scratch/offenders"
 none "no path of one machine"
 # shellcheck disable=SC2046
-grep -nIwE 'TODO|FIXME|XXX' $(files . | grep -vE '^(tests/lint\.sh|COPYING)$') >"$scratch/offenders"
+# (In quotes it may be what a test feeds.)
+grep -nIwE 'TODO|FIXME|XXX' $(files . | grep -vE '^(tests/lint\.sh|COPYING)$') |
+	grep -v '"TODO"' >"$scratch/offenders"
 none "nothing is left to do"
 # shellcheck disable=SC2086
 grep -nE '[[:space:]]+$' $code $scripts >"$scratch/offenders"
