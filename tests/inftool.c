@@ -7,7 +7,8 @@
  *date, number of IDs, decorations, reason inftool targets FILE...		every file
  *opened for a set of targets; what is refused
  *	inftool speed FILE...		bytes, seconds and MB/s of reading and selecting
- *	inftool show TARGET FILE	what is chosen, in full
+ *	inftool chosen TARGET,... FILE...	the IDs of the models chosen for these
+ *targets inftool show TARGET FILE	what is chosen, in full
  */
 #include <stdio.h>
 #include <time.h>
@@ -161,6 +162,43 @@ static int open_for_targets(const char *path)
 	return 0;
 }
 
+static int chosen_for(const char *target_text, const char *path, const struct buffer *raw)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_driver_ struct driver *d = NULL;
+	struct target target;
+
+	if (target_parse(target_text, &target, &err) == 0)
+		d = driver_open(path, buffer_view(raw), &target, NULL, NULL, NULL, &err);
+	if (!d) {
+		fprintf(stderr, "%s: %s\n", err.subject, err.reason);
+		return 1;
+	}
+	vec_foreach (m, &d->models)
+		vec_foreach (id, &m->ids)
+			if (**id)
+				printf("%s\n", *id);
+	return 0;
+}
+
+static int chosen(const char *list, char **paths, int count)
+{
+	int worst = 0;
+
+	for (int i = 0; i < count; i++) {
+		_cleanup_buffer_ struct buffer raw = BUFFER_INIT;
+		_cleanup_free_ char *copy = xstrdup(list);
+		char *save = NULL;
+
+		if (read_inf(paths[i], &raw) < 0)
+			return 1;
+		for (char *t = strtok_r(copy, ",", &save); t;
+		     t = strtok_r(NULL, ",", &save))
+			worst |= chosen_for(t, paths[i], &raw);
+	}
+	return worst;
+}
+
 static double now(void)
 {
 	struct timespec t;
@@ -268,6 +306,8 @@ int main(int argc, char **argv)
 
 	if (argc == 4 && strcmp(argv[1], "show") == 0)
 		return show(argv[2], argv[3]);
+	if (argc >= 4 && strcmp(argv[1], "chosen") == 0)
+		return chosen(argv[2], argv + 3, argc - 3);
 	if (argc < 3) {
 		fprintf(stderr, "usage: inftool facts|targets|speed FILE...\n");
 		return 2;

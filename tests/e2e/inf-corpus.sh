@@ -143,18 +143,82 @@ ids_of() { # INF...: its IDs, lower case
 	for f; do awk -F'\t' -v f="$f" '$1 == f && $2 == "id" { print tolower($4) }' "$scratch/ids"; done |
 		sort -u
 }
-pairs=0 equal=0 explained=0
+# The OS attribute's names, as the targets that they mean.
+targets_of() {
+	local os list=
+	for os in ${1//,/ }; do
+		case $os in
+		2000) os=5.0.2195/x86 ;;
+		XPX86) os=5.1.2600/x86 ;;
+		XPX64) os=5.2.3790/amd64 ;;
+		Server2003X86) os=5.2.3790/x86/server ;;
+		VistaX86) os=6.0.6002/x86 ;;
+		VistaX64) os=6.0.6002/amd64 ;;
+		Server2008X64) os=6.0.6002/amd64/server ;;
+		7X86) os=6.1.7601/x86 ;;
+		7X64) os=6.1.7601/amd64 ;;
+		Server2008R2X64) os=6.1.7601/amd64/server ;;
+		8X86) os=6.2.9200/x86 ;;
+		8X64) os=6.2.9200/amd64 ;;
+		Server2012X64) os=6.2.9200/amd64/server ;;
+		_v63) os=6.3.9600/x86 ;;
+		_v63_X64) os=6.3.9600/amd64 ;;
+		_v63_Server_X64) os=6.3.9600/amd64/server ;;
+		_v100) os=10.0.10240/x86 ;;
+		_v100_X64) os=10.0.10240/amd64 ;;
+		Server_v100_X64_21H2) os=10.0.20348/amd64/server ;;
+		*_v100_*)
+			local build product=
+			case $os in
+			*_RS1) build=14393 ;;
+			*_RS2) build=15063 ;;
+			*_RS3) build=16299 ;;
+			*_RS4) build=17134 ;;
+			*_RS5) build=17763 ;;
+			*_19H1) build=18362 ;;
+			*_Vb) build=19041 ;;
+			*_21H2) build=22000 ;;
+			*_22H2) build=22621 ;;
+			*_24H2) build=26100 ;;
+			*) echo "unknown:$os" && return ;;
+			esac
+			[ "${os#Server}" = "$os" ] || product=/server
+			case $os in
+			*_ARM64_*) os=10.0.$build/arm64$product ;;
+			*) os=10.0.$build/amd64$product ;;
+			esac
+			;;
+		*) echo "unknown:$os" && return ;;
+		esac
+		list=$list,$os
+	done
+	echo "${list#,}"
+}
+pairs=0 equal=0 explained=0 selected=0
 : >"$scratch/.unequal"
+: >"$scratch/.unselected"
 while read -r cat; do
 	awk -F'\t' -v c="$cat" '$1 == c && $2 ~ /^HWID[0-9]+$/ { print tolower($3) }' \
 		"$scratch/attributes" | sort -u >"$scratch/theirs"
 	mapfile -t infs < <(awk -F'\t' -v dir="$(dirname "$cat")/" -v c="$(basename "$cat")" '
 		index($1, dir) == 1 && substr($1, length(dir) + 1) !~ /\// && $2 == "catalog" &&
 		tolower($3) == tolower(c) && !seen[$1]++ { print $1 }' "$scratch/ids")
+	targets=$(targets_of "$(awk -F'\t' -v c="$cat" '$1 == c && $2 == "OS" { print $3 }' "$scratch/attributes")")
 	pairs=$((pairs + 1))
 	ids_of "${infs[@]}" >"$scratch/ours"
+	: >"$scratch/chosen"
+	[ ${#infs[@]} = 0 ] || "$inftool" chosen "$targets" "${infs[@]}" 2>&1 | tr A-Z a-z | sort -u >"$scratch/chosen"
 	if [ -s "$scratch/theirs" ] && cmp -s "$scratch/theirs" "$scratch/ours"; then
 		equal=$((equal + 1))
+		# The same through the choice of a section for each Windows the catalog is for.
+		if cmp -s "$scratch/theirs" "$scratch/chosen"; then
+			selected=$((selected + 1))
+		else
+			{
+				echo "$cat (${infs[*]}) for $targets"
+				diff "$scratch/theirs" "$scratch/chosen"
+			} >>"$scratch/.unselected"
+		fi
 		continue
 	fi
 	IFS='|' read -r _ other why < <(grep -F "$cat|" "$scratch/explained")
@@ -176,9 +240,11 @@ while read -r cat; do
 		diff "$scratch/theirs" "$scratch/ours"
 	} >>"$scratch/.unequal"
 done <"$scratch/cats"
-echo "# catalogs: $pairs compared, $equal equal, $explained explained"
+echo "# catalogs: $pairs compared, $equal equal, $explained explained; $selected equal for their Windows versions alone"
 [ ! -s "$scratch/.unequal" ]
 tap $? "the IDs of every INF are those that Microsoft's catalog lists" "$scratch/.unequal"
+[ ! -s "$scratch/.unselected" ]
+tap $? "so are those that are chosen for the Windows versions of the catalog" "$scratch/.unselected"
 [ "$equal" -ge 73 ]
 tap $? "at least 73 catalogs agree without a word ($equal)"
 
