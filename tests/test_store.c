@@ -740,6 +740,35 @@ static void test_remove_refuses(void **state _unused_)
 	fixture_close(&f);
 }
 
+/* A record that names somebody else's folder, or a way out, takes only itself along. */
+static void test_remove_damaged(void **state _unused_)
+{
+	static const char *const active[] = {"stornvme.inf_amd64_0000000000000001", "..",
+					     "a\\b", ""};
+
+	for (size_t i = 0; i < ARRAY_SIZE(active); i++) {
+		struct fixture f = {0};
+		_cleanup_free_ char *before = NULL, *after = NULL;
+		struct hive *system;
+
+		fixture_open(&f);
+		before = export(&f);
+		system = hive_of(&f, REGISTRY_SYSTEM);
+		set_text(system, "DriverDatabase\\DriverInfFiles\\oem9.inf", "Active",
+			 active[i]);
+		assert_removed(&f, "oem9.inf");
+		after = export(&f);
+		assert_int_equal(
+			key_at(system, "DriverDatabase\\DriverInfFiles\\oem9.inf"), 0);
+		assert_true(key_at(system, "DriverDatabase\\DriverPackages\\"
+					   "stornvme.inf_amd64_0000000000000001") != 0);
+		assert_true(key_at(system, "ControlSet001\\Services\\stornvme") != 0);
+		/* The map grew by a byte at most: that number is free. */
+		assert_true(strlen(after) - strlen(before) <= strlen(",00"));
+		fixture_close(&f);
+	}
+}
+
 static void test_generations(void **state _unused_)
 {
 	static const struct {
@@ -780,6 +809,7 @@ int main(void)
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_remove_gives_back),
 		cmocka_unit_test(test_remove_refuses),
+		cmocka_unit_test(test_remove_damaged),
 		cmocka_unit_test(test_generations),
 	};
 

@@ -278,6 +278,9 @@ static int record_intact(struct store *store, const struct driverdb *db,
 	if (!inf.active || !text_equal(inf.active, package->store))
 		return 0;
 	path = xasprintf(INF_FOLDER "/%s", package->published);
+	/* The name comes from the hive and may be anything. */
+	if (tree_path_check(path, NULL) < 0)
+		return 0;
 	return tree_stat(store->tree, path, NULL, err);
 }
 
@@ -476,7 +479,7 @@ int store_reflect(struct store *store, const char *name, struct error *err)
 {
 	_cleanup_package_ struct package *package = NULL;
 	_cleanup_db_package_ struct db_package record = {0}, by = {0};
-	_cleanup_free_ char *folder = store_folder(name);
+	_cleanup_free_ char *folder = store_folder(name), *path = NULL;
 	struct driverdb *node = NULL;
 	int found = store_find(store, name, &record, &node, err);
 	const char *inf_name;
@@ -487,6 +490,14 @@ int store_reflect(struct store *store, const char *name, struct error *err)
 		return error_set(err, ERROR_ANSWER_NO, name,
 				 "the driver store has no such package");
 	inf_name = record.original ? record.original : record.published;
+	path = xasprintf("%s/%s", folder, inf_name);
+	found = tree_path_check(path, NULL) < 0 ? 0
+						: tree_stat(store->tree, path, NULL, err);
+	if (found < 0)
+		return -1;
+	if (!found)
+		return error_set(err, ERROR_ANSWER_NO, record.published,
+				 "its INF is not in the driver store (%s)", path);
 	package = package_open_stored(store->tree, folder, inf_name,
 				      &store->installation->target, err);
 	if (!package)

@@ -552,6 +552,14 @@ static void describe(struct removing *r, const struct db_package *record)
 			  "device no longer will");
 }
 
+static bool own_record(const struct db_package *record, const char *published)
+{
+	_cleanup_free_ char *folder = store_folder(record->store);
+
+	return record->published && text_equal(record->published, published) &&
+	       tree_path_check(folder, NULL) == 0;
+}
+
 int nt62_remove(struct store *store, const char *published, struct removal *ret,
 		struct error *err)
 {
@@ -564,6 +572,9 @@ int nt62_remove(struct store *store, const char *published, struct removal *ret,
 
 	if (found < 0)
 		return -1;
+	/* A damaged record could name another package's folder, or none at all. */
+	if (found && !own_record(&record, published))
+		found = 0;
 	if (!oem_inf_number(published, &number)) {
 		int there = found ? 1
 			    : strpbrk(published, "/\\:") || !*published
