@@ -82,6 +82,25 @@ static void sub_sections_follow_the_chosen_one(void **state _unused_)
 	assert_int_equal(c->interfaces.items[0].regs.len, 1);
 }
 
+/* As real hives of 8.1 and 10 record it: the key WUDF is cleared, then its settings. */
+static void user_mode_framework_settings_go_to_the_device(void **state _unused_)
+{
+	_cleanup_driver_ struct driver *d =
+		open_body("[Inst]\n[Inst.Wdf]\nKmdfService=k,K\nUmdfService=u,U\n"
+			  "UmdfServiceOrder=u,v\nUmdfImpersonationLevel=Impersonation\n"
+			  "UmdfMethodNeitherAction=nonsense\n");
+	const struct inf_configuration *c = &d->configurations.items[0];
+
+	assert_true(c->umdf);
+	assert_int_equal(c->hw_regs.len, 3);
+	assert_int_equal(c->hw_regs.items[0].kind, INF_REG_DELETE_KEY);
+	assert_string_equal(c->hw_regs.items[0].key, "WUDF");
+	assert_string_equal(c->hw_regs.items[1].name, "DriverList");
+	assert_int_equal(c->hw_regs.items[1].data.len, 10);
+	assert_string_equal(c->hw_regs.items[2].name, "ImpersonationLevel");
+	assert_memory_equal(c->hw_regs.items[2].data.data, "\x02\0\0\0", 4);
+}
+
 static void what_is_not_carried_out_is_named(void **state _unused_)
 {
 	static const char *const directives[] = {
@@ -603,6 +622,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(install_sections_are_decorated),
 		cmocka_unit_test(sub_sections_follow_the_chosen_one),
+		cmocka_unit_test(user_mode_framework_settings_go_to_the_device),
 		cmocka_unit_test(what_is_not_carried_out_is_named),
 		cmocka_unit_test(include_and_needs),
 		cmocka_unit_test(an_include_that_fails_is_an_error),
