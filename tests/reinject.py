@@ -17,7 +17,7 @@ import sys
 import hivex
 
 import reinject_tree
-from reinject_inf import Impossible, Package, Stubs, split_scope
+from reinject_inf import Impossible, Package, Stubs, guid_text
 from reinject_tree import REG_EXPAND_SZ, REG_MULTI_SZ, REG_SZ, texts_of
 
 DATABASE, SERVICES = "DriverDatabase", "ControlSet001\\Services"
@@ -95,16 +95,10 @@ def write_package(hive, package, stubs, folder):
 
 
 def class_name_of(hive, package):
-    guid = reinject_inf_guid(package)
-    key = hive.classes.keys.get(guid)
+    key = hive.classes.keys.get(guid_text(package.get("Version")[1][8:24]))
     if key is None or not key.text("Class"):
         raise Impossible("a class that the image does not have")
     return key.text("Class")
-
-
-def reinject_inf_guid(package):
-    from reinject_inf import guid_text
-    return guid_text(package.get("Version")[1][8:24])
 
 
 def drop(system, image, folder):
@@ -196,9 +190,9 @@ SERVICE_BASICS = {"imagepath", "type", "start", "errorcontrol", "group", "tag", 
 class Comparison:
     def __init__(self, names):
         self.names = names  # new name -> old name, both of INFs and store folders
+        longest = sorted(names, key=len, reverse=True)
         self.pattern = re.compile("|".join(
-            r"(?<![\w.])" + re.escape(n) + r"(?![\w])" for n in sorted(names, key=len, reverse=True)),
-            re.I) if names else None
+            r"(?<![\w.])" + re.escape(n) + r"(?!\w)" for n in longest), re.I) if names else None
         self.compared = self.equal = 0
         self.explained = collections.Counter()
         self.left = []
