@@ -101,6 +101,53 @@ static void user_mode_framework_settings_go_to_the_device(void **state _unused_)
 	assert_memory_equal(c->hw_regs.items[2].data.data, "\x02\0\0\0", 4);
 }
 
+/* Windows keeps "@inf,%Token%;text": the token as the line has it, of the INF it is in.
+ */
+static void texts_know_their_token(void **state _unused_)
+{
+	static const struct library library[] = {
+		{"base.inf", "[Version]\nSignature=$Chicago$\n[Base.HW]\nAddReg=R\n"
+			     "[R]\nHKR,,UINumberDescFormat,,%Slot%\n[Base.Services]\n"
+			     "AddService=s,2,S\n[S]\nDisplayName=%Slot%\n"
+			     "[Strings]\nslot=\"Slot %1!u!\"\n"},
+		{NULL, NULL},
+	};
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_driver_ struct driver *d =
+		open_with(HEADER MODELS "[Inst]\n[Inst.HW]\nInclude=base.inf\n"
+					"Needs=Base.HW\nAddReg=Own\n[Own]\n"
+					"HKR,,FriendlyName,,%d%\nHKR,,Other,,%None%\n"
+					"[Inst.Services]\nNeeds=Base.Services\n",
+			  "10.0.19041/amd64", library, NULL, &err);
+	const struct inf_configuration *c = &d->configurations.items[0];
+	const struct inf_reg *r = c->hw_regs.items;
+
+	assert_int_equal(c->hw_regs.len, 3);
+	assert_string_equal(r[0].token, "d");
+	assert_null(r[0].token_inf);
+	assert_null(r[1].token); /* no INF has it: the text stays as it is */
+	assert_utf16(&r[1].data, "%None%");
+	assert_string_equal(r[2].token, "Slot");
+	assert_string_equal(r[2].token_inf, "base.inf");
+	assert_string_equal(c->services.items[0].display_token, "Slot");
+	assert_string_equal(c->services.items[0].text_inf, "base.inf");
+}
+
+/* What keeps the kernel from configuring the device by itself is noted, not recorded. */
+static void legacy_directives_are_noted(void **state _unused_)
+{
+	_cleanup_driver_ struct driver *d =
+		open_body("[Inst]\nLogConfig=L\nRegisterDlls=R\nAddReg=A\n[L]\n[R]\n[A]\n"
+			  "HKR,,CoInstallers32,0x10000,\"x.dll,Entry\"\nHKR,,Kept,,x\n");
+	const struct inf_configuration *c = &d->configurations.items[0];
+
+	assert_true(c->log_config);
+	assert_true(c->register_dlls);
+	assert_true(c->own_co_installers);
+	assert_int_equal(c->regs.len, 1);
+	assert_string_equal(c->regs.items[0].name, "Kept");
+}
+
 static void what_is_not_carried_out_is_named(void **state _unused_)
 {
 	static const char *const directives[] = {
@@ -623,6 +670,8 @@ int main(void)
 		cmocka_unit_test(install_sections_are_decorated),
 		cmocka_unit_test(sub_sections_follow_the_chosen_one),
 		cmocka_unit_test(user_mode_framework_settings_go_to_the_device),
+		cmocka_unit_test(texts_know_their_token),
+		cmocka_unit_test(legacy_directives_are_noted),
 		cmocka_unit_test(what_is_not_carried_out_is_named),
 		cmocka_unit_test(include_and_needs),
 		cmocka_unit_test(an_include_that_fails_is_an_error),
