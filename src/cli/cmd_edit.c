@@ -201,7 +201,7 @@ int cmd_edit(const struct cli_command *command, int argc, char **argv)
 	if (code < 0)
 		code = read_inputs(command, &edit);
 	if (code < 0) {
-		code = images_run(command, operands.items[0], &job);
+		code = images_run(operands.items[0], &job);
 		if (code == 0 && !job.dry_run)
 			report(&edit, &job);
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `gild export`: third-party packages out of an image. */
 #include "cli/cli.h"
-#include "cli/images.h"
 #include "injector/export.h"
 #include "windows/driverdb.h"
 
@@ -77,12 +76,11 @@ static int run(const struct cli_command *command, const char *path,
 	image = image_open(path, &(struct image_options){.write = false}, &err);
 	if (!image)
 		return cli_fail(&err);
-	code = images_select(command, image, options->index, &positions);
-	if (code < 0 && positions.len != 1)
-		code = cli_usage(command, "one image at a time: give --index=N");
-	if (code >= 0) {
+	if (image_select(image, options->index, &positions, &err) < 0)
+		return cli_fail(&err);
+	if (positions.len != 1) {
 		vec_free(&positions);
-		return code;
+		return cli_usage(command, "one image at a time: give --index=N");
 	}
 	tree = image_tree(image, positions.items[0], &err);
 	vec_free(&positions);

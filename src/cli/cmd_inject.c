@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `gild inject`: driver packages into an image, as DISM's /Add-Driver does. */
 #include "cli/cli.h"
-#include "cli/plan.h"
-#include "injector/inject.h"
+#include "cli/injection.h"
 #include "windows/driverdb.h"
 
 static const char *class_of(const struct package *package, char guid[GUID_TEXT_SIZE])
@@ -98,32 +97,22 @@ static void add_controllers(struct json_object *array, const struct inject_tree 
 }
 
 /* The same members in gild.inject/1 and in the plan of --dry-run. */
-static void add_result(struct json_object *object, const struct inject_result *result,
-		       bool any_controller)
+static void add_result(struct json_object *object, const struct inject_result *result)
 {
 	struct json_object *packages = cli_add_array(object, "packages");
+	struct json_object *controllers = NULL;
 
 	vec_foreach (tree, &result->trees)
 		vec_foreach (package, &tree->packages)
 			add_package(packages, tree, *package, tree->arch);
-	if (any_controller) {
-		struct json_object *list = cli_add_array(object, "any_controller");
-
-		vec_foreach (tree, &result->trees)
-			if (tree->any_controller)
-				add_controllers(list, tree);
+	vec_foreach (tree, &result->trees) {
+		if (!tree->any_controller)
+			continue;
+		if (!controllers)
+			controllers = cli_add_array(object, "any_controller");
+		add_controllers(controllers, tree);
 	}
 	cli_add_strings(object, "problems", &result->problems);
-}
-
-static void print_json(const struct inject_result *result, bool any_controller)
-{
-	struct json_object *object = cli_object("gild.inject/1");
-
-	add_result(object, result, any_controller);
-	cli_add_bool(object, "written", result->written);
-	cli_add_int(object, "bytes_written", (int64_t)result->bytes_written);
-	cli_print_json(object);
 }
 
 /* ---- text ---------------------------------------------------------------------------
@@ -188,59 +177,31 @@ static void print_controllers(const struct any_controller_result *r)
 		printf("    %s\n", *id);
 }
 
-static void print_text(const struct inject_result *result, bool any_controller)
+static void print_text(const struct inject_result *result)
 {
 	vec_foreach (tree, &result->trees) {
 		if (result->trees.len > 1)
 			printf("%s\n", tree->path);
 		if (tree->packages.len)
 			print_packages(tree);
-		if (any_controller && tree->any_controller) {
+		if (tree->any_controller) {
 			printf("any controller:\n");
 			print_controllers(&tree->controllers);
 		}
 	}
 	vec_foreach (problem, &result->problems)
 		printf("not read: %s\n", *problem);
-	if (result->written)
-		printf("%ju bytes written\n", (uintmax_t)result->bytes_written);
-	else
-		printf("nothing written\n");
 }
 
 /* ---- the command --------------------------------------------------------------------
  */
 
-static int run(const struct inject_options *o)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-	_cleanup_inject_result_ struct inject_result result = {0};
-	struct plan_output plan = {0};
-	struct inject_options options = *o;
-	int code;
-
-	if (o->dry_run) {
-		plan_begin(&plan);
-		options.plan = plan_tree;
-		options.plan_arg = &plan;
-	}
-	code = inject_run(&options, &result, &err);
-	if (code < 0) {
-		plan_drop(&plan);
-		return cli_fail(&err);
-	}
-	if (plan.object)
-		add_result(plan.object, &result, o->any_controller);
-	if (o->dry_run)
-		plan_end(&plan);
-	if (o->dry_run && cli_json)
-		return result.refused ? ERROR_ANSWER_NO : 0;
-	if (cli_json)
-		print_json(&result, o->any_controller);
-	else if (!cli_quiet)
-		print_text(&result, o->any_controller);
-	return result.refused ? ERROR_ANSWER_NO : 0;
-}
+static const struct injection_report report = {
+	.schema = "gild.inject/1",
+	.work = inject_run,
+	.add = add_result,
+	.print = print_text,
+};
 
 int cmd_inject(const struct cli_command *command, int argc, char **argv)
 {
@@ -274,7 +235,7 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 	if (code < 0) {
 		o.path = operands.items[0];
 		o.drivers = &drivers;
-		code = run(&o);
+		code = injection_run(&o, &report);
 	}
 	strings_free(&drivers);
 	strings_free(&operands);

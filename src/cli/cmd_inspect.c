@@ -3,8 +3,6 @@
  * gild inspect: what Windows an image holds, as a table for people and, with --json, in
  * the shape "gild.inspect/1". Nothing is written.
  */
-#include <errno.h>
-
 #include "base/progress.h"
 #include "base/text.h"
 #include "cli/cli.h"
@@ -394,24 +392,6 @@ static int inspect_all(struct image *image, bool accept_dirty)
 	return refused;
 }
 
-/* "3" -> the place of the image with that index; false if there is none. */
-static bool find_index(struct image *image, const char *text, size_t *ret)
-{
-	unsigned long v;
-	char *end;
-
-	errno = 0;
-	v = strtoul(text, &end, 10);
-	if (errno || *end || *text < '0' || *text > '9')
-		return false;
-	for (size_t i = 0; i < image_count(image); i++)
-		if (is_folder(image) ? v == 1 : image_info(image, i)->index == v) {
-			*ret = i;
-			return true;
-		}
-	return false;
-}
-
 int cmd_inspect(const struct cli_command *command, int argc, char **argv)
 {
 	const char *index = NULL;
@@ -425,7 +405,7 @@ int cmd_inspect(const struct cli_command *command, int argc, char **argv)
 	_cleanup_(strings_free) struct strings operands = VEC_INIT;
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_image_ struct image *image = NULL;
-	size_t i = 0;
+	struct image_positions positions = VEC_INIT;
 	int code = cli_parse(command, options, argc, argv, &operands);
 
 	if (code >= 0)
@@ -435,12 +415,11 @@ int cmd_inspect(const struct cli_command *command, int argc, char **argv)
 	image = image_open(operands.items[0], &(struct image_options){0}, &err);
 	if (!image)
 		return cli_fail(&err);
-	if (index && strcmp(index, "all") != 0) {
-		if (!find_index(image, index, &i))
-			return cli_usage(command, "--index=%s: %s has images 1 to %zu",
-					 index, operands.items[0], image_count(image));
-		return inspect_one(image, i, accept_dirty);
-	}
-	return is_folder(image) ? inspect_one(image, 0, accept_dirty)
-				: inspect_all(image, accept_dirty);
+	if (!is_folder(image) && (!index || strcmp(index, "all") == 0))
+		return inspect_all(image, accept_dirty);
+	if (image_select(image, index, &positions, &err) < 0)
+		return cli_fail(&err);
+	code = inspect_one(image, positions.items[0], accept_dirty);
+	vec_free(&positions);
+	return code;
 }

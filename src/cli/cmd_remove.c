@@ -2,13 +2,11 @@
 /* `gild remove`: third-party packages out of an image, with all their traces. */
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/plan.h"
-#include "injector/inject.h"
+#include "cli/injection.h"
 #include "injector/store.h"
 
-static void print_json(const struct inject_result *result)
+static void add_result(struct json_object *object, const struct inject_result *result)
 {
-	struct json_object *object = cli_object("gild.remove/1");
 	struct json_object *array = cli_add_array(object, "packages");
 
 	vec_foreach (tree, &result->trees) {
@@ -31,9 +29,6 @@ static void print_json(const struct inject_result *result)
 				cli_add_int(o, "index", tree->index);
 		}
 	}
-	cli_add_bool(object, "written", result->written);
-	cli_add_int(object, "bytes_written", (int64_t)result->bytes_written);
-	cli_print_json(object);
 }
 
 static void print_text(const struct inject_result *result)
@@ -52,36 +47,14 @@ static void print_text(const struct inject_result *result)
 				printf("  %s\n", *remark);
 		}
 	}
-	if (result->written)
-		printf("%ju bytes written\n", (uintmax_t)result->bytes_written);
-	else
-		printf("nothing written\n");
 }
 
-static int run(const struct inject_options *o)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-	_cleanup_inject_result_ struct inject_result result = {0};
-	struct plan_output plan = {0};
-	struct inject_options options = *o;
-
-	if (o->dry_run) {
-		plan_begin(&plan);
-		options.plan = plan_tree;
-		options.plan_arg = &plan;
-	}
-	if (inject_remove(&options, &result, &err) < 0) {
-		plan_drop(&plan);
-		return cli_fail(&err);
-	}
-	if (o->dry_run)
-		plan_end(&plan);
-	if (cli_json && !o->dry_run)
-		print_json(&result);
-	else if (!cli_json && !cli_quiet)
-		print_text(&result);
-	return result.refused ? ERROR_ANSWER_NO : 0;
-}
+static const struct injection_report report = {
+	.schema = "gild.remove/1",
+	.work = inject_remove,
+	.add = add_result,
+	.print = print_text,
+};
 
 int cmd_remove(const struct cli_command *command, int argc, char **argv)
 {
@@ -108,7 +81,7 @@ int cmd_remove(const struct cli_command *command, int argc, char **argv)
 	if (code < 0) {
 		o.path = operands.items[0];
 		o.published = &drivers;
-		code = run(&o);
+		code = injection_run(&o, &report);
 	}
 	strings_free(&drivers);
 	strings_free(&operands);

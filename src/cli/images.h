@@ -23,13 +23,5 @@ struct images_job {
  * Opens the image, runs the work on each chosen tree, then prints the plan (--dry-run) or
  * commits. Prints errors itself; returns the exit code.
  */
-int images_run(const struct cli_command *command, const char *path, struct images_job *job);
-/*
- * The chosen positions (from 0) of an image with --index=N|all; without the option an image
- * of several is refused with their names. Returns -1 to go on, else the exit code.
- */
-DEFINE_VEC(image_positions, size_t);
-int images_select(const struct cli_command *command, const struct image *image,
-		  const char *index, struct image_positions *ret);
-
+int images_run(const char *path, struct images_job *job);
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "injector/inject.h"
 
-#include <errno.h>
 #include <libgen.h>
 #include <sys/stat.h>
 
@@ -191,48 +190,6 @@ static int serve_winre(struct job *job, struct tree *tree, struct error *err)
 /* ---- one image file -----------------------------------------------------------------
  */
 
-static int select_all(const struct image *image, const char *index, size_t *first,
-		      size_t *last, struct error *err)
-{
-	unsigned long n;
-	char *end;
-
-	*first = 0;
-	*last = image_count(image);
-	if (index && strcmp(index, "all") == 0)
-		return 0;
-	if (!index && *last == 1)
-		return 0;
-	if (!index) {
-		struct buffer list = BUFFER_INIT;
-
-		for (size_t i = 0; i < *last; i++) {
-			const struct image_info *info = image_info(image, i);
-
-			buffer_printf(&list, "%s%u (%s)", i ? ", " : "", info->index,
-				      info->name ? info->name : "no name");
-		}
-		_cleanup_free_ char *text = buffer_steal_string(&list);
-
-		error_set(err, ERROR_USAGE, image_path(image), "holds %zu images: %s",
-			  *last, text);
-		return error_remedy(err, "give --index=N or --index=all");
-	}
-	errno = 0;
-	n = strtoul(index, &end, 10);
-	for (size_t i = 0; i < *last; i++) {
-		if (errno || *end || *index < '0' || *index > '9' ||
-		    image_info(image, i)->index != n)
-			continue;
-		*first = i;
-		*last = i + 1;
-		return 0;
-	}
-	error_set(err, ERROR_USAGE, image_path(image), "has no image %s", index);
-	return error_remedy(err, "give --index=N with N from 1 to %zu, or --index=all",
-			    *last);
-}
-
 static int serve_image(struct job *job, const char *path, const char *index, bool split,
 		       struct error *err)
 {
@@ -240,22 +197,26 @@ static int serve_image(struct job *job, const char *path, const char *index, boo
 	struct image_options options = {.write = !o->dry_run && !o->output && !split,
 					.allow_esd = o->esd};
 	struct image *image = image_open(path, &options, err);
-	size_t first, last;
+	struct image_positions positions = VEC_INIT;
+	int result = 0;
 
 	if (!image)
 		return -1;
 	vec_push(&job->images, (struct served){image, split});
-	if (select_all(image, index, &first, &last, err) < 0)
+	if (image_select(image, index, &positions, err) < 0)
 		return -1;
-	job->steps += (last - first) * job->media.infs.len;
-	for (size_t i = first; i < last; i++) {
-		struct tree *tree = image_tree(image, i, err);
+	job->steps += positions.len * job->media.infs.len;
+	vec_foreach (i, &positions) {
+		struct tree *tree = image_tree(image, *i, err);
 
-		if (!tree ||
-		    serve_tree(job, tree, image_info(image, i)->index, true, err) < 0)
-			return -1;
+		result = tree ? serve_tree(job, tree, image_info(image, *i)->index, true,
+					   err)
+			      : -1;
+		if (result < 0)
+			break;
 	}
-	return 0;
+	vec_free(&positions);
+	return result;
 }
 
 /* ---- setup media --------------------------------------------------------------------

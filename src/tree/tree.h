@@ -136,14 +136,22 @@ const struct image_info *image_info(const struct image *image, size_t i); /* i f
 /* The tree of the i-th image, opened at the first call; belongs to the image. */
 struct tree *image_tree(struct image *image, size_t i, struct error *err);
 
+DEFINE_VEC(image_positions, size_t);
+/*
+ * The positions (from 0) that --index=N|all chooses; without it (NULL) the only image.
+ * ERROR_USAGE that lists the images otherwise.
+ */
+int image_select(const struct image *image, const char *index, struct image_positions *ret,
+		 struct error *err);
+
 struct image_commit_options {
 	const char *output;	/* NULL: in place; else a new image, the source is untouched */
 	bool esd;		/* the output is a solid (.esd) WIM */
 };
 /*
  * Makes the staged changes of all trees durable, all or nothing. Checks the free space
- * before the first write. `bytes_written` may be NULL: what the image grew by, or the
- * size of the output.
+ * before the first write. `bytes_written` may be NULL: what a WIM grew by, what
+ * was written to a folder, or the size of the output.
  */
 int image_commit(struct image *image, const struct image_commit_options *options,
 		 uint64_t *bytes_written, struct error *err);

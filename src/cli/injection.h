@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What `gild inject` and `gild remove` share: run, plan or report, exit code. */
+#ifndef CLI_INJECTION_H
+#define CLI_INJECTION_H
+
+#include "cli/cli.h"
+#include "injector/inject.h"
+
+struct injection_report {
+	const char *schema;
+	int (*work)(const struct inject_options *options, struct inject_result *ret,
+		    struct error *err);
+	/* Adds the verdicts: to the report's object, or to the plan of --dry-run. */
+	void (*add)(struct json_object *object, const struct inject_result *result);
+	void (*print)(const struct inject_result *result);
+};
+
+/* Prints the result or the error; returns the exit code. */
+int injection_run(const struct inject_options *options,
+		  const struct injection_report *report);
+
+#endif
