@@ -69,7 +69,11 @@ static const char *recognise(int fd, off_t size)
 
 static int refuse(const char *path, const char *what, struct error *err)
 {
-	error_set(err, ERROR_USAGE, path, "is %s, which is not in this build", what);
+	if (what)
+		error_set(err, ERROR_USAGE, path, "is %s, which is not in this build",
+			  what);
+	else
+		error_set(err, ERROR_USAGE, path, "is no image that gild knows");
 	return error_remedy(err, "give a WIM (.wim, .swm, .esd) or the folder that holds "
 				 "a Windows file system");
 }
@@ -103,7 +107,7 @@ struct image *image_open(const char *path, const struct image_options *options,
 	what = recognise(fd, st.st_size);
 	if (what && strcmp(what, "wim") == 0)
 		return wim_open(path, options, err);
-	refuse(path, what ? what : st.st_size ? "of an unknown kind" : "empty", err);
+	refuse(path, st.st_size ? what : "an empty file", err);
 	return NULL;
 }
 

@@ -21,6 +21,8 @@
 
 /* A metadata resource of 1 GiB holds about five million files. */
 #define MAX_METADATA (1024u * 1024 * 1024)
+/* No real metadata is compressed by as much; a bomb is. */
+#define MAX_RATIO 1000
 #define MAX_PARTS 255
 
 static struct wim *wim_of(const struct tree *tree)
@@ -37,7 +39,8 @@ struct wim_metadata *wim_tree_metadata(struct wim_tree *tree, struct error *err)
 	if (tree->metadata)
 		return tree->metadata;
 	blob = &wim->blobs.items[wim->metadata.items[tree->tree.index]];
-	if (wim_blob_size(blob) > MAX_METADATA) {
+	if (wim_blob_size(blob) > MAX_METADATA ||
+	    wim_blob_size(blob) / MAX_RATIO > blob->resource.size) {
 		error_set(err, ERROR_FAILED, tree->tree.name,
 			  "its metadata is too large");
 		return NULL;
@@ -178,9 +181,11 @@ static int to_file(struct bytes data, void *arg, struct error *err)
 static int extract_blob(struct wim *wim, const struct wim_blob *blob, const char *what,
 			const char *host_path, struct error *err)
 {
-	int fd = open(host_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	int result;
+	int fd, result;
 
+	if (blob && file_check_space(host_path, wim_blob_size(blob), err) < 0)
+		return -1;
+	fd = open(host_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return error_errno(err, host_path, "cannot create");
 	result = blob ? wim_blob_stream(wim, blob, to_file, &fd, what, err) : 0;

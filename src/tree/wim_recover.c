@@ -106,7 +106,11 @@ int wim_check_complete(const struct wim *wim, struct error *err)
 	return error_remedy(err, "make it again from its source");
 }
 
-/* A descriptor to write with, exclusively locked, in place of the one for reading. */
+/*
+ * A descriptor to write with, exclusively locked, in place of the one for reading. *can
+ * is false where the file cannot be written or another reader holds it: then the old
+ * state is read as it is.
+ */
 static int make_writable(struct wim *wim, bool *can, struct error *err)
 {
 	struct wim_part *part = &wim->parts.items[0];
@@ -116,15 +120,21 @@ static int make_writable(struct wim *wim, bool *can, struct error *err)
 	if (wim->image.options.write)
 		return 0;
 	fd = open(part->path, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		*can = false;
-		return 0;
+	/* Our own lock for reading would be in the way; a writer cannot come between. */
+	if (fd >= 0) {
+		struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+		(void)fcntl(part->fd, F_OFD_SETLK, &none);
+		if (file_lock(fd, part->path, true, NULL) == 0 &&
+		    wim_lock_others_out(fd, part->path, NULL) == 0) {
+			close(part->fd);
+			part->fd = fd;
+			return 0;
+		}
+		close(fd);
 	}
-	close(part->fd);
-	part->fd = fd;
-	if (file_lock(fd, part->path, true, err) < 0)
-		return -1;
-	return wim_lock_others_out(fd, part->path, err);
+	*can = false;
+	return file_lock(part->fd, part->path, false, err);
 }
 
 static int cut_back(struct wim *wim, uint64_t end, struct error *err)

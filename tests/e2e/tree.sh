@@ -64,7 +64,7 @@ verify_edit() { # OLD NEW WHAT
 }
 
 for compress in none XPRESS LZX; do
-	"$mksample" wim "$compress.wim" --images=2 --compress=$compress >/dev/null ||
+	ASAN_OPTIONS=detect_leaks=0 "$mksample" wim "$compress.wim" --images=2 --compress=$compress >/dev/null ||
 		{ tap 1 "the sample WIM ($compress)"; continue; }
 	cp "$compress.wim" in.wim
 	ok "$compress: edit in place" "$tool" --write in.wim "${changes[@]}" : commit
@@ -182,6 +182,59 @@ put_flags bad.wim $(($(flags LZX.wim) | 64))
 sha256sum <bad.wim >before
 fails 4 "an old state that is not whole is not cut back to" "$tool" bad.wim info
 ok "and the file is left alone" sha256sum -c --status before <bad.wim
+
+# What real images have and wimlib does not make: each checked before and after by wimlib.
+patch() { python3 "$GILD_SOURCE/tests/wimpatch.py" "$@"; }
+sys=/Windows/System32
+cp none.wim odd.wim
+ok "odd entries: a WIM with them" patch odd.wim tagged=$sys/config/SYSTEM short=$sys/config/SYSTEM:SYST~1 \
+	stream=$sys/hal.dll:Zone.Identifier:$sys/config/SYSTEM stream=/Windows/INF:info:$sys/hal.dll \
+	named-only=/Windows/System32/ntoskrnl.exe:only:$sys/config/SYSTEM tagged=$sys/winload.efi
+ok "odd entries: wimlib accepts it" wim verify odd.wim
+cp odd.wim new.wim
+printf 'replace %s\n' $sys/config/SYSTEM $sys/hal.dll $sys/ntoskrnl.exe >odd-expected
+printf 'move %s %s\n' $sys/winload.efi $sys/loader.bin >>odd-expected
+"$tool" --write new.wim put windows/system32/config/system hive : put windows/system32/HAL.dll x.inf \
+	: put windows/system32/ntoskrnl.exe driver.sys : mv Windows/System32/winload.efi Windows/System32/loader.bin \
+	: commit >/dev/null 2>message
+ok "odd entries: without a warning" [ ! -s message ]
+ok "odd entries: verify" wim verify new.wim
+ok "odd entries: every entry is what it must be" check odd.wim new.wim 1 odd-expected
+is "odd entries: the short name stays" "$(wimlib-imagex dir new.wim 1 --detailed \
+	--path=$sys/config/SYSTEM | grep -c 'SYST~1')" 1
+streams() { wimlib-imagex dir "$1" 1 --detailed --path="$2" | grep -A1 'stream:\|Data stream' | grep -v '^--'; }
+is "odd entries: a named stream stays beside new content" \
+	"$(streams new.wim $sys/hal.dll | grep -A1 Zone)" "$(streams odd.wim $sys/hal.dll | grep -A1 Zone)"
+ok "odd entries: with the new content" same_content new.wim 1 $sys/hal.dll x.inf
+ok "odd entries: an unnamed stream is added to a named one" same_content new.wim 1 $sys/ntoskrnl.exe driver.sys
+is "odd entries: which stays" "$(streams new.wim $sys/ntoskrnl.exe | grep -A1 only)" \
+	"$(streams odd.wim $sys/ntoskrnl.exe | grep -A1 only)"
+
+cp odd.wim new.wim
+patch new.wim extra=/Windows/INF
+"$tool" --write new.wim write Windows/x.txt x : commit >/dev/null 2>message
+ok "a folder in the form that DISM rejects is warned of" grep -q '^notice: .*1 folder' message
+
+cp none.wim new.wim
+patch new.wim encrypt=$sys/hal.dll missing=$sys/winload.efi
+fails 1 "an encrypted file is not read" "$tool" new.wim cat Windows/System32/hal.dll
+fails 1 "nor replaced" "$tool" --write new.wim write Windows/System32/hal.dll x
+fails 1 "missing content is an error" "$tool" new.wim cat Windows/System32/winload.efi
+ok "all else can be edited" "$tool" --write new.wim write Windows/x.txt x : commit
+
+cp none.wim new.wim
+patch new.wim twin=$sys/hal.dll:HAL.DLL
+ok "names that differ in case: the exact one" "$tool" --write new.wim put Windows/System32/HAL.DLL x.inf : commit
+ok "names that differ in case: is replaced" cmp x.inf <("$tool" new.wim cat Windows/System32/HAL.DLL)
+ok "names that differ in case: the other one is not" cmp \
+	<("$tool" none.wim cat Windows/System32/hal.dll) <("$tool" new.wim cat Windows/System32/hal.dll)
+
+# Reference counts that lie: nothing that another image needs is dropped.
+cp none.wim new.wim
+patch new.wim refs=$sys/config/SYSTEM:1
+ok "wrong reference count: edit" "$tool" --write new.wim put Windows/System32/config/SYSTEM hive : commit
+ok "wrong reference count: image 2 still has its file" cmp \
+	<(content none.wim 2 $sys/config/SYSTEM) <("$tool" new.wim use 2 : cat Windows/System32/config/SYSTEM)
 
 # Refusals name what is wrong.
 cp LZX.wim ro.wim
