@@ -137,6 +137,10 @@ static void make_wim(const struct request *request, const char *path)
 	}
 	wim_write(path, images, request->images, request->compression,
 		  request->sample.pe);
+	for (unsigned i = 0; i < request->images; i++) {
+		free((char *)images[i].dir);
+		free((char *)images[i].name);
+	}
 }
 
 /* boot.wim: Windows PE, then Windows Setup, which is what the medium starts. */
@@ -158,6 +162,8 @@ static void make_boot_wim(const struct request *request, const char *path)
 		sample_tree(&s);
 	}
 	wim_write(path, images, 2, "LZX", 2);
+	free((char *)images[0].dir);
+	free((char *)images[1].dir);
 }
 
 static void make_media(struct request *request, const char *dir)
