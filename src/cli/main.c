@@ -8,12 +8,6 @@
 #include "cli/cli.h"
 
 #define NOT_YET NULL
-#pragma weak cmd_inspect
-#pragma weak cmd_inject
-#pragma weak cmd_remove
-#pragma weak cmd_export
-#pragma weak cmd_edit
-#pragma weak cmd_inf
 
 /* The whole contract; a command without a function belongs to a later version. */
 static const struct cli_command commands[] = {
