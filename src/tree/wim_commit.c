@@ -352,7 +352,10 @@ static int run(struct append *a, uint64_t *bytes_written, struct error *err)
 	    file_check_space(wim->image.path, space_needed(a), err) < 0)
 		return -1;
 	if (append(a, &xml, err) < 0) {
-		(void)!ftruncate(a->part->fd, (off_t)a->part->size);
+		/* Zero padding behind the old end comes back as a hole. */
+		if (ftruncate(a->part->fd, (off_t)a->start) == 0 &&
+		    a->part->size > a->start)
+			(void)!ftruncate(a->part->fd, (off_t)a->part->size);
 		return -1;
 	}
 	a->part->header = a->header;

@@ -20,9 +20,13 @@ static void no_message(void *context _unused_, const char *format _unused_, ...)
 /* NULL if it is no well-formed XML. Nothing outside is ever loaded. */
 static xmlDoc *parse_xml(const struct buffer *xml)
 {
-	size_t skip = xml->len >= 2 && get_le16(xml->data) == 0xfeff ? 2 : 0;
-	_cleanup_free_ char *text = utf16_to_utf8(xml->data + skip, xml->len - skip);
+	_cleanup_free_ char *text = NULL;
+	size_t skip;
 
+	if (!xml->len)
+		return NULL;
+	skip = xml->len >= 2 && get_le16(xml->data) == 0xfeff ? 2 : 0;
+	text = utf16_to_utf8(xml->data + skip, xml->len - skip);
 	if (strlen(text) > INT_MAX)
 		return NULL;
 	xmlSetGenericErrorFunc(NULL, no_message);
