@@ -11,8 +11,8 @@
  * KILL_TORN half of the N-th write is done first, if it is larger than a sector (smaller
  * ones happen or do not: no kernel and no disk does half of one). KILL_AT=0 never kills.
  * KILL_LOG=FILE gets one line per step (NAME DESCRIPTOR OFFSET LENGTH), for tests of the
- * order of syncs. KILL_ERROR=ENOSPC (or EIO) lets the step fail with that error instead
- * of killing.
+ * order of syncs. KILL_ERROR=ENOSPC (EIO, EOPNOTSUPP) lets the step fail with that error
+ * instead of killing.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -88,7 +88,11 @@ static int stop_here(void)
 		kill(getpid(), SIGKILL);
 		pause();
 	}
-	errno = strcmp(error, "EIO") == 0 ? EIO : ENOSPC;
+	errno = ENOSPC;
+	if (strcmp(error, "EIO") == 0)
+		errno = EIO;
+	else if (strcmp(error, "EOPNOTSUPP") == 0)
+		errno = EOPNOTSUPP;
 	return -1;
 }
 

@@ -157,6 +157,11 @@ int wim_check_complete(const struct wim *wim, struct error *err);
 int wim_settle(struct wim *wim, struct error *err);
 /* Where the file's used bytes end. */
 uint64_t wim_end(const struct wim *wim);
+/*
+ * Bytes behind the end that nothing points to and that an edit may overwrite: padding, or
+ * the rest of a longer XML that wimlib replaced in place.
+ */
+#define WIM_MAX_TAIL (1024 * 1024)
 /* The first bytes behind the end while gild appends. */
 #define WIM_MARK_SIZE 64
 void wim_append_mark(const struct wim_header *header, uint64_t end,

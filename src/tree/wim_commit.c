@@ -333,7 +333,7 @@ static int append(struct append *a, struct buffer *xml, struct error *err)
 	    sync_file(a, err) < 0 || put_contents(a, err) < 0 ||
 	    put_tables(a, xml, err) < 0 || put_integrity(a, err) < 0)
 		return -1;
-	/* Zero padding that was longer than what is new now would be behind the end. */
+	/* What lay behind the old end may reach behind the new one. */
 	if (a->at < a->part->size && ftruncate(a->part->fd, (off_t)a->at) < 0)
 		return error_errno(err, a->part->path, "cannot set its size");
 	if (interrupted())
@@ -343,19 +343,32 @@ static int append(struct append *a, struct buffer *xml, struct error *err)
 	return switch_header(a, err);
 }
 
+/* Takes the file back to what it was, with the bytes that lay behind its end. */
+static void undo(const struct append *a, const struct buffer *tail)
+{
+	if (ftruncate(a->part->fd, (off_t)a->start) == 0 && tail->len)
+		(void)wim_pwrite(a->part->fd, a->part->path, a->start, buffer_view(tail),
+				 NULL);
+}
+
 static int run(struct append *a, uint64_t *bytes_written, struct error *err)
 {
-	_cleanup_buffer_ struct buffer xml = BUFFER_INIT;
+	_cleanup_buffer_ struct buffer xml = BUFFER_INIT, tail = BUFFER_INIT;
 	struct wim *wim = a->wim;
 
 	if (plan(a, err) < 0 ||
 	    file_check_space(wim->image.path, space_needed(a), err) < 0)
 		return -1;
+	if (a->part->size > a->start) {
+		size_t len = (size_t)(a->part->size - a->start);
+
+		if (wim_pread(a->part, a->start, buffer_reserve(&tail, len), len, err) <
+		    0)
+			return -1;
+		tail.len = len;
+	}
 	if (append(a, &xml, err) < 0) {
-		/* Zero padding behind the old end comes back as a hole. */
-		if (ftruncate(a->part->fd, (off_t)a->start) == 0 &&
-		    a->part->size > a->start)
-			(void)!ftruncate(a->part->fd, (off_t)a->part->size);
+		undo(a, &tail);
 		return -1;
 	}
 	a->part->header = a->header;

@@ -23,8 +23,6 @@
 #include "tree/wim.h"
 
 #define FLAGS_OFFSET 16
-/* Zero bytes behind the end that are taken for padding. */
-#define MAX_PADDING (1024 * 1024)
 
 int wim_lock_others_out(int fd, const char *path, struct error *err)
 {
@@ -61,34 +59,25 @@ void wim_append_mark(const struct wim_header *header, uint64_t end,
 	hash_sha1((struct bytes){raw, sizeof(raw)}, mark + 24);
 }
 
-enum tail { TAIL_NONE, TAIL_OURS, TAIL_PADDING, TAIL_FOREIGN };
+enum tail { TAIL_NONE, TAIL_OURS, TAIL_SMALL, TAIL_LARGE };
 
 static int classify_tail(const struct wim_part *part, uint64_t end, enum tail *ret,
 			 struct error *err)
 {
-	uint8_t mark[WIM_MARK_SIZE], found[4096];
+	uint8_t mark[WIM_MARK_SIZE], found[WIM_MARK_SIZE];
 	uint64_t len = part->size - end;
+	size_t n = len < WIM_MARK_SIZE ? (size_t)len : WIM_MARK_SIZE;
 
 	*ret = TAIL_NONE;
 	if (part->size <= end)
 		return 0;
 	wim_append_mark(&part->header, end, mark);
-	if (wim_pread(part, end, found, len < WIM_MARK_SIZE ? (size_t)len : WIM_MARK_SIZE,
-		      err) < 0)
+	if (wim_pread(part, end, found, n, err) < 0)
 		return -1;
-	*ret = TAIL_OURS;
-	if (memcmp(found, mark, len < WIM_MARK_SIZE ? (size_t)len : WIM_MARK_SIZE) == 0)
-		return 0;
-	*ret = len > MAX_PADDING ? TAIL_FOREIGN : TAIL_PADDING;
-	for (uint64_t at = 0; at < len && *ret == TAIL_PADDING; at += sizeof(found)) {
-		size_t n = len - at < sizeof(found) ? (size_t)(len - at) : sizeof(found);
-
-		if (wim_pread(part, end + at, found, n, err) < 0)
-			return -1;
-		for (size_t i = 0; i < n; i++)
-			if (found[i])
-				*ret = TAIL_FOREIGN;
-	}
+	if (memcmp(found, mark, n) == 0)
+		*ret = TAIL_OURS;
+	else
+		*ret = len > WIM_MAX_TAIL ? TAIL_LARGE : TAIL_SMALL;
 	return 0;
 }
 
@@ -210,7 +199,7 @@ int wim_settle(struct wim *wim, struct error *err)
 		return settle_foreign(wim, end, err);
 	if (wim->parts.len > 1 || classify_tail(part, end, &tail, err) < 0)
 		return wim->parts.len > 1 ? 0 : -1;
-	if (tail == TAIL_FOREIGN && wim->image.options.write) {
+	if (tail == TAIL_LARGE && wim->image.options.write) {
 		error_set(err, ERROR_STATE, path,
 			  "has %ju unknown bytes behind its end, which an edit would "
 			  "overwrite",

@@ -13,10 +13,6 @@
 
 #define MAX_XML (16 * 1024 * 1024)
 
-static void no_message(void *context _unused_, const char *format _unused_, ...)
-{
-}
-
 /* NULL if it is no well-formed XML. Nothing outside is ever loaded. */
 static xmlDoc *parse_xml(const struct buffer *xml)
 {
@@ -29,7 +25,6 @@ static xmlDoc *parse_xml(const struct buffer *xml)
 	text = utf16_to_utf8(xml->data + skip, xml->len - skip);
 	if (strlen(text) > INT_MAX)
 		return NULL;
-	xmlSetGenericErrorFunc(NULL, no_message);
 	return xmlReadMemory(text, (int)strlen(text), NULL, "UTF-8",
 			     XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 }

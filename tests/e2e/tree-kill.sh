@@ -140,6 +140,14 @@ done
 tap $? "WIM --output: killed at each of $kills steps"
 is "WIM --output: nothing is left in the folder" "$(find . -maxdepth 1 -name '*gild*')" ""
 
+# Without O_TMPFILE (the first file that is made) it takes the way over a temporary name.
+rm -rf out.wim steps
+ok "WIM --output: on file systems without O_TMPFILE" env KILL_AT=1 KILL_ERROR=EOPNOTSUPP KILL_LOG=steps \
+	LD_PRELOAD="$killer" "$tool" old.wim "${changes[@]}" : output out.wim
+is "WIM --output: which was the first step" "$(head -1 steps | cut -d' ' -f1)" create
+ok "WIM --output: the same bytes" cmp out.wim want.wim
+is "WIM --output: nothing is left in the folder" "$(find . -maxdepth 1 -name '*gild*')" ""
+
 # ---- a folder -------------------------------------------------------------------------------
 cp -a in new
 "$tool" --write new "${changes[@]}" : commit >/dev/null || tap 1 "the edit itself"

@@ -107,6 +107,17 @@ ok "integrity: edit" "$tool" --write check.wim "${changes[@]}" : commit
 ok "integrity: there is still a table" grep -q 'Integrity info' <(wimlib-imagex info check.wim)
 ok "integrity: wimlib finds it right" wim verify check.wim
 
+# The XML data keeps what it says, in every script and with its entities.
+cp LZX.wim xml.wim
+wim info xml.wim 1 'Größe & <日本>' 'a "b" 𝄞' >/dev/null
+ok "XML: edit" "$tool" --write xml.wim "${changes[@]}" : commit
+is "XML: name and description" "$("$tool" xml.wim info | sed -n 2p)" "1	Größe & <日本>	a \"b\" 𝄞"
+is "XML: for wimlib too" "$(wimlib-imagex info xml.wim 1 | sed -n 's/^Name: *//p')" 'Größe & <日本>'
+counts() { wimlib-imagex info "$1" 1 | grep -E 'Directory Count|File Count|Total Bytes|Hard Link Bytes'; }
+cp xml.wim counted.wim
+wim update counted.wim 1 --command="delete --force /none" >/dev/null # wimlib counts anew
+is "XML: the counts are right" "$(counts xml.wim)" "$(counts counted.wim)"
+
 # The boot index' metadata is also in the header.
 cp LZX.wim boot.wim
 wim info boot.wim 1 --boot
@@ -154,7 +165,7 @@ ok "esd: verify the WIM" wim verify fromesd.wim
 
 # Interrupted appends.
 cp LZX.wim wip.wim
-head -c 100000 /dev/urandom >>wip.wim
+head -c 2000000 /dev/urandom >>wip.wim
 fails 4 "foreign bytes behind the end: no edit in place" "$tool" --write wip.wim info
 put_flags wip.wim $(($(flags LZX.wim) | 64))
 ok "another program's interrupted append is undone" "$tool" wip.wim info : output copy.wim
