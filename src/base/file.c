@@ -22,6 +22,28 @@ void closep(int *fd)
 	*fd = -1;
 }
 
+int file_read_all(int fd, const char *path, size_t limit, struct buffer *out,
+		  struct error *err)
+{
+	size_t start = out->len;
+
+	for (;;) {
+		ssize_t n = read(fd, buffer_reserve(out, 65536), 65536);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, path, "cannot read");
+		if (n == 0)
+			return 0;
+		out->len += (size_t)n;
+		if (out->len - start > limit)
+			return error_set(err, ERROR_FAILED, path,
+					 "grew beyond %zu bytes while it was read",
+					 limit);
+	}
+}
+
 int file_read(const char *path, size_t limit, struct buffer *out, struct error *err)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -40,18 +62,7 @@ int file_read(const char *path, size_t limit, struct buffer *out, struct error *
 		return -1;
 	}
 	buffer_reserve(out, (size_t)st.st_size + 1);
-	while (out->len <= limit) {
-		ssize_t n = read(fd, buffer_reserve(out, 65536), 65536);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, path, "cannot read");
-		if (n == 0)
-			return 0;
-		out->len += (size_t)n;
-	}
-	return error_set(err, ERROR_FAILED, path, "grew while it was read");
+	return file_read_all(fd, path, limit, out, err);
 }
 
 int file_write_all(int fd, struct bytes data, const char *path, struct error *err)

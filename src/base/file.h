@@ -14,6 +14,9 @@ void closep(int *fd);
 
 /* Reads a regular file of at most `limit` bytes. */
 int file_read(const char *path, size_t limit, struct buffer *out, struct error *err);
+/* Appends what is left to read of the descriptor, at most `limit` bytes. */
+int file_read_all(int fd, const char *path, size_t limit, struct buffer *out,
+		  struct error *err);
 /* Writes all bytes to the descriptor, retrying short writes. `path` is for messages. */
 int file_write_all(int fd, struct bytes data, const char *path, struct error *err);
 /*

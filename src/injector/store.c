@@ -53,12 +53,6 @@ int store_remove(struct store *store, const char *published, struct removal *ret
 	return store->strategy->remove(store, ret->published, ret, err);
 }
 
-int store_list(struct store *store, struct stored_packages *ret, struct strings *remarks,
-	       struct error *err)
-{
-	return store->strategy->list(store, ret, remarks, err);
-}
-
 void removal_free(struct removal *removal)
 {
 	free(removal->published);
@@ -75,17 +69,6 @@ void removals_free(struct removals *removals)
 	vec_foreach (removal, removals)
 		removal_free(removal);
 	vec_free(removals);
-}
-
-void stored_packages_free(struct stored_packages *packages)
-{
-	vec_foreach (package, packages) {
-		free(package->published);
-		free(package->original);
-		free(package->store);
-		free(package->folder);
-	}
-	vec_free(packages);
 }
 
 /* ---- Windows 8 and later ----------------------------------------------------------- */
@@ -192,57 +175,6 @@ int store_find_published(struct store *store, const char *published,
 			*node = &store->nodes[i];
 			return found;
 		}
-	}
-	return 0;
-}
-
-int nt62_list(struct store *store, struct stored_packages *ret, struct strings *remarks,
-	      struct error *err)
-{
-	_cleanup_db_packages_ struct db_packages all = VEC_INIT;
-
-	for (size_t i = 0; i < ARRAY_SIZE(store->nodes); i++)
-		if (store->nodes[i].hive &&
-		    driverdb_packages(&store->nodes[i], &all, err) < 0)
-			return -1;
-	for (unsigned n = 0; n < OEM_INF_LIMIT && all.len > 0; n++) {
-		size_t left = 0;
-
-		vec_foreach (package, &all) {
-			_cleanup_free_ char *folder = NULL;
-			unsigned number;
-			int found;
-
-			if (!db_package_third_party(package) ||
-			    !oem_inf_number(package->published, &number) || number < n)
-				continue;
-			left++;
-			if (number != n)
-				continue;
-			folder = store_folder(package->store);
-			found = tree_stat(store->tree, folder, NULL, err);
-			if (found < 0)
-				return -1;
-			if (!found) {
-				_cleanup_free_ char *text =
-					xasprintf("%s: its folder %s is missing",
-						  package->published, package->store);
-
-				strings_push(remarks, text);
-				continue;
-			}
-			vec_push(ret,
-				 (struct stored_package){
-					 .published = xstrdup(package->published),
-					 .original = xstrdup(
-						 package->original ? package->original
-								   : package->published),
-					 .store = xstrdup(package->store),
-					 .folder = steal_ptr(folder),
-				 });
-		}
-		if (left == 0)
-			break;
 	}
 	return 0;
 }

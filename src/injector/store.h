@@ -65,15 +65,4 @@ void removals_free(struct removals *removals);
 int store_remove(struct store *store, const char *published, struct removal *ret,
 		 struct error *err);
 
-/* A third-party package as it lies in the image. */
-struct stored_package {
-	char *published, *original, *store;
-	char *folder;		/* path in the tree */
-};
-DEFINE_VEC(stored_packages, struct stored_package);
-void stored_packages_free(struct stored_packages *packages);
-/* In the order of their numbers. Those whose folder is missing are left out and noted. */
-int store_list(struct store *store, struct stored_packages *ret, struct strings *remarks,
-	       struct error *err);
-
 #endif

@@ -11,7 +11,6 @@ static const struct strategy strategies[] = {
 		.open = nt62_open,
 		.add = nt62_add,
 		.remove = nt62_remove,
-		.list = nt62_list,
 	},
 	{.name = "Windows Vista and 7, Server 2008 and 2008 R2", .major = 6, .minor = 0},
 	{.name = "Windows 2000, XP, Server 2003", .major = 5, .minor = 0},

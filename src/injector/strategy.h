@@ -17,8 +17,6 @@ struct strategy {
 		   struct error *err);
 	int (*remove)(struct store *store, const char *published, struct removal *ret,
 		      struct error *err);
-	int (*list)(struct store *store, struct stored_packages *ret,
-		    struct strings *remarks, struct error *err);
 };
 
 /* NULL (ERROR_USAGE, "not in this build") where there is none for the target. */
@@ -30,7 +28,5 @@ int nt62_add(struct store *store, struct package *package, bool force,
 	     struct error *err);
 int nt62_remove(struct store *store, const char *published, struct removal *ret,
 		struct error *err);
-int nt62_list(struct store *store, struct stored_packages *ret, struct strings *remarks,
-	      struct error *err);
 
 #endif

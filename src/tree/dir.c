@@ -272,25 +272,8 @@ static int dir_read(struct tree *tree, const char *path, size_t limit, struct bu
 		    struct error *err)
 {
 	_cleanup_close_ int fd = open_found(tree, path, O_RDONLY, err);
-	size_t start = ret->len;
 
-	if (fd < 0)
-		return -1;
-	for (;;) {
-		ssize_t n = read(fd, buffer_reserve(ret, 65536), 65536);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, path, "cannot read");
-		if (n == 0)
-			return 0;
-		ret->len += (size_t)n;
-		if (ret->len - start > limit)
-			return error_set(err, ERROR_FAILED, path,
-					 "grew beyond %zu bytes while it was read",
-					 limit);
-	}
+	return fd < 0 ? -1 : file_read_all(fd, path, limit, ret, err);
 }
 
 static int dir_extract(struct tree *tree, const char *path, const char *host_path,

@@ -46,6 +46,8 @@ static void inspection_free(struct inspection *in)
 static int require_windows(struct tree *tree, struct registry *registry,
 			   struct error *err)
 {
+	static const char *const media[] = {"sources/install.wim", "sources/install.esd",
+					    "sources/install.swm", "sources/boot.wim"};
 	int has = tree_stat(tree, "Windows", NULL, err);
 
 	if (has < 0)
@@ -53,6 +55,10 @@ static int require_windows(struct tree *tree, struct registry *registry,
 	if (!has) {
 		error_set(err, ERROR_FAILED, tree_name(tree),
 			  "holds no Windows: there is no folder Windows");
+		for (size_t i = 0; i < ARRAY_SIZE(media); i++)
+			if (tree_stat(tree, media[i], NULL, NULL) > 0)
+				return error_remedy(err, "it is setup media: name %s/%s",
+						    tree_name(tree), media[i]);
 		return error_remedy(err,
 				    "name the folder or image that is the root of the "
 				    "Windows volume");

@@ -171,4 +171,10 @@ if [ -e "$hives/win81-x64-SENSEI.SYSTEM.xz" ] && command -v xz >/dev/null; then
 else
 	skip "real hives" "real test data not here: set GILD_TEST_DATA"
 fi
+# ---- setup media ---------------------------------------------------------------------------
+"$GILD_BUILD/samples/mksample" media media --windows=11 >/dev/null
+"$GILD" inspect media >/dev/null 2>media.error
+is "setup media is named as such, with what to give instead" \
+	"$(grep -c 'it is setup media: name media/sources/install.wim' media.error)" 1
+
 done_testing
