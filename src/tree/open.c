@@ -126,6 +126,29 @@ const char *image_provider(const struct image *image)
 	return image->provider;
 }
 
+bool image_is_disk(const struct image *image)
+{
+	return image->infos.len == 0 || image->infos.items[0].file_system;
+}
+
+int image_system_tree(struct image *image, size_t i, struct tree **ret, char **why,
+		      struct error *err)
+{
+	if (why)
+		*why = NULL;
+	if (image->ops->system_tree)
+		return image->ops->system_tree(image, i, ret, why, err);
+	*ret = image_tree(image, i, err);
+	return *ret ? 1 : -1;
+}
+
+const struct image_problems *image_problems(const struct image *image, size_t i)
+{
+	static const struct image_problems none;
+
+	return i < image->problems.len ? &image->problems.items[i] : &none;
+}
+
 size_t image_count(const struct image *image)
 {
 	return image->infos.len;
@@ -205,8 +228,17 @@ void image_close(struct image *image)
 	vec_foreach (info, &image->infos) {
 		free(info->name);
 		free(info->description);
+		free(info->file_system);
 	}
 	vec_free(&image->infos);
+	vec_foreach (problems, &image->problems) {
+		vec_foreach (problem, problems) {
+			free(problem->message);
+			free(problem->remedy);
+		}
+		vec_free(problems);
+	}
+	vec_free(&image->problems);
 	temp_folder_remove(image->temp);
 	free(image->path);
 	free(image);

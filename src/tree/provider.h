@@ -78,6 +78,9 @@ struct image_ops {
 	struct tree *(*tree)(struct image *image, size_t i, struct error *err);
 	int (*commit)(struct image *image, const struct image_commit_options *options,
 		      uint64_t *bytes_written, struct error *err);
+	/* image_system_tree(); NULL: the tree itself is where it is started from. */
+	int (*system_tree)(struct image *image, size_t i, struct tree **ret, char **why,
+			   struct error *err);
 	/* Releases what the provider added; the image and its trees go afterwards. */
 	void (*close)(struct image *image);
 };
@@ -88,6 +91,7 @@ struct image {
 	const char *format, *provider;
 	struct image_options options;
 	struct vec_of(struct image_info) infos;
+	struct vec_of(struct image_problems) problems; /* one per info, or none at all */
 	struct vec_of(struct tree *) trees; /* one per info, NULL until opened */
 	char *temp;			    /* folder for spilled content, or NULL */
 	unsigned spilled;
@@ -150,5 +154,8 @@ struct image *dir_open(const char *path, const struct image_options *options,
 		       struct error *err);
 struct image *wim_open(const char *path, const struct image_options *options,
 		       struct error *err);
+/* A regular file or block device that is a disk image; NULL otherwise as well. */
+struct image *disk_open(const char *path, const struct image_options *options,
+			struct error *err);
 
 #endif

@@ -3,7 +3,7 @@
  * A Windows file system, wherever it lives, and the image that holds one or more.
  *
  * An *image* is what the user names: a WIM (one tree per image in it), a folder (one
- * tree). A *tree* reads through to the image and keeps every change in memory (large
+ * tree), a disk image or block device (one tree per Windows on it). A *tree* reads through to the image and keeps every change in memory (large
  * content in a temporary file) until image_commit() makes all changes of all trees
  * atomically: killed at any point, the image is the old or the new one.
  *
@@ -110,15 +110,31 @@ void tree_staged(struct tree *tree, struct tree_changes *ret);
 /* "x.wim:2" or the folder: for messages. */
 const char *tree_name(const struct tree *tree);
 
+/* How the volumes of a disk image are opened. */
+enum image_via {
+	IMAGE_VIA_AUTO,		/* native, and libguestfs for what only it opens */
+	IMAGE_VIA_NATIVE,
+	IMAGE_VIA_GUESTFS,
+};
+
 struct image_options {
 	bool write;		/* locks exclusively; refuses what cannot be written */
 	bool allow_esd;		/* solid resources may be written back (recompressed) */
+	/* Disk images: */
+	enum image_via via;
+	const struct strings *keys;		/* of BitLocker volumes, or NULL */
+	const struct strings *allow_backing;	/* folders that backing files may lie in */
+	const char *journal;	/* the journal file; NULL: beside the image */
 };
 
 struct image_info {
 	unsigned index;		/* 1-based, as WIM tools count */
 	char *name, *description;	/* from the image's XML; may be NULL */
 	bool bootable;		/* the WIM's boot index */
+	/* Disk images: */
+	unsigned partition;	/* of the Windows volume; 0 if the disk has no table */
+	unsigned system_partition;	/* ESP or active partition, 0 if none was found */
+	char *file_system;	/* of the Windows volume: "NTFS", "BitLocker"; or NULL */
 };
 
 /*
@@ -129,12 +145,35 @@ struct image_info {
 struct image *image_open(const char *path, const struct image_options *options,
 			 struct error *err);
 const char *image_path(const struct image *image);
-const char *image_format(const struct image *image);	/* "wim", "swm", "esd", "folder" */
-const char *image_provider(const struct image *image);	/* "wim", "dir" */
+/* "wim", "swm", "esd", "folder", or a disk's: "raw", "device", "vhd", "vhdx", "qcow2", "vmdk" */
+const char *image_format(const struct image *image);
+const char *image_provider(const struct image *image);	/* "wim", "dir", "ntfs", "guestfs" */
+/* True if it holds installations on volumes rather than images. */
+bool image_is_disk(const struct image *image);
 size_t image_count(const struct image *image);
 const struct image_info *image_info(const struct image *image, size_t i); /* i from 0 */
 /* The tree of the i-th image, opened at the first call; belongs to the image. */
 struct tree *image_tree(struct image *image, size_t i, struct error *err);
+
+/*
+ * The tree that the i-th Windows is started from (boot.ini, BCD store): the system volume,
+ * which may be the same tree. 1 and *ret, 0 if there is none or none that can be opened
+ * (`why`, may be NULL, gets a sentence, the caller's), -1. Changes staged in it are
+ * committed with the others.
+ */
+int image_system_tree(struct image *image, size_t i, struct tree **ret, char **why,
+		      struct error *err);
+
+/*
+ * What is wrong with the i-th tree's volume as a whole (hibernated, unclean): an image that
+ * has any is refused for writing with ERROR_STATE, and readable otherwise.
+ */
+struct image_problem {
+	const char *code;	/* "hibernated", "fast_startup", "log_unclean", "dirty" */
+	char *message, *remedy;
+};
+DEFINE_VEC(image_problems, struct image_problem);
+const struct image_problems *image_problems(const struct image *image, size_t i);
 
 DEFINE_VEC(image_positions, size_t);
 /*
@@ -147,6 +186,11 @@ int image_select(const struct image *image, const char *index, struct image_posi
 struct image_commit_options {
 	const char *output;	/* NULL: in place; else a new image, the source is untouched */
 	bool esd;		/* the output is a solid (.esd) WIM */
+	/*
+	 * Disk images: a qcow2 output holds only the change and names the source as its
+	 * backing file, unless this is set.
+	 */
+	bool standalone;
 };
 /*
  * Makes the staged changes of all trees durable, all or nothing. Checks the free space

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Disk images as images of trees: one tree for each Windows that a disk holds (disk.c),
+ * made durable in place through a journal or as a new file (disk_commit.c); volumes that
+ * only libguestfs opens (guestfs.c). Private to src/tree.
+ */
+#ifndef TREE_DISK_H
+#define TREE_DISK_H
+
+#include "block/container.h"
+#include "block/partition.h"
+#include "tree/ntfs.h"
+
+/* A volume of the disk that was looked at. */
+struct disk_volume {
+	struct partition partition;	/* .name belongs to the table */
+	struct volume_info info;
+	struct block *window;		/* NTFS only */
+	struct ntfs *ntfs;		/* mounted for reading, if NTFS that mounts */
+	char *failure;			/* why it could not be mounted; or NULL */
+	bool system;			/* holds a boot manager: ESP, active partition */
+};
+DEFINE_VEC(disk_volumes, struct disk_volume);
+
+struct disk_image {
+	struct image image;
+	struct container container;
+	struct block *block;		/* the virtual disk, for reading */
+	struct partition_table table;
+	struct disk_volumes volumes;
+	struct vec_of(size_t) windows;	/* volumes with a Windows, in image order */
+	struct vec_of(struct tree *) system_trees; /* opened ones, by volume; or NULL */
+	char *journal;			/* path of the journal file, whether it exists or not */
+	int lock;			/* descriptor that holds gild's lock, or -1 */
+	struct guestfs *guestfs;	/* the appliance, or NULL on the native path */
+};
+
+/* ---- disk_commit.c ---- */
+
+int disk_commit(struct image *image, const struct image_commit_options *options,
+		uint64_t *bytes_written, struct error *err);
+/* Finishes or drops what an interrupted edit left, with a notice(). */
+int disk_recover(struct disk_image *disk, struct error *err);
+
+/* ---- guestfs.c: the appliance, loaded when first needed ---- */
+
+struct guestfs;
+/* A file system that libguestfs can mount. */
+struct guestfs_volume {
+	char *device;		/* "/dev/sda2", "/dev/mapper/..." */
+	char *type;		/* "ntfs", "vfat", "btrfs" */
+	bool windows, system;	/* holds a Windows; holds a boot manager */
+};
+DEFINE_VEC(guestfs_volumes, struct guestfs_volume);
+/*
+ * Starts the appliance on the image (format as probed). `keys` are BitLocker passphrases
+ * or recovery passwords, "ID:key:VALUE" or plain. ERROR_USAGE if libguestfs is not
+ * installed, with the remedy.
+ */
+struct guestfs *guestfs_begin(const char *path, const char *format, bool write,
+			      const struct strings *keys, struct error *err);
+int guestfs_list(struct guestfs *guestfs, struct guestfs_volumes *ret, struct error *err);
+struct tree *guestfs_tree(struct image *image, size_t index, char *name,
+			  struct guestfs *guestfs, const char *device);
+/* As ntfs_apply(), in an appliance that was begun for writing. */
+int guestfs_apply(struct guestfs *guestfs, const char *device, const struct tree *tree,
+		  struct error *err);
+/* Unmounts, syncs and ends the appliance; NULL is fine. */
+int guestfs_end(struct guestfs *guestfs, struct error *err);
+
+#endif
