@@ -35,6 +35,14 @@ struct disk_image {
 	struct guestfs *guestfs;	/* the appliance, or NULL on the native path */
 };
 
+/* ---- disk_layout.c ---- */
+
+/*
+ * Describes the disk in image.disk, once its volumes and image.infos are known. What
+ * cannot be read of a volume (a label) is left out. image_close() releases it.
+ */
+void disk_layout(struct disk_image *disk);
+
 /* ---- disk_commit.c ---- */
 
 int disk_commit(struct image *image, const struct image_commit_options *options,
@@ -49,6 +57,8 @@ struct guestfs;
 struct guestfs_volume {
 	char *device;		/* "/dev/sda2", "/dev/mapper/..." */
 	char *type;		/* "ntfs", "vfat", "btrfs" */
+	char *label;		/* may be NULL */
+	unsigned partition;	/* its number; 0: of no single partition (LDM) */
 	bool windows, system;	/* holds a Windows; holds a boot manager */
 };
 DEFINE_VEC(guestfs_volumes, struct guestfs_volume);

@@ -128,7 +128,7 @@ const char *image_provider(const struct image *image)
 
 bool image_is_disk(const struct image *image)
 {
-	return image->infos.len == 0 || image->infos.items[0].file_system;
+	return image->disk != NULL;
 }
 
 int image_system_tree(struct image *image, size_t i, struct tree **ret, char **why,
@@ -147,6 +147,11 @@ const struct image_problems *image_problems(const struct image *image, size_t i)
 	static const struct image_problems none;
 
 	return i < image->problems.len ? &image->problems.items[i] : &none;
+}
+
+const struct image_disk *image_disk(const struct image *image)
+{
+	return image->disk;
 }
 
 size_t image_count(const struct image *image)
@@ -211,6 +216,19 @@ int image_commit(struct image *image, const struct image_commit_options *options
 	return 0;
 }
 
+static void free_layout(struct image_disk *layout)
+{
+	if (!layout)
+		return;
+	vec_foreach (part, &layout->partitions) {
+		free(part->name);
+		free(part->label);
+	}
+	vec_free(&layout->partitions);
+	strings_free(&layout->problems);
+	free(layout);
+}
+
 void image_close(struct image *image)
 {
 	if (!image)
@@ -229,6 +247,7 @@ void image_close(struct image *image)
 		free(info->name);
 		free(info->description);
 		free(info->file_system);
+		free(info->label);
 	}
 	vec_free(&image->infos);
 	vec_foreach (problems, &image->problems) {
@@ -239,6 +258,7 @@ void image_close(struct image *image)
 		vec_free(problems);
 	}
 	vec_free(&image->problems);
+	free_layout(image->disk);
 	temp_folder_remove(image->temp);
 	free(image->path);
 	free(image);

@@ -92,6 +92,7 @@ struct image {
 	struct image_options options;
 	struct vec_of(struct image_info) infos;
 	struct vec_of(struct image_problems) problems; /* one per info, or none at all */
+	struct image_disk *disk;	    /* disks; disk_layout() makes it */
 	struct vec_of(struct tree *) trees; /* one per info, NULL until opened */
 	char *temp;			    /* folder for spilled content, or NULL */
 	unsigned spilled;

@@ -135,6 +135,25 @@ struct image_info {
 	unsigned partition;	/* of the Windows volume; 0 if the disk has no table */
 	unsigned system_partition;	/* ESP or active partition, 0 if none was found */
 	char *file_system;	/* of the Windows volume: "NTFS", "BitLocker"; or NULL */
+	char *label;		/* of the Windows volume; or NULL */
+};
+
+/* A part of a disk and what is in it, for people and programs. */
+struct image_partition {
+	unsigned number;
+	uint64_t offset, size;	/* bytes */
+	const char *type;	/* "EFI system", "Microsoft basic data", "0x27"... */
+	const char *holds;	/* "windows", "system", "recovery"; or NULL */
+	const char *file_system;	/* "NTFS", "FAT32", "BitLocker"; or NULL: not known */
+	char *name, *label;	/* of the GPT entry, of the volume; or NULL */
+};
+struct image_disk {
+	const char *table;	/* "gpt", "mbr", "none": one volume from the first byte */
+	const char *subtype;	/* of the container: "fixed", "dynamic"...; or NULL */
+	uint32_t sector_size;
+	uint64_t virtual_size;
+	struct vec_of(struct image_partition) partitions; /* by number */
+	struct strings problems;	/* of the table */
 };
 
 /*
@@ -152,6 +171,8 @@ const char *image_provider(const struct image *image);	/* "wim", "dir", "ntfs", 
 bool image_is_disk(const struct image *image);
 size_t image_count(const struct image *image);
 const struct image_info *image_info(const struct image *image, size_t i); /* i from 0 */
+/* The layout of a disk; NULL for WIMs and folders. */
+const struct image_disk *image_disk(const struct image *image);
 /* The tree of the i-th image, opened at the first call; belongs to the image. */
 struct tree *image_tree(struct image *image, size_t i, struct error *err);
 
