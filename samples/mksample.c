@@ -19,13 +19,15 @@ struct request {
 	const char *compression;
 	unsigned images;
 	bool plain; /* no security descriptors */
+	struct disk disk;
 };
 
 static _Noreturn void usage(int code)
 {
 	fputs("Usage: mksample tree DIR [OPTION]...     a folder with a sample Windows\n"
 	      "       mksample wim FILE [OPTION]...     a WIM with it\n"
-	      "       mksample media DIR [OPTION]...    the folder of a setup ISO\n\n"
+	      "       mksample media DIR [OPTION]...    the folder of a setup ISO\n"
+	      "       mksample disk FILE [OPTION]...    a raw disk with it\n\n"
 	      "  --windows=8.1|10|11|server2022  (10)\n"
 	      "  --arch=amd64|x86|arm64          (amd64)\n"
 	      "  --edition=ID                    EditionID: Professional, Core, ...\n"
@@ -40,7 +42,16 @@ static _Noreturn void usage(int code)
 	      "WIM:\n"
 	      "  --images=N                      editions of one Windows (1; media: 2)\n"
 	      "  --compress=none|XPRESS|LZX|LZMS (XPRESS)\n"
-	      "  --plain                         no security descriptors, quicker\n",
+	      "  --plain                         no security descriptors, quicker\n"
+	      "Disk:\n"
+	      "  --table=gpt|mbr|none            (gpt)\n"
+	      "  --volume-size=BYTES             of each Windows volume (67108864)\n"
+	      "  --sector-size=512|4096          (512)\n"
+	      "  --system-volume                 MBR: the boot manager on a volume of "
+	      "its "
+	      "own\n"
+	      "  --images=N                      so many Windows, each on its volume "
+	      "(1)\n",
 	      code ? stderr : stdout);
 	exit(code);
 }
@@ -193,6 +204,24 @@ static void make_media(struct request *request, const char *dir)
 	folder_times(dir);
 }
 
+static void make_disk(const struct request *request, const char *path)
+{
+	_cleanup_free_ char **dirs = xcalloc(request->images, sizeof(*dirs));
+	struct disk disk = request->disk;
+
+	for (unsigned i = 0; i < request->images; i++) {
+		const char *edition = edition_of(request, i);
+
+		dirs[i] = scratch_folder();
+		make_tree(request, dirs[i], request->sample.pe ? NULL : edition, true);
+	}
+	disk.dirs = (const char *const *)dirs;
+	disk.count = request->images;
+	disk_make(path, &disk);
+	for (unsigned i = 0; i < request->images; i++)
+		free(dirs[i]);
+}
+
 enum {
 	OPT_WINDOWS = 256,
 	OPT_ARCH,
@@ -208,6 +237,10 @@ enum {
 	OPT_IMAGES,
 	OPT_COMPRESS,
 	OPT_PLAIN,
+	OPT_TABLE,
+	OPT_VOLUME_SIZE,
+	OPT_SECTOR_SIZE,
+	OPT_SYSTEM_VOLUME,
 	OPT_HELP
 };
 
@@ -226,6 +259,10 @@ static const struct option options[] = {
 	{"images", required_argument, NULL, OPT_IMAGES},
 	{"compress", required_argument, NULL, OPT_COMPRESS},
 	{"plain", no_argument, NULL, OPT_PLAIN},
+	{"table", required_argument, NULL, OPT_TABLE},
+	{"volume-size", required_argument, NULL, OPT_VOLUME_SIZE},
+	{"sector-size", required_argument, NULL, OPT_SECTOR_SIZE},
+	{"system-volume", no_argument, NULL, OPT_SYSTEM_VOLUME},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -275,6 +312,18 @@ static void set_option(struct request *r, int option, const char *value)
 	case OPT_PLAIN:
 		r->plain = true;
 		break;
+	case OPT_TABLE:
+		r->disk.table = value;
+		break;
+	case OPT_VOLUME_SIZE:
+		r->disk.volume_size = parse_number(value, "--volume-size");
+		break;
+	case OPT_SECTOR_SIZE:
+		r->disk.sector_size = (unsigned)parse_number(value, "--sector-size");
+		break;
+	case OPT_SYSTEM_VOLUME:
+		r->disk.system_volume = true;
+		break;
 	default:
 		usage(option == OPT_HELP ? 0 : 2);
 	}
@@ -284,7 +333,8 @@ int main(int argc, char **argv)
 {
 	struct request request = {
 		.sample = {.windows = "10", .arch = "amd64", .control_sets = 2},
-		.compression = "XPRESS"};
+		.compression = "XPRESS",
+		.disk = {.table = "gpt", .volume_size = 64 << 20, .sector_size = 512}};
 	const char *kind, *path;
 	int option;
 
@@ -311,6 +361,10 @@ int main(int argc, char **argv)
 		if (mkdir(path, 0755) < 0 && access(path, W_OK) < 0)
 			die("%s cannot be made", path);
 		make_media(&request, path);
+	} else if (strcmp(kind, "disk") == 0) {
+		if (request.images == 0)
+			request.images = 1;
+		make_disk(&request, path);
 	} else {
 		usage(2);
 	}

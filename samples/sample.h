@@ -191,8 +191,30 @@ struct wim_image {
 /* compression: none, XPRESS, LZX, LZMS (solid, as an .esd has). */
 void wim_write(const char *path, const struct wim_image *images, size_t count,
 	       const char *compression, unsigned boot_index);
-/* Fills an NTFS volume in the file `volume` from the tree, with the descriptors of
- * security.txt and short names. */
-void volume_make(const char *volume, const char *dir);
+/* Where a volume is to lie on its disk. */
+struct geometry {
+	uint64_t start, size;	/* bytes */
+	unsigned sector_size;
+	const char *label;	/* or NULL */
+};
+/*
+ * Fills an NTFS volume in the file `volume` from the tree, with the descriptors of
+ * security.txt and short names. Without a geometry it is 1 GiB (sparse) and lies nowhere.
+ */
+void volume_make(const char *volume, const char *dir, const struct geometry *geometry);
+
+/* ---- disks ---------------------------------------------------------------------------
+ */
+
+struct disk {
+	const char *table;	/* gpt, mbr, none (one bare volume) */
+	uint64_t volume_size;	/* of each Windows volume, bytes; whole MiB */
+	unsigned sector_size;
+	bool system_volume;	/* MBR: a volume of its own for the boot manager */
+	const char *const *dirs;	/* the Windows trees, one volume each */
+	unsigned count;
+};
+/* A raw disk: system volume (GPT: an ESP) and the Windows volumes. */
+void disk_make(const char *path, const struct disk *disk);
 
 #endif

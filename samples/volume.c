@@ -271,15 +271,18 @@ static void fill_folder(struct filling *f, uint64_t folder, const char *root,
 	free(entries);
 }
 
-static void format(const char *volume)
+static void format(const char *volume, const struct geometry *geometry)
 {
 	/* mkntfs lies in sbin, which is not in every user's PATH. */
 	_cleanup_free_ char *path =
 		xasprintf("%s:/usr/sbin:/sbin", getenv("PATH") ?: "/usr/bin");
+	_cleanup_free_ char *start =
+		xasprintf("%ju", (uintmax_t)(geometry->start / geometry->sector_size));
+	_cleanup_free_ char *sector = xasprintf("%u", geometry->sector_size);
 	int status, fd = open(volume, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	pid_t pid;
 
-	if (fd < 0 || ftruncate(fd, (off_t)1 << 30) < 0 || close(fd) < 0)
+	if (fd < 0 || ftruncate(fd, (off_t)geometry->size) < 0 || close(fd) < 0)
 		die("%s: %s", volume, strerror(errno));
 	pid = fork();
 	if (pid < 0)
@@ -288,8 +291,9 @@ static void format(const char *volume)
 		setenv("PATH", path, 1);
 		/* It warns that the file is no block device. */
 		(void)dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
-		execlp("mkntfs", "mkntfs", "-q", "-Q", "-F", "-s", "512", "-c", "4096",
-		       "-p", "0", "-H", "255", "-S", "63", volume, (char *)NULL);
+		execlp("mkntfs", "mkntfs", "-q", "-Q", "-F", "-s", sector, "-c", "4096",
+		       "-p", start, "-H", "255", "-S", "63", "-L", geometry->label ?: "",
+		       volume, (char *)NULL);
 		_exit(127);
 	}
 	if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) ||
@@ -297,14 +301,15 @@ static void format(const char *volume)
 		die("mkntfs failed (Debian: apt-get install ntfs-3g)");
 }
 
-void volume_make(const char *volume, const char *dir)
+void volume_make(const char *volume, const char *dir, const struct geometry *geometry)
 {
+	static const struct geometry plain = {.size = 1 << 30, .sector_size = 512};
 	struct filling f = {0};
 	struct variables vars = VEC_INIT;
 	ntfs_inode *root;
 
 	description_read("security.txt", &vars, rule_line, &f);
-	format(volume);
+	format(volume, geometry ? geometry : &plain);
 	f.volume = ntfs_mount(volume, NTFS_MNT_NONE);
 	if (!f.volume)
 		die("%s: cannot open the volume: %s", volume, strerror(errno));

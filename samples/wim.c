@@ -45,7 +45,7 @@ static void add_tree(WIMStruct *wim, int index, const struct wim_image *image)
 	temp = temp_folder_make(NULL, &err);
 	die_on(&err);
 	volume = xasprintf("%s/volume", temp);
-	volume_make(volume, image->dir);
+	volume_make(volume, image->dir, NULL);
 	check(wimlib_add_tree(wim, index, volume, "/",
 			      WIMLIB_ADD_FLAG_NTFS | WIMLIB_ADD_FLAG_NORPFIX),
 	      "capture", volume);
