@@ -11,6 +11,8 @@ struct hash_stream *hash_sha1_begin(void);
 void hash_stream_add(struct hash_stream *stream, const void *data, size_t len);
 void hash_sha1_end(struct hash_stream *stream, uint8_t digest[20]);
 void hash_sha256(struct bytes data, uint8_t digest[32]);
+struct hash_stream *hash_sha256_begin(void); /* as hash_sha1_begin() */
+void hash_sha256_end(struct hash_stream *stream, uint8_t digest[32]);
 /* Lower-case hex of `len` bytes; `text` holds 2 * len + 1. */
 void hash_hex(const uint8_t *digest, size_t len, char *text);
 
