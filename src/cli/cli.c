@@ -13,6 +13,7 @@
 #include "base/text.h"
 
 bool cli_json, cli_quiet, cli_verbose;
+enum image_via cli_via;
 
 enum progress_mode {
 	PROGRESS_AUTO,
@@ -21,6 +22,12 @@ enum progress_mode {
 	PROGRESS_NONE,
 };
 static const char *const progress_names[] = {"auto", "plain", "json", "none"};
+
+static const char *const via_names[] = {
+	[IMAGE_VIA_AUTO] = "auto",
+	[IMAGE_VIA_NATIVE] = "native",
+	[IMAGE_VIA_GUESTFS] = "guestfs",
+};
 
 static const char *progress_text, *via_text;
 static const char *command_name = "";
@@ -32,7 +39,7 @@ static const struct cli_option global_options[] = {
 	{"progress", "auto|plain|json|none", CLI_STRING, &progress_text,
 	 "how long work shows that it goes on"},
 	{"via", "auto|native|guestfs", CLI_STRING, &via_text,
-	 "how the image is opened (guestfs: not in this build)"},
+	 "how a disk image is opened: auto takes libguestfs for what only it can"},
 	CLI_END,
 };
 
@@ -109,31 +116,36 @@ static void print_notice(const char *text, void *arg _unused_)
 	fprintf(stderr, "gild: %s\n", text);
 }
 
+/* The word's place among the names; -1 after a message that lists them. */
+static int choose(const char *option, const char *word, const char *const names[], int n)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(word, names[i]) == 0)
+			return i;
+	fprintf(stderr, "gild: %s: --%s=%s: expected ", command_name, option, word);
+	for (int i = 0; i < n; i++)
+		fprintf(stderr, "%s%s",
+			i == 0	     ? ""
+			: i == n - 1 ? " or "
+				     : ", ",
+			names[i]);
+	fputc('\n', stderr);
+	return -1;
+}
+
 static int start_reports(void)
 {
-	size_t mode = PROGRESS_AUTO;
 	static bool json = true;
+	int mode = PROGRESS_AUTO, via = IMAGE_VIA_AUTO;
 
-	if (progress_text) {
-		for (mode = 0; mode < ARRAY_SIZE(progress_names); mode++)
-			if (strcmp(progress_text, progress_names[mode]) == 0)
-				break;
-		if (mode == ARRAY_SIZE(progress_names)) {
-			fprintf(stderr,
-				"gild: %s: --progress=%s: expected auto, plain, json or "
-				"none\n",
-				command_name, progress_text);
-			return ERROR_USAGE;
-		}
-	}
-	if (via_text && strcmp(via_text, "auto") != 0 &&
-	    strcmp(via_text, "native") != 0) {
-		fprintf(stderr, "gild: %s: --via=%s: %s\n", command_name, via_text,
-			strcmp(via_text, "guestfs") == 0
-				? "not in this build"
-				: "expected auto, native or guestfs");
+	if (progress_text)
+		mode = choose("progress", progress_text, progress_names,
+			      ARRAY_SIZE(progress_names));
+	if (mode >= 0 && via_text)
+		via = choose("via", via_text, via_names, ARRAY_SIZE(via_names));
+	if (mode < 0 || via < 0)
 		return ERROR_USAGE;
-	}
+	cli_via = (enum image_via)via;
 	if (!cli_quiet)
 		notice_set(print_notice, NULL);
 	if (mode == PROGRESS_PLAIN)
@@ -216,44 +228,54 @@ static void print_wrapped(const char *text)
 	putchar('\n');
 }
 
-static void print_options(const struct cli_option *options)
+DEFINE_VEC(option_list, struct cli_option);
+
+/* A table with those that it takes in. */
+static void flatten(const struct cli_option *options, struct option_list *list)
 {
 	for (; options->name; options++) {
+		if (options->kind != CLI_TABLE) {
+			vec_push(list, *options);
+			continue;
+		}
+		for (const struct cli_option *o = options->value; o->name; o++)
+			vec_push(list, *o);
+	}
+}
+
+static void print_options(const struct option_list *options)
+{
+	vec_foreach (o, options) {
 		char left[64];
 
-		if (options->kind == CLI_LATER)
+		if (o->kind == CLI_LATER)
 			continue;
-		(void)snprintf(left, sizeof(left), "--%s%s%s", options->name,
-			       options->argument ? "=" : "",
-			       options->argument ? options->argument : "");
+		(void)snprintf(left, sizeof(left), "--%s%s%s", o->name,
+			       o->argument ? "=" : "", o->argument ? o->argument : "");
 		if (strlen(left) > 26)
 			printf("  %s\n%*s", left, HELP_COLUMN, "");
 		else
 			printf("  %-26s ", left);
-		print_wrapped(options->help);
+		print_wrapped(o->help);
 	}
 }
 
-static int print_help(const struct cli_command *command, const struct cli_option *options)
+static int print_help(const struct cli_command *command,
+		      const struct option_list *options)
 {
+	struct option_list globals = VEC_INIT;
+
+	flatten(global_options, &globals);
 	printf("Usage: gild %s %s\n\n%c%s.\n\nOptions:\n", command->name,
 	       command->operands, upcase_unit((unsigned char)command->summary[0]),
 	       command->summary + 1);
 	print_options(options);
 	printf("\nFor every command:\n");
-	print_options(global_options);
+	print_options(&globals);
+	vec_free(&globals);
 	printf("  %-26s %s\n", "--help",
 	       "this text; gild help CMD opens the manual page");
 	return 0;
-}
-
-static size_t count_options(const struct cli_option *options)
-{
-	size_t n = 0;
-
-	while (options[n].name)
-		n++;
-	return n;
 }
 
 /* Stores an option's argument; -1 to go on, else the exit code. */
@@ -274,6 +296,7 @@ static int take(const struct cli_command *command, const struct cli_option *opti
 			return cli_usage(command, "--%s is empty", option->name);
 		strings_push(option->value, argument);
 		return -1;
+	case CLI_TABLE: /* not after flatten() */
 	case CLI_LATER:
 		break;
 	}
@@ -283,41 +306,52 @@ static int take(const struct cli_command *command, const struct cli_option *opti
 	return ERROR_USAGE;
 }
 
-int cli_parse(const struct cli_command *command, const struct cli_option *options,
-	      int argc, char **argv, struct strings *operands)
+static int parse(const struct cli_command *command, const struct option_list *own,
+		 int argc, char **argv, struct strings *operands)
 {
-	size_t n = count_options(options), globals = count_options(global_options);
-	_cleanup_free_ struct option *table = xcalloc(n + globals + 2, sizeof(*table));
-	int c, index;
+	struct option_list all = VEC_INIT;
+	_cleanup_free_ struct option *table = NULL;
+	int c, index = 0, code = -1;
 
-	command_name = command->name;
-	for (size_t i = 0; i < n + globals; i++) {
-		const struct cli_option *o = i < n ? &options[i] : &global_options[i - n];
+	vec_foreach (o, own)
+		vec_push(&all, *o);
+	flatten(global_options, &all);
+	table = xcalloc(all.len + 2, sizeof(*table));
+	for (size_t i = 0; i < all.len; i++) {
+		const struct cli_option *o = &all.items[i];
 
 		table[i].name = o->name;
 		table[i].has_arg = o->argument ? required_argument : no_argument;
 		table[i].val = 1;
 	}
-	table[n + globals] = (struct option){"help", no_argument, NULL, 'h'};
+	table[all.len] = (struct option){"help", no_argument, NULL, 'h'};
 	opterr = 0;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, ":h", table, &index)) != -1) {
-		int code;
-
+	while (code < 0 && (c = getopt_long(argc, argv, ":h", table, &index)) != -1) {
 		if (c == 'h')
-			return print_help(command, options);
-		if (c == ':')
-			return cli_usage(command, "%s needs a value", argv[optind - 1]);
-		if (c != 1)
-			return cli_usage(command, "unknown option %s", argv[optind - 1]);
-		code = take(command,
-			    (size_t)index < n ? &options[index]
-					      : &global_options[(size_t)index - n],
-			    optarg);
-		if (code >= 0)
-			return code;
+			code = print_help(command, own);
+		else if (c == ':')
+			code = cli_usage(command, "%s needs a value", argv[optind - 1]);
+		else if (c != 1)
+			code = cli_usage(command, "unknown option %s", argv[optind - 1]);
+		else
+			code = take(command, &all.items[index], optarg);
 	}
-	for (int i = optind; i < argc; i++)
+	for (int i = optind; code < 0 && i < argc; i++)
 		strings_push(operands, argv[i]);
-	return start_reports();
+	vec_free(&all);
+	return code;
+}
+
+int cli_parse(const struct cli_command *command, const struct cli_option *options,
+	      int argc, char **argv, struct strings *operands)
+{
+	struct option_list own = VEC_INIT;
+	int code;
+
+	command_name = command->name;
+	flatten(options, &own);
+	code = parse(command, &own, argc, argv, operands);
+	vec_free(&own);
+	return code >= 0 ? code : start_reports();
 }

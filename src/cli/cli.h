@@ -7,11 +7,13 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "tree/tree.h"
 
 enum cli_kind {
 	CLI_FLAG,	/* value: bool * */
 	CLI_STRING,	/* value: const char ** */
 	CLI_STRINGS,	/* value: struct strings *, may be repeated */
+	CLI_TABLE,	/* value: another table, whose options belong here too */
 	CLI_LATER,	/* in the contract, not in this build: exits 2 and says so */
 };
 
@@ -37,6 +39,7 @@ struct cli_command {
 };
 
 extern bool cli_json, cli_quiet, cli_verbose;
+extern enum image_via cli_via;
 
 /*
  * Parses options (the command's and the global ones) and collects operands. Returns -1 to

@@ -184,12 +184,13 @@ int cmd_edit(const struct cli_command *command, int argc, char **argv)
 		{"reg", "FILE", CLI_STRINGS, &edit.reg_files, "merge a .reg file"},
 		{"copy", "SRC:DST", CLI_STRINGS, &edit.copies,
 		 "copy a file or folder to a path in the image"},
-		{"index", "N|all", CLI_STRING, &job.index, "which image of a WIM"},
+		{"index", "N|all", CLI_STRING, &job.index, "which image or Windows"},
 		{"output", "OUT", CLI_STRING, &job.output, "write a new image"},
 		{"dry-run", NULL, CLI_FLAG, &job.dry_run,
 		 "print the plan, write nothing"},
 		{"accept-dirty", NULL, CLI_FLAG, &job.accept_dirty,
 		 "go on with a dirty hive whose logs are missing"},
+		IMAGE_EDIT_OPTIONS,
 		CLI_END,
 	};
 	int code = cli_parse(command, options, argc, argv, &operands);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `gild export`: third-party packages out of an image. */
-#include "cli/cli.h"
+#include "cli/images.h"
 #include "injector/export.h"
 #include "windows/driverdb.h"
 
@@ -70,10 +70,12 @@ static int run(const struct cli_command *command, const char *path,
 	_cleanup_installation_ struct installation *installation = NULL;
 	struct image_positions positions = VEC_INIT;
 	struct export_list list = VEC_INIT;
+	struct image_options image_options = {.write = false};
 	struct tree *tree;
 	int code;
 
-	image = image_open(path, &(struct image_options){.write = false}, &err);
+	if (images_options(&image_options, &err) == 0)
+		image = image_open(path, &image_options, &err);
 	if (!image)
 		return cli_fail(&err);
 	if (image_select(image, options->index, &positions, &err) < 0)
@@ -112,9 +114,10 @@ int cmd_export(const struct cli_command *command, int argc, char **argv)
 	const struct cli_option options[] = {
 		{"output", "DIR", CLI_STRING, &o.output, "a new or empty folder"},
 		{"driver", "oemN.inf", CLI_STRINGS, &o.drivers, "only this package"},
-		{"index", "N", CLI_STRING, &o.index, "which image of a WIM"},
+		{"index", "N", CLI_STRING, &o.index, "which image or Windows"},
 		{"accept-dirty", NULL, CLI_FLAG, &o.accept_dirty,
 		 "go on with a dirty hive whose logs are missing"},
+		IMAGE_OPTIONS,
 		CLI_END,
 	};
 	int code = cli_parse(command, options, argc, argv, &operands);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `gild inject`: driver packages into an image, as DISM's /Add-Driver does. */
 #include "cli/cli.h"
+#include "cli/images.h"
 #include "cli/injection.h"
 #include "windows/driverdb.h"
 
@@ -210,7 +211,7 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 	const struct cli_option options[] = {
 		{"driver", "PATH", CLI_STRINGS, &drivers,
 		 "INF, folder or archive (CAB, ZIP, 7z, ISO, tar); may be repeated"},
-		{"index", "N|all", CLI_STRING, &o.index, "which image of a WIM"},
+		{"index", "N|all", CLI_STRING, &o.index, "which image or Windows"},
 		{"any-controller", NULL, CLI_FLAG, &o.any_controller,
 		 "make the image start on every storage controller it has a driver for"},
 		{"winre", NULL, CLI_FLAG, &o.winre, "also the recovery image inside"},
@@ -221,6 +222,7 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 		{"accept-dirty", NULL, CLI_FLAG, &o.accept_dirty,
 		 "go on with a dirty hive whose logs are missing"},
 		{"esd", NULL, CLI_FLAG, &o.esd, "write a solid .esd back (slow)"},
+		IMAGE_EDIT_OPTIONS,
 		{"profile", "ID|FILE", CLI_LATER, NULL, "drivers of a hardware profile"},
 		{"unsigned", "refuse|warn|allow", CLI_LATER, NULL, "unsigned packages"},
 		CLI_END,

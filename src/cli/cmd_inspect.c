@@ -5,7 +5,8 @@
  */
 #include "base/progress.h"
 #include "base/text.h"
-#include "cli/cli.h"
+#include "cli/disk_view.h"
+#include "cli/images.h"
 #include "windows/driverdb.h"
 #include "windows/installation.h"
 
@@ -36,6 +37,7 @@ static char *version_text(const struct installation *installation)
 static void add_image(struct json_object *object, struct image *image, size_t i)
 {
 	struct json_object *o = cli_add_object(object, "image");
+	const struct image_info *info = image_info(image, i);
 
 	cli_add(o, "path", image_path(image));
 	cli_add(o, "format", image_format(image));
@@ -43,7 +45,16 @@ static void add_image(struct json_object *object, struct image *image, size_t i)
 	if (is_folder(image))
 		cli_add(o, "index", NULL); /* a folder has no images */
 	else
-		cli_add_int(o, "index", image_info(image, i)->index);
+		cli_add_int(o, "index", info->index);
+	if (!image_is_disk(image))
+		return;
+	cli_add_int(o, "partition", info->partition);
+	if (info->system_partition)
+		cli_add_int(o, "system_partition", info->system_partition);
+	else
+		cli_add(o, "system_partition", NULL);
+	cli_add(o, "file_system", info->file_system);
+	cli_add(o, "label", info->label);
 }
 
 static void add_windows(struct json_object *object, const struct installation *in)
@@ -90,7 +101,14 @@ static void add_problem(struct json_object *array, const char *code, const char 
 	cli_add(o, "remedy", remedy);
 }
 
-static void json_installation(struct json_object *object, const struct installation *in)
+/* True if the volume's own problems say it already. */
+static bool is_told(const struct image_problems *of_volume, const struct problem *problem)
+{
+	return of_volume->len && strcmp(problem->code, "hibernated") == 0;
+}
+
+static void json_installation(struct json_object *object, const struct installation *in,
+			      const struct image_problems *of_volume)
 {
 	struct json_object *array;
 
@@ -107,12 +125,17 @@ static void json_installation(struct json_object *object, const struct installat
 	vec_foreach (driver, &in->drivers)
 		add_driver(array, driver);
 	array = cli_add_array(object, "problems");
-	vec_foreach (problem, &in->problems)
-		add_problem(array, problem->code, severity_names[problem->severity],
+	vec_foreach (problem, of_volume)
+		add_problem(array, problem->code, severity_names[PROBLEM_ERROR],
 			    problem->message, problem->remedy);
+	vec_foreach (problem, &in->problems)
+		if (!is_told(of_volume, problem))
+			add_problem(array, problem->code,
+				    severity_names[problem->severity], problem->message,
+				    problem->remedy);
 }
 
-/* An image of a WIM that cannot be inspected keeps its place in the list. */
+/* One of several that cannot be inspected keeps its place in the list. */
 static void json_failure(struct json_object *object, const struct error *err)
 {
 	struct json_object *array;
@@ -151,11 +174,25 @@ static void print_header(struct image *image, size_t i)
 	print_clean(image_path(image));
 	if (!is_folder(image))
 		printf(":%u", info->index);
-	printf("  (%s", image_format(image));
-	if (info && info->name) {
+	printf("  (%s",
+	       image_is_disk(image) ? image_provider(image) : image_format(image));
+	if (info->name) {
 		printf(", ");
 		print_clean(info->name);
 	}
+	if (info->partition)
+		printf(", partition %u", info->partition);
+	if (info->file_system)
+		printf(", %s", info->file_system);
+	if (info->label) {
+		printf(" \"");
+		print_clean(info->label);
+		putchar('"');
+	}
+	if (strcmp(image_provider(image), "guestfs") == 0)
+		printf(", by libguestfs");
+	if (info->system_partition)
+		printf(", started from partition %u", info->system_partition);
 	printf(")\n");
 }
 
@@ -248,41 +285,60 @@ static bool same_kind(const struct problem *a, const struct problem *b)
 	       (a->remedy ? b->remedy && strcmp(a->remedy, b->remedy) == 0 : !b->remedy);
 }
 
+static void print_problem(enum problem_severity severity, const char *code,
+			  const char *message)
+{
+	printf("  %s: %s: ", severity_names[severity], code);
+	print_clean(message);
+	putchar('\n');
+}
+
+static void print_remedy(const char *remedy)
+{
+	if (!remedy)
+		return;
+	printf("      -> ");
+	print_clean(remedy);
+	putchar('\n');
+}
+
 /* Of a kind that comes up often, the first few stand for all unless --verbose is given.
  */
-static void print_problems(const struct installation *in)
+static void print_problems(const struct installation *in,
+			   const struct image_problems *of_volume)
 {
 	const struct problem *end = in->problems.items + in->problems.len;
-	size_t run = 0;
+	size_t run = 0, total = of_volume->len;
 
-	printf("\nProblems: %zu\n", in->problems.len);
+	vec_foreach (problem, &in->problems)
+		total += !is_told(of_volume, problem);
+	printf("\nProblems: %zu\n", total);
+	vec_foreach (problem, of_volume) {
+		print_problem(PROBLEM_ERROR, problem->code, problem->message);
+		print_remedy(problem->remedy);
+	}
 	vec_foreach (problem, &in->problems) {
-		if (cli_verbose || ++run <= PROBLEMS_SHOWN) {
-			printf("  %s: %s: ", severity_names[problem->severity],
-			       problem->code);
-			print_clean(problem->message);
-			putchar('\n');
-		}
+		if (is_told(of_volume, problem))
+			continue;
+		if (cli_verbose || ++run <= PROBLEMS_SHOWN)
+			print_problem(problem->severity, problem->code, problem->message);
 		if (problem + 1 < end && same_kind(problem, problem + 1))
 			continue;
 		if (run > PROBLEMS_SHOWN)
 			printf("      and %zu more of these (--verbose shows all)\n",
 			       run - PROBLEMS_SHOWN);
-		if (problem->remedy) {
-			printf("      -> ");
-			print_clean(problem->remedy);
-			putchar('\n');
-		}
+		print_remedy(problem->remedy);
 		run = 0;
 	}
 }
 
-static void print_installation(const struct installation *in)
+static void print_installation(const struct installation *in,
+			       const struct image_problems *of_volume)
 {
 	print_windows(in);
 	print_boot_storage(in);
 	print_drivers(in);
-	print_problems(in);
+	print_problems(in, of_volume);
 }
 
 /* ---- command ----------------------------------------------------------------------- */
@@ -310,12 +366,14 @@ static int inspect_one(struct image *image, size_t i, bool accept_dirty)
 		return cli_fail(&err);
 	if (!cli_json) {
 		print_header(image, i);
-		print_installation(in);
+		print_installation(in, image_problems(image, i));
 		return 0;
 	}
 	object = cli_object(SCHEMA);
 	add_image(object, image, i);
-	json_installation(object, in);
+	json_installation(object, in, image_problems(image, i));
+	if (image_is_disk(image))
+		disk_view_json(object, image);
 	cli_print_json(object);
 	return 0;
 }
@@ -334,15 +392,15 @@ static int inspect_listed(struct image *image, size_t i, bool accept_dirty,
 
 		add_image(object, image, i);
 		if (in)
-			json_installation(object, in);
+			json_installation(object, in, image_problems(image, i));
 		else
 			json_failure(object, &err);
 	} else {
-		if (i)
+		if (i || image_is_disk(image))
 			putchar('\n');
 		print_header(image, i);
 		if (in) {
-			print_installation(in);
+			print_installation(in, image_problems(image, i));
 		} else {
 			_cleanup_free_ char *message = error_message(&err);
 
@@ -364,10 +422,17 @@ static int inspect_all(struct image *image, bool accept_dirty)
 {
 	_cleanup_error_ struct error first = ERROR_INIT;
 	struct json_object *object = cli_json ? cli_object(SCHEMA) : NULL;
-	struct json_object *images = object ? cli_add_array(object, "images") : NULL;
+	struct json_object *images = NULL;
 	size_t count = image_count(image), good = 0;
+	bool disk = image_is_disk(image);
 	int refused = 0;
 
+	if (disk && object)
+		disk_view_json(object, image);
+	else if (disk)
+		disk_view_print(image);
+	if (object)
+		images = cli_add_array(object, disk ? "installations" : "images");
 	for (size_t i = 0; i < count; i++) {
 		int code;
 
@@ -387,7 +452,10 @@ static int inspect_all(struct image *image, bool accept_dirty)
 	}
 	if (object)
 		cli_print_json(object);
-	if (count && !good)
+	if (!count) /* says what there is instead */
+		(void)image_select(image, NULL, &(struct image_positions)VEC_INIT,
+				   &first);
+	if (!good)
 		return cli_fail(&first);
 	return refused;
 }
@@ -397,14 +465,16 @@ int cmd_inspect(const struct cli_command *command, int argc, char **argv)
 	const char *index = NULL;
 	bool accept_dirty = false;
 	const struct cli_option options[] = {
-		{"index", "N", CLI_STRING, &index, "only this image of a WIM"},
+		{"index", "N", CLI_STRING, &index, "only this image or Windows"},
 		{"accept-dirty", NULL, CLI_FLAG, &accept_dirty,
 		 "go on with a hive that was not closed and has no logs"},
+		IMAGE_OPTIONS,
 		CLI_END,
 	};
 	_cleanup_(strings_free) struct strings operands = VEC_INIT;
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_image_ struct image *image = NULL;
+	struct image_options image_options = {0};
 	struct image_positions positions = VEC_INIT;
 	int code = cli_parse(command, options, argc, argv, &operands);
 
@@ -412,7 +482,8 @@ int cmd_inspect(const struct cli_command *command, int argc, char **argv)
 		return code;
 	if (operands.len != 1)
 		return cli_usage(command, "expected one IMAGE");
-	image = image_open(operands.items[0], &(struct image_options){0}, &err);
+	if (images_options(&image_options, &err) == 0)
+		image = image_open(operands.items[0], &image_options, &err);
 	if (!image)
 		return cli_fail(&err);
 	if (!is_folder(image) && (!index || strcmp(index, "all") == 0))

@@ -2,6 +2,7 @@
 /* `gild remove`: third-party packages out of an image, with all their traces. */
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/images.h"
 #include "cli/injection.h"
 #include "injector/store.h"
 
@@ -63,13 +64,14 @@ int cmd_remove(const struct cli_command *command, int argc, char **argv)
 	const struct cli_option options[] = {
 		{"driver", "oemN.inf", CLI_STRINGS, &drivers,
 		 "published name of the package; may be repeated"},
-		{"index", "N|all", CLI_STRING, &o.index, "which image of a WIM"},
+		{"index", "N|all", CLI_STRING, &o.index, "which image or Windows"},
 		{"output", "OUT", CLI_STRING, &o.output, "write a new image"},
 		{"strict", NULL, CLI_FLAG, &o.strict, "write nothing if one is refused"},
 		{"dry-run", NULL, CLI_FLAG, &o.dry_run, "print the plan, write nothing"},
 		{"accept-dirty", NULL, CLI_FLAG, &o.accept_dirty,
 		 "go on with a dirty hive whose logs are missing"},
 		{"esd", NULL, CLI_FLAG, &o.esd, "write a solid .esd back (slow)"},
+		IMAGE_EDIT_OPTIONS,
 		CLI_END,
 	};
 	int code = cli_parse(command, options, argc, argv, &operands);

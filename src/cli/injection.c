@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/injection.h"
 
+#include "cli/images.h"
 #include "cli/plan.h"
 
 static void report_result(const struct injection_report *report,
@@ -32,6 +33,9 @@ int injection_run(const struct inject_options *o, const struct injection_report 
 	struct plan_output plan = {0};
 	struct inject_options options = *o;
 
+	if (images_options(&options.image, &err) < 0)
+		return cli_fail(&err);
+	options.standalone = images_standalone();
 	if (o->dry_run) {
 		plan_begin(&plan);
 		options.plan = plan_tree;

@@ -194,12 +194,14 @@ static int serve_image(struct job *job, const char *path, const char *index, boo
 		       struct error *err)
 {
 	const struct inject_options *o = job->options;
-	struct image_options options = {.write = !o->dry_run && !o->output && !split,
-					.allow_esd = o->esd};
-	struct image *image = image_open(path, &options, err);
+	struct image_options options = o->image;
 	struct image_positions positions = VEC_INIT;
+	struct image *image;
 	int result = 0;
 
+	options.write = !o->dry_run && !o->output && !split;
+	options.allow_esd = o->esd;
+	image = image_open(path, &options, err);
 	if (!image)
 		return -1;
 	vec_push(&job->images, (struct served){image, split});
@@ -345,7 +347,8 @@ static int serve_path(struct job *job, struct error *err)
 static int commit(struct job *job, struct error *err)
 {
 	const struct inject_options *o = job->options;
-	struct image_commit_options options = {.output = o->output, .esd = o->esd};
+	struct image_commit_options options = {
+		.output = o->output, .esd = o->esd, .standalone = o->standalone};
 
 	if (o->dry_run || (o->strict && job->result->refused))
 		return 0;

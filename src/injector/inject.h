@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Offline driver injection from end to end: read the packages once, service every chosen
- * tree, commit each image file once. An image is a WIM, a folder with a Windows in it, or
- * the folder of setup media (sources/boot.wim and sources/install.wim).
+ * tree, commit each image file once. An image is a WIM, a disk image, a folder with a
+ * Windows in it, or the folder of setup media (sources/boot.wim and sources/install.wim).
  */
 #ifndef INJECTOR_INJECT_H
 #define INJECTOR_INJECT_H
@@ -17,6 +17,8 @@ struct inject_options {
 	const struct strings *published;	/* for inject_remove(): "oem3.inf" */
 	const char *index;	/* "N", "all" or NULL: the only one */
 	const char *output;	/* NULL: in place */
+	struct image_options image;	/* how disks are opened; .write and .allow_esd are not read */
+	bool standalone;	/* as in struct image_commit_options */
 	bool any_controller;
 	bool winre;		/* also Windows/System32/Recovery/Winre.wim inside */
 	bool strict;		/* any refusal: write nothing */

@@ -15,20 +15,42 @@ static char *list_images(const struct image *image)
 		buffer_printf(&out, "%s%u", i ? ", " : "", info->index);
 		if (info->name && *info->name)
 			buffer_printf(&out, " (%s)", info->name);
+		else if (info->partition)
+			buffer_printf(&out, " (partition %u)", info->partition);
 	}
 	return buffer_steal_string(&out);
+}
+
+/* A disk without Windows: what it holds instead. */
+static int refuse_all(const struct image *image, struct error *err)
+{
+	_cleanup_buffer_ struct buffer list = BUFFER_INIT;
+	const struct image_disk *disk = image_disk(image);
+
+	if (disk)
+		vec_foreach (part, &disk->partitions)
+			buffer_printf(&list, "%spartition %u: %s", list.len ? ", " : "",
+				      part->number,
+				      part->file_system ? part->file_system : part->type);
+	error_set(err, ERROR_FAILED, image_path(image), "holds no Windows%s%.*s%s",
+		  list.len ? " (" : "", (int)list.len, (const char *)list.data,
+		  list.len ? ")" : "");
+	return error_remedy(err, "give an image that Windows is installed on");
 }
 
 static int refuse(const struct image *image, const char *index, struct error *err)
 {
 	_cleanup_free_ char *list = list_images(image);
+	const char *what = image_is_disk(image) ? "installation" : "image";
 
+	if (!image_count(image))
+		return refuse_all(image, err);
 	if (index)
 		error_set(err, ERROR_USAGE, image_path(image),
-			  "has no image %s: it holds %s", index, list);
+			  "has no %s %s: it holds %s", what, index, list);
 	else
-		error_set(err, ERROR_USAGE, image_path(image), "holds %zu images: %s",
-			  image_count(image), list);
+		error_set(err, ERROR_USAGE, image_path(image), "holds %zu %ss: %s",
+			  image_count(image), what, list);
 	return error_remedy(err, "give --index=N or --index=all");
 }
 
@@ -39,6 +61,8 @@ int image_select(const struct image *image, const char *index,
 	unsigned long n;
 	char *end;
 
+	if (!count)
+		return refuse(image, index, err);
 	if ((!index && count == 1) || (index && strcmp(index, "all") == 0)) {
 		for (size_t i = 0; i < count; i++)
 			vec_push(ret, i);
