@@ -130,13 +130,19 @@ static bool name_taken(ntfs_inode *dir, const char *name)
 	return taken;
 }
 
-/* ABCDEF~1.EXT, with the lowest number that is free in the folder. Closes both inodes. */
+/*
+ * ABCDEF~1.EXT to ~4, then as Windows AB1A2B~1.EXT with a checksum of the name. Closes
+ * both inodes.
+ */
 static void set_short_name(ntfs_inode *ni, ntfs_inode *dir, const char *name)
 {
 	const char *dot = strrchr(name, '.');
-	char stem[7] = "", ext[4] = "", text[16];
+	char stem[7] = "", ext[4] = "", text[24];
+	unsigned checksum = 0;
 	size_t n = 0;
 
+	for (const char *p = name; *p; p++)
+		checksum = checksum * 37 + (unsigned char)*p;
 	for (const char *p = name; *p && p != dot && n < 6; p++)
 		if (!strchr(" .+,;=[]{}", *p))
 			stem[n++] = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
@@ -144,11 +150,14 @@ static void set_short_name(ntfs_inode *ni, ntfs_inode *dir, const char *name)
 	for (const char *p = dot ? dot + 1 : ""; *p && n < 3; p++)
 		ext[n++] = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
 	for (unsigned number = 1; number < 1000; number++) {
-		int len = snprintf(text, sizeof(text), "%.*s~%u%s%s",
-				   number < 10	  ? 6
-				   : number < 100 ? 5
-						  : 4,
-				   stem, number, *ext ? "." : "", ext);
+		unsigned rest = number - 5;
+		int len;
+
+		if (number > 4)
+			(void)snprintf(stem + (stem[1] ? 2 : 1), 5, "%04X",
+				       (checksum + rest / 9) & 0xffff);
+		len = snprintf(text, sizeof(text), "%.6s~%u%s%s", stem,
+			       number > 4 ? rest % 9 + 1 : number, *ext ? "." : "", ext);
 		if (name_taken(dir, text))
 			continue;
 		/* The call closes both inodes, whatever happens. */
