@@ -90,6 +90,7 @@ void package_close(struct package *package)
 	free(package->published);
 	free(package->catalog);
 	free(package->signer);
+	signature_free(&package->signature);
 	free(package->reason);
 	strings_free(&package->remarks);
 	strings_free(&package->services);

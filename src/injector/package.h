@@ -9,6 +9,7 @@
 
 #include "injector/driver.h"
 #include "media/media.h"
+#include "sign/signature.h"
 #include "tree/tree.h"
 
 enum package_verdict {
@@ -36,6 +37,7 @@ struct package {
 	char *catalog;		/* path (as in files) of its catalog, or NULL */
 	char *signer;		/* whom the catalog names, or NULL */
 	uint32_t signer_score;
+	struct signature signature;	/* of the whole package; set by store_add() */
 	bool boot_critical;	/* set by the store: reflected, so that Windows can boot from it */
 	enum package_verdict verdict;
 	char *reason;		/* why; NULL for a plain PACKAGE_ADDED */
