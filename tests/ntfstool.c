@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Looks at an NTFS volume in a file through gild's provider, for the scripts: a listing
+ * to compare with other tools, the state, what would mark it dirty. The volume is opened
+ * such that no write can reach the file.
+ *
+ *   ntfstool VOLUME[@OFFSET[+SIZE]] list        type, size, attributes, times, hash, path
+ *   ntfstool VOLUME state | info | cat PATH | bitmap | mark OUT
+ */
+#include <stdio.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "tree/ntfs.h"
+
+#define MAX_DEPTH 200
+#define LIMIT (1u << 30)
+
+_Noreturn static void fail(const struct error *err)
+{
+	_cleanup_free_ char *message = error_message(err);
+
+	fprintf(stderr, "ntfstool: %s\n", message);
+	exit(1);
+}
+
+static const char *hash_of(struct tree *tree, const char *path, char hex[65])
+{
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	_cleanup_error_ struct error err = ERROR_INIT;
+	uint8_t digest[32];
+
+	if (tree_read(tree, path, LIMIT, &data, &err) < 0) {
+		_cleanup_free_ char *message = error_message(&err);
+
+		fprintf(stderr, "%s\n", message);
+		return "unreadable";
+	}
+	hash_sha256(buffer_view(&data), digest);
+	hash_hex(digest, sizeof(digest), hex);
+	return hex;
+}
+
+static void list(struct tree *tree, const char *folder, unsigned depth)
+{
+	_cleanup_tree_entries_ struct tree_entries entries = VEC_INIT;
+	struct error err = ERROR_INIT;
+	char hex[65];
+
+	if (depth > MAX_DEPTH)
+		return;
+	if (tree_list(tree, folder, &entries, &err) < 0)
+		fail(&err);
+	vec_foreach (entry, &entries) {
+		_cleanup_free_ char *path = path_join(folder, entry->name);
+		const struct tree_stat *st = &entry->stat;
+		struct tree_stat again;
+
+		if (tree_stat(tree, path, &again, &err) != 1)
+			fail(&err);
+		if (memcmp(&again, st, sizeof(again)) != 0)
+			fprintf(stderr, "%s: listed otherwise than found\n", path);
+		printf("%c %ju %x %ju %ju %s %s\n", "fdl"[st->type],
+		       (uintmax_t)st -> size, st -> attributes, (uintmax_t)st -> created,
+		       (uintmax_t)st -> modified,
+		       st -> type == TREE_FILE ? hash_of(tree, path, hex) : "-", path);
+		if (st->type == TREE_FOLDER)
+			list(tree, path, depth + 1);
+	}
+}
+
+static void state(struct ntfs *ntfs)
+{
+	static const char *const names[] = {
+		[NTFS_SOUND] = "sound",
+		[NTFS_HIBERNATED] = "hibernated",
+		[NTFS_FAST_STARTED] = "fast_startup",
+		[NTFS_LOG_UNCLEAN] = "log_unclean",
+		[NTFS_DIRTY] = "dirty",
+	};
+	_cleanup_free_ char *detail = NULL;
+	struct error err = ERROR_INIT;
+	enum ntfs_condition condition;
+
+	if (ntfs_examine(ntfs, &condition, &detail, &err) < 0)
+		fail(&err);
+	printf("%s%s%s\n", names[condition], detail ? ": " : "", detail ?: "");
+}
+
+static void cat(struct tree *tree, const char *path)
+{
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+
+	if (tree_read(tree, path, LIMIT, &data, &err) < 0)
+		fail(&err);
+	fwrite(data.data, 1, data.len, stdout);
+}
+
+static void bitmap(struct ntfs *ntfs)
+{
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+
+	if (ntfs_bitmap(ntfs, &data, &err) < 0)
+		fail(&err);
+	fwrite(data.data, 1, data.len, stdout);
+}
+
+static void mark(struct ntfs *ntfs, const char *out)
+{
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+	uint64_t offset;
+
+	if (ntfs_dirty_mark(ntfs, &offset, &data, &err) < 0 ||
+	    file_replace(out, buffer_view(&data), &err) < 0)
+		fail(&err);
+	printf("%ju\n", (uintmax_t)offset);
+}
+
+static struct block *open_block(char *name, struct error *err)
+{
+	char *at = strchr(name, '@'), *plus = at ? strchr(at, '+') : NULL;
+	uint64_t offset = at ? strtoull(at + 1, NULL, 0) : 0, size;
+	struct block *file;
+
+	if (at)
+		*at = 0;
+	file = block_file_open(name, false, 0, err);
+	if (!file || !at)
+		return file;
+	size = plus ? strtoull(plus + 1, NULL, 0) : file->size - offset;
+	return block_window_open(file, offset, size, xstrdup(name), err);
+}
+
+int main(int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+	_cleanup_block_ struct block *block = NULL;
+	struct tree *tree;
+	struct ntfs *ntfs;
+
+	if (argc < 3)
+		return 2;
+	block = open_block(argv[1], &err);
+	ntfs = block ? ntfs_open(block, false, &err) : NULL;
+	if (!ntfs)
+		fail(&err);
+	tree = ntfs_tree(NULL, 0, xstrdup(argv[1]), ntfs);
+	if (strcmp(argv[2], "list") == 0)
+		list(tree, "", 0);
+	else if (strcmp(argv[2], "state") == 0)
+		state(ntfs);
+	else if (strcmp(argv[2], "info") == 0)
+		printf("%016jX %u %s\n", (uintmax_t)ntfs_serial(ntfs),
+		       ntfs_cluster_size(ntfs), ntfs_label(ntfs));
+	else if (strcmp(argv[2], "cat") == 0 && argc == 4)
+		cat(tree, argv[3]);
+	else if (strcmp(argv[2], "bitmap") == 0)
+		bitmap(ntfs);
+	else if (strcmp(argv[2], "mark") == 0 && argc == 4)
+		mark(ntfs, argv[3]);
+	else
+		return 2;
+	overlay_free(tree->overlay);
+	free(tree->name);
+	free(tree);
+	return ntfs_close(ntfs, &err) < 0;
+}
