@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "windows/anycontroller.h"
+#include "windows/critical_device.h"
 #include "windows/service.h"
 
 /* Stands for the injector: notes what it is given, refuses oem3.inf. */
@@ -200,12 +201,9 @@ static void missing_boot_files_are_errors(void **state _unused_)
 	sample_free(s);
 }
 
-static void older_windows_is_not_in_this_build(void **state _unused_)
+static void older_windows_has_no_database(void **state _unused_)
 {
 	struct sample *s = sample_make();
-	struct opened o;
-	_cleanup_any_controller_result_ struct any_controller_result result;
-	_cleanup_error_ struct error err = ERROR_INIT;
 	struct hive *h = s->system;
 	const char *cddb =
 		"ControlSet001\\Control\\CriticalDeviceDatabase\\PCI#CC_010601";
@@ -236,11 +234,86 @@ static void older_windows_is_not_in_this_build(void **state _unused_)
 	assert_true(in->drivers.items[0].version == 0x000100020003FFFF);
 	assert_int_equal(count_problems(in, "legacy_driver_store", PROBLEM_INFO), 1);
 	installation_close(in);
+	sample_free(s);
+}
+
+/* 32-bit Windows 7 as setup leaves it: most miniports on demand, one entry taken out. */
+static struct sample *sample_seven(void)
+{
+	static const char cddb[] =
+		"ControlSet001\\Control\\CriticalDeviceDatabase\\PCI#CC_010601";
+	struct sample *s = sample_make();
+	struct hive *h = s->system;
+
+	assert_int_equal(
+		hive_delete(h, hive_find(h, hive_root(h), "DriverDatabase"), NULL), 0);
+	hive_close(s->drivers);
+	s->drivers = NULL;
+	set_text(s->software, "Microsoft\\Windows NT\\CurrentVersion",
+		 "CurrentBuildNumber", "7601");
+	set_number(s->software, "Microsoft\\Windows NT\\CurrentVersion",
+		   "CurrentMajorVersionNumber", 6);
+	set_number(s->software, "Microsoft\\Windows NT\\CurrentVersion",
+		   "CurrentMinorVersionNumber", 1);
+	set_text(h, "ControlSet001\\Control\\Session Manager\\Environment",
+		 "PROCESSOR_ARCHITECTURE", "x86");
+	add_service(s, "msahci", 3, 3, true);
+	set_text(h, cddb, "Service", "msahci");
+	set_text(h, cddb, "ClassGUID", "{4D36E96A-E325-11CE-BFC1-08002BE10318}");
+	set_text(h, cddb, "DriverPackageId", "mshdc.inf_x86_neutral_0");
+	add_service(s, "pciide", 3, 3, true);
+	add_service(s, "atapi", 0, 3, false);
+	return s;
+}
+
+static void windows_7_starts_from_inbox_controllers(void **state _unused_)
+{
+	struct sample *s = sample_seven();
+	struct any_controller_result result;
+	_cleanup_critical_device_ struct critical_device claim = {0};
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct opened o = sample_open(s);
+	struct hive *h = registry_hive(o.registry, REGISTRY_SYSTEM, &err);
+
+	assert_int_equal(
+		any_controller_apply(o.tree, o.registry, NULL, NULL, &result, &err), 0);
+	assert_int_equal(start_of(h, "ControlSet001", "msahci"), 0);
+	assert_int_equal(start_of(h, "ControlSet001", "pciide"), 0);
+	/* Its entry is back, since the service and its file are there. */
+	assert_int_equal(
+		critical_device_read(h, "ControlSet001", "PCI\\CC_0101", &claim, &err),
+		1);
+	assert_string_equal(claim.service, "pciide");
+	assert_null(claim.package);
+	assert_true(strings_contain(&result.ids, "PCI\\CC_0101"));
+	/* atapi has no file: no entry for it. */
+	assert_false(strings_contain(&result.ids, "Internal_IDE_Channel"));
+	assert_non_null(strstr(left_reason(&result, "hal.dll"), "halacpi.dll"));
+	any_controller_result_free(&result);
+	assert_int_equal(
+		any_controller_apply(o.tree, o.registry, NULL, NULL, &result, &err), 0);
+	assert_int_equal(result.services.len, 0);
+	assert_int_equal(result.ids.len, 0);
+	any_controller_result_free(&result);
+	sample_close(&o);
+	sample_free(s);
+}
+
+static void windows_8_needs_its_database(void **state _unused_)
+{
+	struct sample *s = sample_seven();
+	struct any_controller_result result;
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct opened o;
+
+	set_number(s->software, "Microsoft\\Windows NT\\CurrentVersion",
+		   "CurrentMinorVersionNumber", 3);
 	o = sample_open(s);
 	assert_int_equal(
 		any_controller_apply(o.tree, o.registry, NULL, NULL, &result, &err), -1);
-	assert_int_equal(err.code, ERROR_USAGE);
-	assert_non_null(strstr(err.reason, "not in this build"));
+	assert_int_equal(err.code, ERROR_STATE);
+	assert_non_null(strstr(err.reason, "no DriverDatabase"));
+	any_controller_result_free(&result);
 	sample_close(&o);
 	sample_free(s);
 }
@@ -251,7 +324,9 @@ int main(void)
 		cmocka_unit_test(any_controller_frees_the_image),
 		cmocka_unit_test(any_controller_is_idempotent),
 		cmocka_unit_test(missing_boot_files_are_errors),
-		cmocka_unit_test(older_windows_is_not_in_this_build),
+		cmocka_unit_test(older_windows_has_no_database),
+		cmocka_unit_test(windows_7_starts_from_inbox_controllers),
+		cmocka_unit_test(windows_8_needs_its_database),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

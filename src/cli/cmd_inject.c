@@ -95,6 +95,7 @@ static void add_controllers(struct json_object *array, const struct inject_tree 
 	cli_add_strings(o, "reflected", &r->reflected);
 	cli_add_strings(o, "keys_removed", &r->removed);
 	cli_add_strings(o, "ids_covered", &r->ids);
+	cli_add_strings(o, "boot_settings", &r->boot_settings);
 }
 
 /* The same members in gild.inject/1 and in the plan of --dry-run. */
@@ -167,6 +168,8 @@ static void print_controllers(const struct any_controller_result *r)
 		       filter->filter, filter->class_name, filter->reason);
 	vec_foreach (name, &r->reflected)
 		printf("  %s made ready to boot from\n", *name);
+	vec_foreach (setting, &r->boot_settings)
+		printf("  set in %s\n", *setting);
 	vec_foreach (error, &r->errors)
 		printf("  error: %s: %s; %s\n", error->subject, error->message,
 		       error->remedy);

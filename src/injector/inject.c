@@ -90,8 +90,36 @@ static int reflect_stored(const struct db_package *record, void *store, struct e
 	return store_reflect(store, record->store, err);
 }
 
-static int change_tree(struct job *job, struct tree *tree, struct registry *registry,
+/* `place` is where the tree comes from; NULL for a WIM inside a tree. */
+struct place {
+	struct image *image;
+	size_t i;
+};
+
+/* What --any-controller sets in the boot configuration, where that can be reached. */
+static int change_boot(const struct place *place, const struct target *target,
 		       struct inject_tree *result, struct error *err)
+{
+	_cleanup_free_ char *why = NULL;
+	struct tree *system = NULL;
+	int found = image_system_tree(place->image, place->i, &system, &why, err);
+
+	if (found < 0)
+		return -1;
+	if (found)
+		return any_controller_boot(system, target, &result->controllers, err);
+	if (why && target_compare_version(target, 6, 2, 0) < 0)
+		vec_push(&result->controllers.left,
+			 (struct any_controller_left){
+				 .control_set = xstrdup(""),
+				 .name = xstrdup("boot configuration"),
+				 .reason = xstrdup(why)});
+	return 0;
+}
+
+static int change_tree(struct job *job, struct tree *tree, struct registry *registry,
+		       const struct place *place, struct inject_tree *result,
+		       struct error *err)
 {
 	_cleanup_installation_ struct installation *installation = NULL;
 	_cleanup_store_ struct store *store = NULL;
@@ -117,18 +145,19 @@ static int change_tree(struct job *job, struct tree *tree, struct registry *regi
 		return -1;
 	if (result->controllers.errors.len)
 		job->result->refused = true;
-	return 0;
+	return place ? change_boot(place, &installation->target, result, err) : 0;
 }
 
 static int serve_winre(struct job *job, struct tree *tree, struct error *err);
 
-static int serve_tree(struct job *job, struct tree *tree, unsigned index, bool outer,
-		      struct error *err)
+/* `place` is NULL for a WIM inside a tree, which has no further one inside. */
+static int serve_tree(struct job *job, struct tree *tree, unsigned index,
+		      const struct place *place, struct error *err)
 {
 	_cleanup_registry_ struct registry *registry =
 		registry_open(tree, job->options->accept_dirty);
 	struct inject_tree result = {.path = xstrdup(tree_name(tree)), .index = index};
-	int code = change_tree(job, tree, registry, &result, err);
+	int code = change_tree(job, tree, registry, place, &result, err);
 
 	vec_push(&job->result->trees, result);
 	if (code < 0)
@@ -137,7 +166,7 @@ static int serve_tree(struct job *job, struct tree *tree, unsigned index, bool o
 		job->options->plan(tree, registry, job->options->plan_arg);
 	if (!job->options->dry_run && registry_stage(registry, err) < 0)
 		return -1;
-	return outer && job->options->winre ? serve_winre(job, tree, err) : 0;
+	return place && job->options->winre ? serve_winre(job, tree, err) : 0;
 }
 
 /* Every tree of the nested WIM is served, and the file is put back if it changed. */
@@ -173,7 +202,7 @@ static int serve_winre(struct job *job, struct tree *tree, struct error *err)
 		struct inject_tree *served;
 
 		if (!inner ||
-		    serve_tree(job, inner, image_info(image, i)->index, false, err) < 0)
+		    serve_tree(job, inner, image_info(image, i)->index, NULL, err) < 0)
 			return error_wrap(err, tree_name(tree), "cannot service %s",
 					  WINRE);
 		served = &job->result->trees.items[job->result->trees.len - 1];
@@ -210,9 +239,10 @@ static int serve_image(struct job *job, const char *path, const char *index, boo
 	job->steps += positions.len * job->media.infs.len;
 	vec_foreach (i, &positions) {
 		struct tree *tree = image_tree(image, *i, err);
+		struct place place = {image, *i};
 
-		result = tree ? serve_tree(job, tree, image_info(image, *i)->index, true,
-					   err)
+		result = tree ? serve_tree(job, tree, image_info(image, *i)->index,
+					   &place, err)
 			      : -1;
 		if (result < 0)
 			break;

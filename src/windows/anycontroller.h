@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * `--any-controller`: makes an image start from every storage controller that Windows has
- * a driver for. Changes the SYSTEM hive in memory, in every control set; nothing else.
+ * a driver for, and on every PC's HAL. Changes the SYSTEM hive in memory, in every control
+ * set; of 32-bit Vista and 7 also the boot configuration.
  */
 #ifndef WINDOWS_ANYCONTROLLER_H
 #define WINDOWS_ANYCONTROLLER_H
 
 #include "windows/driverdb.h"
+#include "windows/target.h"
 
 /*
  * Reflects a staged package of a storage class (files to their places, services,
@@ -53,16 +55,24 @@ struct any_controller_result {
 	struct strings reflected;	/* published names of packages */
 	struct strings removed;		/* registry keys: StartOverride, HardwareConfig\... */
 	struct strings ids;		/* device IDs now covered that were not, sorted */
+	/* What was set in boot configurations: "Boot/BCD {guid}: detecthal". */
+	struct strings boot_settings;
 };
 void any_controller_result_free(struct any_controller_result *result);
 #define _cleanup_any_controller_result_ _cleanup_(any_controller_result_free)
 
 /*
- * `reflect` may be NULL: staged packages are then left and named. ERROR_USAGE for Windows
- * 7 and older, which keep no driver database. `ret` is to be freed in any case.
+ * `reflect` may be NULL: staged packages are then left and named. ERROR_USAGE for
+ * generations that this build does not serve. `ret` is to be freed in any case.
  */
 int any_controller_apply(struct tree *tree, struct registry *registry,
 			 any_controller_reflect_fn *reflect, void *arg,
 			 struct any_controller_result *ret, struct error *err);
+/*
+ * The part on the volume that the Windows is started from, where that is known: `system`
+ * may be the same tree. Adds to what any_controller_apply() has put into `ret`.
+ */
+int any_controller_boot(struct tree *system, const struct target *target,
+			struct any_controller_result *ret, struct error *err);
 
 #endif

@@ -66,7 +66,7 @@ shape gild.inject/1 inject.json schema packages packages.[].inf packages.[].sour
 	any_controller.[].services.[].from any_controller.[].services.[].to \
 	any_controller.[].services.[].unmasked any_controller.[].services.[].ids \
 	any_controller.[].left any_controller.[].filters_removed any_controller.[].errors \
-	any_controller.[].reflected any_controller.[].keys_removed any_controller.[].ids_covered \
+	any_controller.[].reflected any_controller.[].keys_removed any_controller.[].ids_covered any_controller.[].boot_settings \
 	problems written bytes_written
 is "verdicts are of the four words" \
 	"$(jq -r '[.packages[].verdict] | unique | join(" ")' inject.json)" "added refused skipped"
