@@ -53,26 +53,40 @@ int disk_recover(struct disk_image *disk, struct error *err);
 /* ---- guestfs.c: the appliance, loaded when first needed ---- */
 
 struct guestfs;
-/* A file system that libguestfs can mount. */
+/* A file system in the appliance that a tree can be made of. */
 struct guestfs_volume {
 	char *device;		/* "/dev/sda2", "/dev/mapper/..." */
 	char *type;		/* "ntfs", "vfat", "btrfs" */
 	char *label;		/* may be NULL */
 	unsigned partition;	/* its number; 0: of no single partition (LDM) */
+	bool encrypted;		/* opened with a BitLocker key */
 	bool windows, system;	/* holds a Windows; holds a boot manager */
 };
 DEFINE_VEC(guestfs_volumes, struct guestfs_volume);
+void guestfs_volumes_free(struct guestfs_volumes *volumes);
 /*
- * Starts the appliance on the image (format as probed). `keys` are BitLocker passphrases
- * or recovery passwords, "ID:key:VALUE" or plain. ERROR_USAGE if libguestfs is not
- * installed, with the remedy.
+ * Starts the appliance on the image (format as probed, sector size of the disk), which
+ * takes seconds, or up to a minute without KVM. Any of `keys` (BitLocker passphrases or
+ * recovery passwords; may be NULL) may be of any volume. With `write` the file is written
+ * to: give an overlay. ERROR_USAGE if libguestfs is not installed, with the remedy.
  */
-struct guestfs *guestfs_begin(const char *path, const char *format, bool write,
-			      const struct strings *keys, struct error *err);
+struct guestfs *guestfs_begin(const char *path, const char *format, uint32_t sector_size,
+			      bool write, const struct strings *keys, struct error *err);
+/*
+ * The volumes, in the disk's order. ERROR_STATE if none holds a Windows and one is locked
+ * by BitLocker.
+ */
 int guestfs_list(struct guestfs *guestfs, struct guestfs_volumes *ret, struct error *err);
+/* `name` is taken. The appliance must outlive the tree. */
 struct tree *guestfs_tree(struct image *image, size_t index, char *name,
-			  struct guestfs *guestfs, const char *device);
-/* As ntfs_apply(), in an appliance that was begun for writing. */
+			  struct guestfs *guestfs, const char *device, struct error *err);
+/* As ntfs_examine(); sound if it is no NTFS. */
+int guestfs_examine(struct guestfs *guestfs, const char *device,
+		    enum ntfs_condition *ret, char **detail, struct error *err);
+/*
+ * As ntfs_apply() (space is checked first), in an appliance that was begun for writing:
+ * the one that the tree reads from, or another one on the same disk.
+ */
 int guestfs_apply(struct guestfs *guestfs, const char *device, const struct tree *tree,
 		  struct error *err);
 /* Unmounts, syncs and ends the appliance; NULL is fine. */
