@@ -47,9 +47,17 @@ void block_close(struct block *block);	/* NULL is fine */
 void block_closep(struct block **block);
 #define _cleanup_block_ _cleanup_(block_closep)
 
-/* A regular file or a block device. `size`: 0 for all of it, else only so many bytes. */
+/*
+ * A regular file or a block device, which is opened exclusively for writing (ERROR_STATE if
+ * it is in use). `size`: 0 for all of it, else only so many bytes.
+ */
 struct block *block_file_open(const char *path, bool write, uint64_t size,
 			      struct error *err);
+/*
+ * Takes QEMU's locks on such a file (not on devices), as a reader or a writer by how it was
+ * opened: ERROR_STATE while another program's use of it contradicts. They go with the block.
+ */
+int block_file_lock(struct block *file, struct error *err);
 /* [offset, offset + size) of `parent`, which is not owned and must outlive it. */
 struct block *block_window_open(struct block *parent, uint64_t offset, uint64_t size,
 				char *name, struct error *err);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "block/block.h"
+#include "block/container_private.h"
 
 struct block_file {
 	struct block block;
@@ -117,19 +117,43 @@ static int measure(int fd, const char *path, uint64_t *size, uint32_t *sector_si
 	return 0;
 }
 
+/*
+ * A device that is mounted, swapped to or part of another one cannot be opened
+ * exclusively. O_NONBLOCK is for what turns out to be a pipe.
+ */
+static int open_file(const char *path, bool write, struct error *err)
+{
+	struct stat st;
+	bool device = stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+	int fd = open(path, (write ? O_RDWR : O_RDONLY) | (write && device ? O_EXCL : 0) |
+				    O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0 && errno == EBUSY) {
+		error_set(err, ERROR_STATE, path, "is in use on this machine");
+		error_remedy(err, "unmount its volumes and end what uses it (lsblk shows "
+				  "it), or shut the virtual machine down");
+	} else if (fd < 0) {
+		error_errno(err, path, "cannot open");
+	}
+	return fd;
+}
+
+int block_file_lock(struct block *file, struct error *err)
+{
+	return image_lock(((struct block_file *)file)->fd, file->name, file->writable,
+			  err);
+}
+
 struct block *block_file_open(const char *path, bool write, uint64_t size,
 			      struct error *err)
 {
-	_cleanup_close_ int fd =
-		open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY);
+	_cleanup_close_ int fd = open_file(path, write, err);
 	struct block_file *f;
 	uint32_t sector_size;
 	uint64_t whole;
 
-	if (fd < 0) {
-		error_errno(err, path, "cannot open");
+	if (fd < 0)
 		return NULL;
-	}
 	if (measure(fd, path, &whole, &sector_size, err) < 0)
 		return NULL;
 	if (size > whole) {

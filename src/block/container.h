@@ -22,6 +22,18 @@ const char *container_format_name(enum container_format format); /* "raw", "devi
 /* The format that a file name's ending asks for (.raw .img .vhd .vhdx .qcow2 .vmdk), or NONE. */
 enum container_format container_format_of_name(const char *path);
 
+/* An image of a chain, as its own header has it. */
+struct container_layer {
+	char *path;	/* absolute, without symbolic links */
+	enum container_format format;
+	char *data_file;	/* qcow2: its external data file, as path; or NULL */
+	uint64_t virtual_size;
+	uint64_t qemu_size;	/* what QEMU takes for it if it is not told */
+	bool by_geometry;	/* VHD: virtual_size is that of its geometry */
+	bool fixed;		/* VHD whose content lies in the file as it is */
+};
+DEFINE_VEC(container_layers, struct container_layer);
+
 struct container {
 	char *path;
 	enum container_format format;
@@ -40,6 +52,7 @@ struct container {
 	bool editable;
 	const char *why_not;
 	struct strings files;	/* every file it is made of and refers to, itself first */
+	struct container_layers layers;	/* itself, then what it is based on */
 };
 void container_free(struct container *container);
 #define _cleanup_container_ _cleanup_(container_free)
@@ -53,12 +66,20 @@ void container_free(struct container *container);
 int container_probe(const char *path, const struct strings *allow, struct container *ret,
 		    struct error *err);
 /*
- * The virtual disk. Reading asks QEMU's locks, so that an image that a running machine
+ * The virtual disk; the container must outlive it. Reading asks QEMU's locks, so that an image that a running machine
  * writes to is ERROR_STATE; writing takes them as well, and opens a block device
  * exclusively. What qemu-nbd says on failure becomes the reason.
  */
 struct block *container_open(const struct container *container, bool write,
 			     struct error *err);
+/*
+ * Exchanges what is below a block that container_open() gave: closes it and opens the
+ * container again for reading or writing. The block and the windows on it stay valid. A
+ * reader and a writer of one container cannot be open at once, so this is how an edit
+ * begins; ERROR_STATE if the file was changed since container_open(). After a failure
+ * reading works if the container still opens for it.
+ */
+int container_reopen(struct block *block, bool write, struct error *err);
 /*
  * Has QEMU replay the log of a VHDX that an interrupted edit left, by opening it for
  * writing once.
@@ -79,7 +100,10 @@ struct container_output {
 int container_convert(const struct container *source, const char *path,
 		      const struct container_output *output, struct error *err);
 
-/* A range of a block whose content is its own (not zeros, not of a backing file). */
+/*
+ * A range that an overlay holds itself, be it data or recorded zeros: what differs from the
+ * image below lies in such ranges only.
+ */
 struct block_extent {
 	uint64_t offset, size;
 };
