@@ -217,6 +217,8 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 		{"index", "N|all", CLI_STRING, &o.index, "which image or Windows"},
 		{"any-controller", NULL, CLI_FLAG, &o.any_controller,
 		 "make the image start on every storage controller it has a driver for"},
+		{"source", "PATH", CLI_STRING, &o.source,
+		 "with --any-controller, XP and 2003: i386 folder of the CD"},
 		{"winre", NULL, CLI_FLAG, &o.winre, "also the recovery image inside"},
 		{"output", "OUT", CLI_STRING, &o.output, "write a new image"},
 		{"strict", NULL, CLI_FLAG, &o.strict,

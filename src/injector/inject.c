@@ -117,6 +117,44 @@ static int change_boot(const struct place *place, const struct target *target,
 	return 0;
 }
 
+/* 1: done by the generation itself, 0: to be done by any_controller_apply(), -1. */
+static int change_by_store(struct job *job, struct store *store,
+			   const struct place *place, struct inject_tree *result,
+			   struct error *err)
+{
+	struct any_controller_options options = {.media = &job->media,
+						 .source = job->options->source};
+	_cleanup_free_ char *why = NULL;
+
+	if (place) {
+		if (image_system_tree(place->image, place->i, &options.boot, &why, err) <
+		    0)
+			return -1;
+		options.no_boot = why;
+		options.partition = image_info(place->image, place->i)->partition;
+	}
+	return store_any_controller(store, &options, &result->controllers, err);
+}
+
+static int change_controllers(struct job *job, struct tree *tree,
+			      struct registry *registry, struct store *store,
+			      const struct target *target, const struct place *place,
+			      struct inject_tree *result, struct error *err)
+{
+	int done = target_compare_version(target, 6, 0, 0) < 0
+			   ? change_by_store(job, store, place, result, err)
+			   : 0;
+
+	if (done == 0 && any_controller_apply(tree, registry, reflect_stored, store,
+					      &result->controllers, err) < 0)
+		return -1;
+	if (result->controllers.errors.len)
+		job->result->refused = true;
+	if (done != 0)
+		return done < 0 ? -1 : 0;
+	return place ? change_boot(place, target, result, err) : 0;
+}
+
 static int change_tree(struct job *job, struct tree *tree, struct registry *registry,
 		       const struct place *place, struct inject_tree *result,
 		       struct error *err)
@@ -140,12 +178,8 @@ static int change_tree(struct job *job, struct tree *tree, struct registry *regi
 	if (!job->options->any_controller)
 		return 0;
 	result->any_controller = true;
-	if (any_controller_apply(tree, registry, reflect_stored, store,
-				 &result->controllers, err) < 0)
-		return -1;
-	if (result->controllers.errors.len)
-		job->result->refused = true;
-	return place ? change_boot(place, &installation->target, result, err) : 0;
+	return change_controllers(job, tree, registry, store, &installation->target,
+				  place, result, err);
 }
 
 static int serve_winre(struct job *job, struct tree *tree, struct error *err);

@@ -20,6 +20,7 @@ struct inject_options {
 	struct image_options image;	/* how disks are opened; .write and .allow_esd are not read */
 	bool standalone;	/* as in struct image_commit_options */
 	bool any_controller;
+	const char *source;	/* for it: the i386 folder of a CD, or NULL */
 	bool winre;		/* also Windows/System32/Recovery/Winre.wim inside */
 	bool strict;		/* any refusal: write nothing */
 	bool dry_run;

@@ -111,9 +111,7 @@ void packages_free(struct packages *packages)
 	vec_free(packages);
 }
 
-/* Include=: the image's own INFs. */
-static int include_from_image(const char *name, struct buffer *ret, void *arg,
-			      struct error *err)
+int package_include(const char *name, struct buffer *ret, void *arg, struct error *err)
 {
 	_cleanup_free_ char *path = xasprintf("Windows/INF/%s", name);
 	struct tree *tree = arg;
@@ -311,7 +309,7 @@ static int interpret(struct package *package, struct bytes raw, struct source *s
 	_cleanup_free_ char *reason = NULL;
 	_cleanup_error_ struct error why = ERROR_INIT;
 
-	package->driver = driver_open(package->inf_name, raw, target, include_from_image,
+	package->driver = driver_open(package->inf_name, raw, target, package_include,
 				      source->tree, &reason, &why);
 	if (!package->driver) {
 		if (why.code != ERROR_ANSWER_NO)

@@ -62,6 +62,8 @@ struct package *package_open(struct media *media, const struct media_inf *inf,
 struct package *package_open_stored(struct tree *tree, const char *folder,
 				    const char *inf_name, const struct target *target,
 				    struct error *err);
+/* A driver_include_fn: the image's own INFs; `arg` is the tree. */
+int package_include(const char *name, struct buffer *ret, void *arg, struct error *err);
 void package_close(struct package *package);
 void package_closep(struct package **package);
 #define _cleanup_package_ _cleanup_(package_closep)

@@ -14,6 +14,7 @@
 #define INJECTOR_STORE_H
 
 #include "injector/package.h"
+#include "windows/anycontroller.h"
 #include "windows/installation.h"
 
 struct store;
@@ -43,6 +44,22 @@ int store_add(struct store *store, struct package *package, bool force,
  * ERROR_ANSWER_NO if the package is not whole or not for the image.
  */
 int store_reflect(struct store *store, const char *name, struct error *err);
+
+/* What --any-controller may use beside the store. */
+struct any_controller_options {
+	struct media *media;	/* for temporary files */
+	const char *source;	/* the i386 folder of a CD, or NULL */
+	struct tree *boot;	/* the volume with boot.ini; NULL: none that can be opened */
+	const char *no_boot;	/* why, or NULL */
+	unsigned partition;	/* of the Windows volume; 0: not known */
+};
+/*
+ * --any-controller for generations that need the injector for it (XP and Server 2003). 1:
+ * done, 0: any_controller_apply() is to be used, -1.
+ */
+int store_any_controller(struct store *store,
+			 const struct any_controller_options *options,
+			 struct any_controller_result *ret, struct error *err);
 
 /* What store_remove() took out. */
 struct removal {

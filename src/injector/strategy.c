@@ -13,8 +13,16 @@ static const struct strategy strategies[] = {
 		.remove = nt62_remove,
 	},
 	{.name = "Windows Vista and 7, Server 2008 and 2008 R2", .major = 6, .minor = 0},
-	{.name = "Windows 2000, XP, Server 2003", .major = 5, .minor = 0},
-	{.name = "Windows before 2000", .major = 0, .minor = 0},
+	{
+		.name = "Windows XP, Server 2003",
+		.major = 5,
+		.minor = 0, /* 2000 is refused by name */
+		.open = nt5_open,
+		.add = nt5_add,
+		.remove = nt5_remove,
+		.any_controller = nt5_any_controller,
+	},
+	{.name = "Windows NT 4 and older", .major = 0, .minor = 0},
 };
 
 const struct strategy *strategy_for(const struct target *target, struct error *err)

@@ -17,6 +17,10 @@ struct strategy {
 		   struct error *err);
 	int (*remove)(struct store *store, const char *published, struct removal *ret,
 		      struct error *err);
+	/* NULL: any_controller_apply(). */
+	int (*any_controller)(struct store *store,
+			      const struct any_controller_options *options,
+			      struct any_controller_result *ret, struct error *err);
 };
 
 /* NULL (ERROR_USAGE, "not in this build") where there is none for the target. */
@@ -28,5 +32,13 @@ int nt62_add(struct store *store, struct package *package, bool force,
 	     struct error *err);
 int nt62_remove(struct store *store, const char *published, struct removal *ret,
 		struct error *err);
+
+/* Windows XP and Server 2003: injector/nt5.h. */
+int nt5_open(struct store *store, struct error *err);
+int nt5_add(struct store *store, struct package *package, bool force, struct error *err);
+int nt5_remove(struct store *store, const char *published, struct removal *ret,
+	       struct error *err);
+int nt5_any_controller(struct store *store, const struct any_controller_options *options,
+		       struct any_controller_result *ret, struct error *err);
 
 #endif

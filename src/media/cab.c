@@ -189,6 +189,7 @@ struct set {
 	char *paths[MAX_PARTS];			/* libmspack keeps the pointers */
 	size_t len;
 	struct mscabd_cabinet *found; /* list of cabinets found in a program */
+	const struct strings *only;   /* names of the files that are wanted; NULL: all */
 };
 
 static void set_close(struct set *s)
@@ -300,6 +301,14 @@ static int unpack_file(struct set *s, struct mscabd_file *f, const char *folder,
 	return s->io.failed ? -1 : 0;
 }
 
+/* Setup's cabinets hold thousands of files, of which one or two are wanted. */
+static bool wanted(const struct set *s, const struct mscabd_file *f)
+{
+	_cleanup_free_ char *name = s->only ? cab_name(f) : NULL;
+
+	return !name || strings_contain(s->only, path_base(name));
+}
+
 static int unpack_files(struct set *s, const struct mscabd_cabinet *cab,
 			const char *folder, struct error *err)
 {
@@ -309,7 +318,7 @@ static int unpack_files(struct set *s, const struct mscabd_cabinet *cab,
 		total++;
 	for (struct mscabd_file *f = cab->files; f; f = f->next) {
 		progress_report("unpacking", done++, total);
-		if (unpack_file(s, f, folder, err) < 0)
+		if (wanted(s, f) && unpack_file(s, f, folder, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -373,7 +382,7 @@ int cab_unpack(struct sink *sink, const struct unpack *u, bool *ignored,
 	       struct error *err)
 {
 	_cleanup_error_ struct error mine = ERROR_INIT;
-	struct set s = {0};
+	struct set s = {.only = u->only};
 	int status;
 
 	*ignored = false;

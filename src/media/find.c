@@ -184,6 +184,23 @@ char *media_expand(struct media *media, const char *path, const char *name,
 	return steal_ptr(file);
 }
 
+char *media_cab_files(struct media *media, const char *path, const char *label,
+		      const struct strings *names, struct error *err)
+{
+	_cleanup_free_ char *folder = media_scratch_folder(media, err);
+	_cleanup_unpack_ struct unpack u = {.path = path,
+					    .label = label,
+					    .dest = folder,
+					    .kind = MEDIA_CAB,
+					    .only = names};
+
+	if (!folder)
+		return NULL;
+	u.limits = (struct sink_limits){.bytes = MEDIA_MAX_PACKED,
+					.entries = UNPACK_MAX_ENTRIES};
+	return unpack_isolated(&u, err) < 0 ? NULL : steal_ptr(folder);
+}
+
 char *media_find(struct media *media, const char *folder, const char *name,
 		 struct error *err)
 {

@@ -41,6 +41,14 @@ void media_close(struct media *media);
 #define _cleanup_media_ _cleanup_(media_close)
 
 /*
+ * Unpacks the files of these names (without folders, in any case) out of the cabinet into
+ * a folder that lives as long as the media, and gives that; media_find() finds in it what
+ * was there. `label` is what to call the cabinet. NULL if it cannot be read.
+ */
+char *media_cab_files(struct media *media, const char *path, const char *label,
+		      const struct strings *names, struct error *err);
+
+/*
  * The host path of file `name` (sub-folders with / or \ allowed) below `folder`, matched
  * without regard to case, links not followed, nothing outside `folder`. Tries NAME, then
  * the compressed form of old media (NAM_ expanded by libmspack into a temporary file that

@@ -34,6 +34,7 @@ struct unpack {
 	enum media_kind kind;
 	const char *packed_name; /* MEDIA_PACKED: what to call the only file */
 	bool selective;		/* unpack only what holds an INF or an archive */
+	const struct strings *only; /* cabinets: unpack the files of these names, or NULL */
 	struct sink_limits limits;
 
 	/* Results. */

@@ -41,6 +41,8 @@ void any_controller_result_free(struct any_controller_result *result)
 	strings_free(&result->removed);
 	strings_free(&result->ids);
 	strings_free(&result->boot_settings);
+	strings_free(&result->files);
+	strings_free(&result->remarks);
 }
 
 void any_leave(struct any_work *w, const char *control_set, const char *name,
@@ -336,6 +338,23 @@ int any_controller_apply(struct tree *tree, struct registry *registry,
 	r = apply(&w, err);
 	names_sort(&ret->ids);
 	strings_free(&w.vendor_infs);
+	strings_free(&w.sets);
+	return r;
+}
+
+int any_controller_filters(struct tree *tree, struct registry *registry,
+			   struct any_controller_result *ret, struct error *err)
+{
+	struct any_work w = {.tree = tree, .registry = registry, .out = ret};
+	int r;
+
+	w.system = registry_hive(registry, REGISTRY_SYSTEM, err);
+	if (!w.system)
+		return -1;
+	r = registry_control_sets(registry, &w.sets, err);
+	vec_foreach (set, &w.sets)
+		if (r == 0)
+			r = any_classes(&w, *set, err);
 	strings_free(&w.sets);
 	return r;
 }

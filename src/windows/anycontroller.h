@@ -57,6 +57,8 @@ struct any_controller_result {
 	struct strings ids;		/* device IDs now covered that were not, sorted */
 	/* What was set in boot configurations: "Boot/BCD {guid}: detecthal". */
 	struct strings boot_settings;
+	struct strings files;		/* added to the image, paths in the tree */
+	struct strings remarks;		/* what else to know */
 };
 void any_controller_result_free(struct any_controller_result *result);
 #define _cleanup_any_controller_result_ _cleanup_(any_controller_result_free)
@@ -74,5 +76,11 @@ int any_controller_apply(struct tree *tree, struct registry *registry,
  */
 int any_controller_boot(struct tree *system, const struct target *target,
 			struct any_controller_result *ret, struct error *err);
+/*
+ * Its part about the filters of the storage classes alone, in all control sets; adds to
+ * `ret`. For generations that the injector serves itself.
+ */
+int any_controller_filters(struct tree *tree, struct registry *registry,
+			   struct any_controller_result *ret, struct error *err);
 
 #endif

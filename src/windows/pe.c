@@ -5,6 +5,8 @@
  */
 #include "windows/pe.h"
 
+#include "base/text.h"
+
 #define PE_RESOURCES 2 /* index of the data directory */
 #define RT_VERSION 16
 #define RESOURCE_SUBFOLDER 0x80000000u
@@ -84,33 +86,42 @@ static bool resource_entry(struct bytes resources, uint32_t folder, uint32_t id,
 	return false;
 }
 
-bool pe_file_version(struct bytes file, uint64_t *ret)
+/* The bytes of the version resource; empty if the file has none. */
+static struct bytes version_resource(struct bytes file)
 {
 	struct bytes nt = nt_headers(file), resources, data;
-	uint32_t rva, entry = 0, data_rva, size, high, low, signature;
+	uint32_t rva, entry = 0, data_rva, size;
 	uint16_t magic;
 	uint64_t directories;
 
 	if (!bytes_le16(nt, 24, &magic))
-		return false;
+		return (struct bytes){0};
 	directories = 24 + (magic == 0x20B ? 112 : 96); /* PE32+ : PE32 */
 	if (!bytes_le32(nt, directories + 8 * PE_RESOURCES, &rva) || !rva)
-		return false;
+		return (struct bytes){0};
 	resources = at_rva(file, nt, rva);
 	/* Type, name, language; the last leads to the data entry. */
 	for (int level = 0; level < 3; level++) {
 		if (!resource_entry(resources, entry & ~RESOURCE_SUBFOLDER,
 				    level ? 0 : RT_VERSION, &entry))
-			return false;
+			return (struct bytes){0};
 		if (!(entry & RESOURCE_SUBFOLDER) != (level == 2))
-			return false;
+			return (struct bytes){0};
 	}
 	if (!bytes_le32(resources, entry, &data_rva) ||
 	    !bytes_le32(resources, (uint64_t)entry + 4, &size))
-		return false;
+		return (struct bytes){0};
 	data = at_rva(file, nt, data_rva);
 	if (data.len > size)
 		data.len = size;
+	return data;
+}
+
+bool pe_file_version(struct bytes file, uint64_t *ret)
+{
+	struct bytes data = version_resource(file);
+	uint32_t high, low, signature;
+
 	/* The structure follows the key "VS_VERSION_INFO", aligned to four bytes. */
 	for (uint64_t i = 0; i < 256; i += 4)
 		if (bytes_le32(data, i, &signature) &&
@@ -120,4 +131,100 @@ bool pe_file_version(struct bytes file, uint64_t *ret)
 			return true;
 		}
 	return false;
+}
+
+/* ---- strings of the version resource ------------------------------------------------
+ */
+
+/*
+ * A block of the resource: u16 length of all of it, u16 length of the value (in
+ * characters if it is text), u16 1 for text, the key (UTF-16, NUL), padding to four
+ * bytes, the value, padding, and blocks of the same kind ("VS_VERSIONINFO structure",
+ * Windows SDK).
+ */
+struct version_block {
+	struct bytes key, value, children;
+	uint64_t size; /* with its padding: where the next one starts */
+};
+
+static uint64_t aligned(uint64_t offset)
+{
+	return (offset + 3) & ~(uint64_t)3;
+}
+
+static bool block_read(struct bytes at, struct version_block *ret)
+{
+	uint16_t length, value, type, unit;
+	uint64_t key = 6, end, start;
+
+	if (!bytes_le16(at, 0, &length) || length < 6 || length > at.len ||
+	    !bytes_le16(at, 2, &value) || !bytes_le16(at, 4, &type))
+		return false;
+	at.len = length;
+	for (end = key;; end += 2) {
+		if (!bytes_le16(at, end, &unit))
+			return false;
+		if (unit == 0)
+			break;
+	}
+	start = aligned(end + 2);
+	ret->key = bytes_at(at, key, end - key);
+	ret->size = aligned(length);
+	ret->value = ret->children = (struct bytes){0};
+	if (start >= at.len)
+		return true;
+	/* Compilers disagree whether a text's length counts bytes: never beyond the
+	 * block. */
+	end = start + (type ? 2 * (uint64_t)value : value);
+	if (end > at.len)
+		end = at.len;
+	ret->value = bytes_at(at, start, end - start);
+	if (aligned(end) < at.len)
+		ret->children = bytes_at(at, aligned(end), at.len - aligned(end));
+	return true;
+}
+
+static bool key_is(const struct version_block *block, const char *name)
+{
+	_cleanup_free_ char *key = utf16_to_utf8(block->key.data, block->key.len);
+
+	return text_equal(key, name);
+}
+
+/* The next block of a list; the list shrinks with every call, so that it ends. */
+static bool next_block(struct bytes *list, struct version_block *ret)
+{
+	if (!block_read(*list, ret))
+		return false;
+	*list = ret->size < list->len ? bytes_at(*list, ret->size, list->len - ret->size)
+				      : (struct bytes){0};
+	return true;
+}
+
+static char *block_text(const struct version_block *block)
+{
+	size_t len = 0;
+
+	while (len + 2 <= block->value.len && get_le16(block->value.data + len))
+		len += 2;
+	return utf16_to_utf8(block->value.data, len);
+}
+
+char *pe_version_string(struct bytes file, const char *name)
+{
+	struct version_block root, info, table, text;
+	struct bytes infos, tables, texts;
+
+	if (!block_read(version_resource(file), &root))
+		return NULL;
+	for (infos = root.children; next_block(&infos, &info);) {
+		if (!key_is(&info, "StringFileInfo"))
+			continue;
+		/* One table for each language; the first is the file's own. */
+		for (tables = info.children; next_block(&tables, &table);)
+			for (texts = table.children; next_block(&texts, &text);)
+				if (key_is(&text, name))
+					return block_text(&text);
+	}
+	return NULL;
 }

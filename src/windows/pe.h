@@ -13,5 +13,10 @@ enum windows_arch pe_arch(struct bytes file);
  * revision. False if there is none.
  */
 bool pe_file_version(struct bytes file, uint64_t *ret);
+/*
+ * A text of the version resource, "OriginalFilename" or "ProductVersion", of its first
+ * language. NULL if there is none; the caller's.
+ */
+char *pe_version_string(struct bytes file, const char *name);
 
 #endif
