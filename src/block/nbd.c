@@ -14,6 +14,7 @@
 #include "block/qemu.h"
 
 #define MAX_REQUEST ((uint64_t)32 << 20) /* what every server must accept */
+#define MAX_ALIGN 4096
 #define MAX_TRIM ((uint64_t)1 << 30)
 #define DEPTH_CONTEXT "qemu:allocation-depth"
 /* How long a server that lost its client may take to write back what it holds. */
@@ -23,7 +24,8 @@ struct block_nbd {
 	struct block block;
 	struct nbd_handle *nbd;
 	struct qemu_process server;
-	bool broken; /* the connection is lost */
+	uint32_t align; /* what the server reads and writes at least, at once */
+	bool broken;	/* the connection is lost */
 };
 
 /*
@@ -54,12 +56,10 @@ static int failed(struct block_nbd *n, struct error *err, const char *what,
 			 (uintmax_t)offset, reason);
 }
 
-static int nbd_block_pread(struct block *block, void *buf, size_t len, uint64_t offset,
-			   struct error *err)
+/* Whole blocks of the server, in requests that it must accept. */
+static int read_blocks(struct block_nbd *n, uint8_t *to, uint64_t len, uint64_t offset,
+		       struct error *err)
 {
-	struct block_nbd *n = (struct block_nbd *)block;
-	uint8_t *to = buf;
-
 	while (len) {
 		size_t part = len < MAX_REQUEST ? len : MAX_REQUEST;
 
@@ -72,12 +72,9 @@ static int nbd_block_pread(struct block *block, void *buf, size_t len, uint64_t 
 	return 0;
 }
 
-static int nbd_block_pwrite(struct block *block, const void *buf, size_t len,
-			    uint64_t offset, struct error *err)
+static int write_blocks(struct block_nbd *n, const uint8_t *from, uint64_t len,
+			uint64_t offset, struct error *err)
 {
-	struct block_nbd *n = (struct block_nbd *)block;
-	const uint8_t *from = buf;
-
 	while (len) {
 		size_t part = len < MAX_REQUEST ? len : MAX_REQUEST;
 
@@ -85,6 +82,70 @@ static int nbd_block_pwrite(struct block *block, const void *buf, size_t len,
 			return failed(n, err, "write", offset);
 		from += part;
 		len -= part;
+		offset += part;
+	}
+	return 0;
+}
+
+/*
+ * The part of a request up to the next whole block, or all that is whole, or the rest.
+ * True if it is no whole block: `at` is then where the one begins that it lies in.
+ */
+static bool next_part(const struct block_nbd *n, uint64_t offset, uint64_t len,
+		      uint64_t *at, uint64_t *part)
+{
+	uint64_t inside = offset % n->align;
+
+	*at = offset - inside;
+	*part = len - len % n->align;
+	if (!inside && *part)
+		return false;
+	*part = n->align - inside < len ? n->align - inside : len;
+	return true;
+}
+
+static int nbd_block_pread(struct block *block, void *buf, size_t len, uint64_t offset,
+			   struct error *err)
+{
+	struct block_nbd *n = (struct block_nbd *)block;
+	uint8_t *to = buf, one[MAX_ALIGN];
+	uint64_t at, part;
+
+	for (uint64_t left = len; left; left -= part) {
+		if (!next_part(n, offset, left, &at, &part)) {
+			if (read_blocks(n, to, part, offset, err) < 0)
+				return -1;
+		} else {
+			if (read_blocks(n, one, n->align, at, err) < 0)
+				return -1;
+			memcpy(to, one + (offset - at), part);
+		}
+		to += part;
+		offset += part;
+	}
+	return 0;
+}
+
+static int nbd_block_pwrite(struct block *block, const void *buf, size_t len,
+			    uint64_t offset, struct error *err)
+{
+	struct block_nbd *n = (struct block_nbd *)block;
+	const uint8_t *from = buf;
+	uint8_t one[MAX_ALIGN];
+	uint64_t at, part;
+
+	for (uint64_t left = len; left; left -= part) {
+		if (!next_part(n, offset, left, &at, &part)) {
+			if (write_blocks(n, from, part, offset, err) < 0)
+				return -1;
+		} else {
+			if (read_blocks(n, one, n->align, at, err) < 0)
+				return -1;
+			memcpy(one + (offset - at), from, part);
+			if (write_blocks(n, one, n->align, at, err) < 0)
+				return -1;
+		}
+		from += part;
 		offset += part;
 	}
 	return 0;
@@ -103,6 +164,8 @@ static int nbd_block_trim(struct block *block, uint64_t offset, uint64_t len,
 {
 	struct block_nbd *n = (struct block_nbd *)block;
 
+	if (offset % n->align || len % n->align)
+		return 0;
 	while (len && nbd_can_trim(n->nbd) > 0) {
 		uint64_t part = len < MAX_TRIM ? len : MAX_TRIM;
 
@@ -194,7 +257,7 @@ static int start_server(struct block_nbd *n, const char *nodes, bool depth, int 
 
 static int connect_server(struct block_nbd *n, bool depth, int client, struct error *err)
 {
-	int64_t size;
+	int64_t size, align;
 	int fd = dup(client); /* libnbd owns what it gets */
 
 	n->nbd = nbd_create();
@@ -211,9 +274,16 @@ static int connect_server(struct block_nbd *n, bool depth, int client, struct er
 		return failed(n, err, "connect", 0);
 	}
 	size = nbd_get_size(n->nbd);
+	align = nbd_get_block_size(n->nbd, LIBNBD_SIZE_MINIMUM);
 	if (size < 0)
 		return failed(n, err, "learn the size", 0);
 	n->block.size = (uint64_t)size;
+	n->align = align > 1 ? (uint32_t)align : 1;
+	if (n->align > MAX_ALIGN || n->block.size % n->align)
+		return error_set(err, ERROR_FAILED, n->block.name,
+				 "qemu-nbd serves it in blocks of %u bytes, which do not "
+				 "divide it",
+				 n->align);
 	if (n->block.writable && nbd_can_flush(n->nbd) <= 0)
 		return error_set(err, ERROR_FAILED, n->block.name,
 				 "this qemu-nbd cannot sync what is written");
