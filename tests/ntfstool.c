@@ -6,8 +6,11 @@
  *
  *   ntfstool VOLUME[@OFFSET[+SIZE]] list        type, size, attributes, times, hash, path
  *   ntfstool VOLUME state | info | cat PATH | bitmap | mark OUT
+ *   ntfstool VOLUME make SIZE SECTOR CLUSTER FILES    a new one, with one of everything
  */
 #include <stdio.h>
+
+#include "ntfs_sample.h"
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -120,6 +123,19 @@ static void mark(struct ntfs *ntfs, const char *out)
 	printf("%ju\n", (uintmax_t)offset);
 }
 
+static int make(char **args)
+{
+	ntfs_volume *volume;
+
+	if (!ntfs_sample_format(args[0], strtoull(args[2], NULL, 0),
+				(unsigned)atoi(args[3]), (unsigned)atoi(args[4])))
+		return 3;
+	volume = ntfs_sample_mount(args[0]);
+	ntfs_sample_fill(volume, (unsigned)atoi(args[5]));
+	ntfs_sample_unmount(volume);
+	return 0;
+}
+
 static struct block *open_block(char *name, struct error *err)
 {
 	char *at = strchr(name, '@'), *plus = at ? strchr(at, '+') : NULL;
@@ -144,6 +160,8 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
+	if (strcmp(argv[2], "make") == 0 && argc == 7)
+		return make(argv + 1);
 	block = open_block(argv[1], &err);
 	ntfs = block ? ntfs_open(block, false, &err) : NULL;
 	if (!ntfs)
@@ -164,8 +182,6 @@ int main(int argc, char **argv)
 		mark(ntfs, argv[3]);
 	else
 		return 2;
-	overlay_free(tree->overlay);
-	free(tree->name);
-	free(tree);
+	tree_free(tree);
 	return ntfs_close(ntfs, &err) < 0;
 }

@@ -201,36 +201,99 @@ static int examine_log(struct ntfs *ntfs, char **ret, struct error *err)
 }
 
 /* ---- hiberfil.sys -------------------------------------------------------------------
+ * Facts: the public symbols of ntoskrnl (PO_MEMORY_IMAGE): the header begins with a
+ * signature and has its own length; since Windows 8 it says whether the session in it is
+ * that of a fast startup, at a place that its length tells.
  */
 
 #define HIBERNATION_FILE "hiberfil.sys"
 #define HIBERNATION_HEADER 4096
+#define HEADER_LENGTH 0x0c
+#define MAX_HEADER_OF_7 0x128
+
+static const struct {
+	uint32_t length, hiberboot;
+} hibernation_headers[] = {
+	/* x64: 8, 8.1, three of 10, 11 */
+	{0x360, 0x2fc},
+	{0x3b0, 0x34c},
+	{0x3c8, 0x354},
+	{0x3d8, 0x364},
+	{0x3e0, 0x364},
+	{0x448, 0x3cc},
+	/* x86: 8, 8.1, two of 10 */
+	{0x2c8, 0x27c},
+	{0x310, 0x2c4},
+	{0x328, 0x2cc},
+	{0x340, 0x2dc},
+};
+
+/* Whether the header holds a session that would be resumed. */
+static bool holds_session(const uint8_t *header)
+{
+	/* Saved; being resumed (again, if that was cut off); to be resumed each time. */
+	static const char *const signatures[] = {"hibr", "HIBR", "rstr", "RSTR", "HORM"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(signatures); i++)
+		if (memcmp(header, signatures[i], 4) == 0)
+			return true;
+	return false; /* "wake": resumed; zeros: so as well, since Windows 8 */
+}
+
+static void judge_session(const uint8_t *header, enum ntfs_condition *ret, char **detail)
+{
+	uint32_t length = get_le32(header + HEADER_LENGTH);
+
+	*ret = NTFS_HIBERNATED;
+	for (size_t i = 0; i < ARRAY_SIZE(hibernation_headers); i++) {
+		uint8_t hiberboot = header[hibernation_headers[i].hiberboot];
+
+		if (hibernation_headers[i].length != length || hiberboot > 1)
+			continue;
+		if (hiberboot) {
+			*ret = NTFS_FAST_STARTED;
+			*detail = xstrdup("Windows was shut down with fast startup: "
+					  "hiberfil.sys holds its kernel's session");
+		} else {
+			*detail = xstrdup("Windows is hibernated: hiberfil.sys holds its "
+					  "session");
+		}
+		return;
+	}
+	if (length <= MAX_HEADER_OF_7)
+		*detail =
+			xstrdup("Windows is hibernated: hiberfil.sys holds its session");
+	else
+		*detail = xstrdup("Windows is hibernated or was shut down with fast "
+				  "startup: hiberfil.sys holds its session");
+}
 
 static int examine_hibernation(struct ntfs *ntfs, enum ntfs_condition *ret, char **detail,
 			       struct error *err)
 {
 	_cleanup_inode_ ntfs_inode *inode = NULL;
 	_cleanup_attribute_ ntfs_attr *data = NULL;
-	uint8_t head[HIBERNATION_HEADER];
+	uint8_t header[HIBERNATION_HEADER];
 	int found = ntfs_find(ntfs, HIBERNATION_FILE, &inode, NULL, err);
 
 	if (found <= 0)
 		return found;
 	ntfs_begin(ntfs);
 	data = ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0);
-	if (!data)
-		return errno == ENOENT ? 0
-				       : ntfs_failed(ntfs, err, HIBERNATION_FILE,
-						     "cannot be opened");
-	if (data->data_size < HIBERNATION_HEADER)
+	if (!data && errno != ENOENT)
+		return ntfs_failed(ntfs, err, HIBERNATION_FILE, "cannot be opened");
+	if (!data || data->data_size < HIBERNATION_HEADER) {
+		/* So libntfs-3g judges it, and does not write then. */
+		*ret = NTFS_HIBERNATED;
+		*detail = xstrdup("another Windows than the one on the volume is "
+				  "hibernated: hiberfil.sys is too small for a session");
 		return 0;
-	if (ntfs_read_attribute(ntfs, data, head, sizeof(head), 0, HIBERNATION_FILE,
+	}
+	if (ntfs_read_attribute(ntfs, data, header, sizeof(header), 0, HIBERNATION_FILE,
 				err) < 0)
 		return -1;
-	if (memcmp(head, "hibr", 4) == 0 || memcmp(head, "HIBR", 4) == 0) {
-		*ret = NTFS_HIBERNATED;
-		*detail = xstrdup("hiberfil.sys holds a session");
-	}
+	if (holds_session(header))
+		judge_session(header, ret, detail);
 	return 0;
 }
 
