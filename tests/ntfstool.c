@@ -117,7 +117,7 @@ static void mark(struct ntfs *ntfs, const char *out)
 	struct error err = ERROR_INIT;
 	uint64_t offset;
 
-	if (ntfs_dirty_mark(ntfs, &offset, &data, &err) < 0 ||
+	if (ntfs_dirty_mark(ntfs, 0, &offset, &data, &err) < 0 ||
 	    file_replace(out, buffer_view(&data), &err) < 0)
 		fail(&err);
 	printf("%ju\n", (uintmax_t)offset);

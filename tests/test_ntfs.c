@@ -4,131 +4,13 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "ntfs_sample.h"
+#include "ntfs_volume.h"
 
 #include "base/file.h"
 #include "base/text.h"
-#include "tree/ntfs_private.h"
 #include "tree/ntfs_wof.h"
-
-#include <ntfs-3g/dir.h>
-
-#define VOLUME_SIZE (32u << 20)
-#define FILES 1500
-
-/* ---- a volume, and a block over its file that counts what it is asked ---------------
- */
-
-static char *scratch;
-static char *pristine; /* made once; NULL: no mkntfs */
-
-struct counting {
-	struct block block;
-	int fd;
-	unsigned reads, writes;
-	bool refuse_writes;
-};
-
-static int counting_pread(struct block *block, void *buf, size_t len, uint64_t offset,
-			  struct error *err)
-{
-	struct counting *c = (struct counting *)block;
-
-	c->reads++;
-	if (pread(c->fd, buf, len, (off_t)offset) != (ssize_t)len)
-		return error_set(err, ERROR_FAILED, block->name, "read error");
-	return 0;
-}
-
-static int counting_pwrite(struct block *block, const void *buf, size_t len,
-			   uint64_t offset, struct error *err)
-{
-	struct counting *c = (struct counting *)block;
-
-	c->writes++;
-	if (c->refuse_writes)
-		return error_set(err, ERROR_FAILED, block->name, "medium is full");
-	return pwrite(c->fd, buf, len, (off_t)offset) == (ssize_t)len ? 0 : -1;
-}
-
-static int counting_flush(struct block *block _unused_, struct error *err _unused_)
-{
-	return 0;
-}
-
-static const struct block_ops counting_ops = {
-	.pread = counting_pread,
-	.pwrite = counting_pwrite,
-	.flush = counting_flush,
-};
-
-struct volume {
-	struct counting block;
-	char *path;
-	struct ntfs *ntfs;
-	struct tree *tree;
-};
-
-static void volume_open(struct volume *v, const char *path, bool write)
-{
-	struct error err = ERROR_INIT;
-	struct stat st;
-
-	*v = (struct volume){.path = xstrdup(path)};
-	v->block.fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_true(v->block.fd >= 0 && fstat(v->block.fd, &st) == 0);
-	v->block.block = (struct block){&counting_ops, xstrdup("volume"),
-					(uint64_t)st.st_size, 512, true};
-	v->block.refuse_writes = !write;
-	v->ntfs = ntfs_open(&v->block.block, write, &err);
-	if (!v->ntfs)
-		fail_msg("%s", err.reason);
-	v->tree = ntfs_tree(NULL, 0, xstrdup("volume"), v->ntfs);
-}
-
-static void volume_close(struct volume *v)
-{
-	tree_free(v->tree);
-	assert_int_equal(ntfs_close(v->ntfs, NULL), 0);
-	close(v->block.fd);
-	free(v->block.block.name);
-	free(v->path);
-}
-
-static char *copy_volume(const char *name)
-{
-	char *path = xasprintf("%s/%s", scratch, name);
-
-	(void)unlink(path);
-	assert_int_equal(file_copy(pristine, path, NULL), 0);
-	return path;
-}
-
-static int group_setup(void **state _unused_)
-{
-	_cleanup_free_ char *path = NULL;
-	ntfs_volume *volume;
-
-	scratch = temp_folder_make(NULL, NULL);
-	path = xasprintf("%s/pristine", scratch);
-	if (!ntfs_sample_format(path, VOLUME_SIZE, 512, 4096))
-		return 0;
-	volume = ntfs_sample_mount(path);
-	ntfs_sample_fill(volume, FILES);
-	ntfs_sample_unmount(volume);
-	pristine = steal_ptr(path);
-	return 0;
-}
-
-static int group_teardown(void **state _unused_)
-{
-	free(pristine);
-	temp_folder_remove(scratch);
-	return 0;
-}
 
 static int setup(void **state)
 {
@@ -208,8 +90,8 @@ static void test_large_folder(void **state)
 	_cleanup_tree_entries_ struct tree_entries list = VEC_INIT;
 
 	assert_int_equal(tree_list(v->tree, "MANY", &list, NULL), 1);
-	assert_int_equal(list.len, FILES);
-	for (unsigned i = 0; i < FILES; i++) {
+	assert_int_equal(list.len, VOLUME_FILES);
+	for (unsigned i = 0; i < VOLUME_FILES; i++) {
 		_cleanup_free_ char *name = xasprintf("File number %05u.txt", i);
 		_cleanup_free_ char *other = xasprintf("many/FILE NUMBER %05u.TXT", i);
 		_cleanup_free_ char *between = xasprintf("many/FILE NUMBER %05u.TXS", i);
@@ -513,7 +395,7 @@ static void test_wof_on_volume(void **state _unused_)
 
 	if (!pristine)
 		skip();
-	path = copy_volume("wof");
+	path = volume_copy("wof");
 	volume = ntfs_sample_mount(path);
 	ntfs_sample_sparse(volume, "none", 100, (struct bytes){0}, 0);
 	ntfs_sample_reparse(volume, "none", 0x80000017u,
@@ -523,331 +405,6 @@ static void test_wof_on_volume(void **state _unused_)
 	volume_open(&v, path, false);
 	refused(&v, "none", "cannot open its compressed content (Compact OS)");
 	refused(&v, "Wof/1-98311", "Compact OS");
-	volume_close(&v);
-}
-
-/* ---- state --------------------------------------------------------------------------
- */
-
-static void patch(const char *path, uint64_t offset, const void *data, size_t len)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	assert_int_equal(pwrite(fd, data, len, (off_t)offset), len);
-	close(fd);
-}
-
-/* Where a byte of a system file lies. */
-static uint64_t locate(const char *path, uint64_t record, uint64_t at)
-{
-	ntfs_volume *volume = ntfs_sample_mount(path);
-	ntfs_inode *ni = ntfs_inode_open(volume, record);
-	ntfs_attr *na = ntfs_attr_open(ni, AT_DATA, AT_UNNAMED, 0);
-	LCN cluster = ntfs_attr_vcn_to_lcn(na, (VCN)(at / volume->cluster_size));
-	uint64_t offset =
-		(uint64_t)cluster * volume->cluster_size + at % volume->cluster_size;
-
-	assert_true(cluster > 0);
-	ntfs_attr_close(na);
-	ntfs_inode_close(ni);
-	ntfs_sample_unmount(volume);
-	return offset;
-}
-
-static void check_state(const char *path, enum ntfs_condition want, const char *word)
-{
-	_cleanup_free_ char *detail = NULL;
-	enum ntfs_condition got;
-	struct error err = ERROR_INIT;
-	struct volume v;
-
-	volume_open(&v, path, false);
-	if (ntfs_examine(v.ntfs, &got, &detail, &err) < 0)
-		fail_msg("%s", err.reason);
-	assert_int_equal(v.block.writes, 0);
-	volume_close(&v);
-	assert_int_equal(got, want);
-	if (want == NTFS_SOUND)
-		assert_null(detail);
-	else
-		assert_non_null(strstr(detail, word));
-}
-
-/*
- * Two restart pages as Windows writes them, protected; the one with the higher LSN
- * counts.
- */
-static void put_restart(const char *path, uint64_t log, unsigned page, unsigned major,
-			bool clean, uint64_t lsn)
-{
-	uint8_t raw[4096] = "RSTR";
-
-	put_le16(raw + 4, 0x1e); /* update sequence array */
-	put_le16(raw + 6, 9);
-	put_le32(raw + 0x10, 4096); /* page sizes */
-	put_le32(raw + 0x14, 4096);
-	put_le16(raw + 0x18, 0x30); /* restart area */
-	put_le16(raw + 0x1a, major == 2 ? 0 : 1);
-	put_le16(raw + 0x1c, (uint16_t)major);
-	put_le16(raw + 0x1e, 0x55);
-	put_le64(raw + 0x30, lsn);
-	put_le16(raw + 0x30 + 0x08, 1); /* clients; none free, the first in use */
-	put_le16(raw + 0x30 + 0x0a, 0xffff);
-	put_le16(raw + 0x30 + 0x0c, 0);
-	put_le16(raw + 0x30 + 0x0e, clean ? 2 : 0);
-	for (size_t i = 1; i <= 8; i++)
-		put_le16(raw + i * 512 - 2, 0x55);
-	patch(path, log + page * 4096, raw, sizeof(raw));
-}
-
-static void test_log(void **state _unused_)
-{
-	_cleanup_free_ char *path = NULL;
-	uint64_t log;
-
-	if (!pristine)
-		skip();
-	path = copy_volume("log");
-	log = locate(path, 2, 0);
-	check_state(path, NTFS_SOUND, NULL); /* as mkntfs leaves it: all ones */
-	put_restart(path, log, 0, 1, true, 10);
-	put_restart(path, log, 1, 1, false, 9);
-	check_state(path, NTFS_SOUND, NULL);
-	put_restart(path, log, 1, 1, false, 11);
-	check_state(path, NTFS_LOG_UNCLEAN, "replay");
-	put_restart(path, log, 1, 1, true, 11);
-	put_restart(path, log, 0, 1, false, 10);
-	check_state(path, NTFS_SOUND, NULL);
-	put_restart(path, log, 0, 2, true, 12);
-	check_state(path, NTFS_LOG_UNCLEAN, "version 2.0");
-	put_restart(path, log, 0, 3, true, 12);
-	check_state(path, NTFS_LOG_UNCLEAN, "unknown version");
-	/* A torn first page: the second one counts. */
-	put_restart(path, log, 0, 1, false, 12);
-	patch(path, log + 1022, "\1\2", 2);
-	check_state(path, NTFS_SOUND, NULL);
-	patch(path, log + 4096 + 1022, "\1\2", 2);
-	check_state(path, NTFS_LOG_UNCLEAN, "no valid restart page");
-	patch(path, log, "CHKD", 4);
-	patch(path, log + 6, "\0\0", 2);
-	put_restart(path, log, 1, 1, false, 1);
-	check_state(path, NTFS_LOG_UNCLEAN, "replay");
-}
-
-static void put_hibernation(const char *path, const char *signature, uint32_t length,
-			    uint32_t hiberboot, uint8_t value)
-{
-	_cleanup_buffer_ struct buffer file = BUFFER_INIT;
-	ntfs_volume *volume = ntfs_mount(path, NTFS_MNT_IGNORE_HIBERFILE);
-	uint64_t inode;
-	ntfs_inode *ni, *root;
-	ntfs_attr *na;
-
-	assert_non_null(volume);
-	memset(buffer_reserve(&file, 8192), 0, 8192);
-	file.len = 8192;
-	memcpy(file.data, signature, strlen(signature));
-	put_le32(file.data + 12, length);
-	if (hiberboot)
-		file.data[hiberboot] = value;
-	root = ntfs_inode_open(volume, FILE_root);
-	inode = ntfs_inode_lookup_by_mbsname(root, "HiberFil.sys");
-	ntfs_inode_close(root);
-	if (inode == (uint64_t)-1) {
-		ntfs_sample_file(volume, "HiberFil.sys", buffer_view(&file),
-				 NTFS_SAMPLE_PLAIN);
-	} else {
-		ni = ntfs_inode_open(volume, inode);
-		na = ntfs_attr_open(ni, AT_DATA, AT_UNNAMED, 0);
-		assert_int_equal(ntfs_attr_pwrite(na, 0, 8192, file.data), 8192);
-		ntfs_attr_close(na);
-		ntfs_inode_close(ni);
-	}
-	ntfs_sample_unmount(volume);
-}
-
-static void test_hibernation(void **state _unused_)
-{
-	_cleanup_free_ char *path = NULL, *small = NULL;
-	ntfs_volume *volume;
-
-	if (!pristine)
-		skip();
-	path = copy_volume("hibernated");
-	put_hibernation(path, "hibr", 0xa8, 0, 0);
-	check_state(path, NTFS_HIBERNATED, "Windows is hibernated:");
-	put_hibernation(path, "HIBR", 0x3e0, 0x364, 0);
-	check_state(path, NTFS_HIBERNATED, "Windows is hibernated:");
-	put_hibernation(path, "HIBR", 0x3e0, 0x364, 1);
-	check_state(path, NTFS_FAST_STARTED, "fast startup");
-	put_hibernation(path, "HIBR", 0x2c8, 0x27c, 1);
-	check_state(path, NTFS_FAST_STARTED, "fast startup");
-	/* A header of a Windows yet to come: which of the two cannot be told. */
-	put_hibernation(path, "HIBR", 0x500, 0x364, 1);
-	check_state(path, NTFS_HIBERNATED, "or was shut down with fast startup");
-	put_hibernation(path, "RSTR", 0x3e0, 0x364, 0);
-	check_state(path, NTFS_HIBERNATED, "Windows is hibernated:");
-	put_hibernation(path, "WAKE", 0x3e0, 0x364, 1);
-	check_state(path, NTFS_SOUND, NULL);
-	put_hibernation(path, "wake", 0xa8, 0, 0);
-	check_state(path, NTFS_SOUND, NULL);
-	put_hibernation(path, "", 0, 0, 0);
-	check_state(path, NTFS_SOUND, NULL);
-	small = copy_volume("small");
-	volume = ntfs_sample_mount(small);
-	ntfs_sample_file(volume, "hiberfil.sys", (struct bytes){(const uint8_t *)"x", 1},
-			 NTFS_SAMPLE_PLAIN);
-	ntfs_sample_unmount(volume);
-	check_state(small, NTFS_HIBERNATED, "too small");
-}
-
-/* What journal_mark() would write, written: the flag is set and nothing else changes. */
-static void test_dirty_mark(void **state _unused_)
-{
-	static const unsigned sectors[] = {512, 4096};
-	struct error err = ERROR_INIT;
-
-	if (!pristine)
-		skip();
-	for (size_t i = 0; i < ARRAY_SIZE(sectors); i++) {
-		_cleanup_buffer_ struct buffer mark = BUFFER_INIT, again = BUFFER_INIT;
-		_cleanup_free_ char *path = xasprintf("%s/mark", scratch);
-		uint64_t offset, mirror, record;
-		struct volume v;
-
-		assert_true(ntfs_sample_format(path, VOLUME_SIZE, sectors[i], 4096));
-		record = locate(path, 0, 0);
-		mirror = locate(path, 1, 0);
-		volume_open(&v, path, false);
-		v.block.block.sector_size = sectors[i];
-		if (ntfs_dirty_mark(v.ntfs, &offset, &mark, &err) < 0)
-			fail_msg("%s", err.reason);
-		assert_int_equal(mark.len, sectors[i]);
-		assert_int_equal(offset % sectors[i], 0);
-		volume_close(&v);
-		check_state(path, NTFS_SOUND, NULL);
-		patch(path, offset, mark.data, mark.len);
-		/* Only the mirror is in the way of mounting now. */
-		patch(path, mirror + (offset - record), mark.data, mark.len);
-		check_state(path, NTFS_DIRTY, "dirty flag");
-		/* Marked already: the same bytes again. */
-		volume_open(&v, path, false);
-		v.block.block.sector_size = sectors[i];
-		assert_int_equal(ntfs_dirty_mark(v.ntfs, &offset, &again, NULL), 0);
-		volume_close(&v);
-		assert_int_equal(again.len, mark.len);
-		(void)unlink(path);
-	}
-}
-
-/* ---- volumes that lie ---------------------------------------------------------------
- */
-
-static void test_mount_errors(void **state _unused_)
-{
-	_cleanup_free_ char *path = NULL;
-	_cleanup_error_ struct error err = ERROR_INIT;
-	struct block *block;
-
-	if (!pristine)
-		skip();
-	path = copy_volume("cut");
-	assert_int_equal(truncate(path, VOLUME_SIZE / 2), 0);
-	block = block_file_open(path, false, 0, NULL);
-	assert_null(ntfs_open(block, false, &err));
-	assert_non_null(strstr(err.reason, "is no NTFS volume that can be mounted: "));
-	assert_non_null(err.remedy);
-	block_close(block);
-	patch(path, 3, "FAT32   ", 8);
-	block = block_file_open(path, false, 0, NULL);
-	assert_null(ntfs_open(block, false, &err));
-	block_close(block);
-}
-
-/* Finds bytes in the volume's file. */
-static uint64_t search(const char *path, const void *bytes, size_t len, uint64_t from)
-{
-	_cleanup_buffer_ struct buffer all = BUFFER_INIT;
-	uint8_t *found;
-
-	assert_int_equal(file_read(path, VOLUME_SIZE, &all, NULL), 0);
-	found = memmem(all.data + from, all.len - from, bytes, len);
-	assert_non_null(found);
-	return (uint64_t)(found - all.data);
-}
-
-/* The root of a large folder's index sends the search back to where it was. */
-static void test_index_loop(void **state _unused_)
-{
-	_cleanup_free_ char *path = NULL;
-	_cleanup_error_ struct error err = ERROR_INIT;
-	_cleanup_tree_entries_ struct tree_entries list = VEC_INIT;
-	_cleanup_buffer_ struct buffer all = BUFFER_INIT;
-	unsigned patched = 0;
-	struct volume v;
-
-	if (!pristine)
-		skip();
-	path = copy_volume("loop");
-	assert_int_equal(file_read(path, VOLUME_SIZE, &all, NULL), 0);
-	/*
-	 * Each leaf of an index becomes a node whose last entry has itself as its child:
-	 * the entry of 16 bytes grows by 8, at the end of what is used.
-	 */
-	for (size_t at = 0; at + 4096 <= all.len; at += 4096) {
-		uint8_t *block = all.data + at, *node = block + 0x18, *last;
-		uint32_t used = get_le32(node + 4);
-
-		if (memcmp(block, "INDX", 4) != 0 || used + 0x18 + 8 > 4000)
-			continue;
-		last = node + used - 16;
-		if (get_le16(last + 8) != 16 || get_le16(last + 12) != 2 ||
-		    (0x18 + used) % 512 > 480)
-			continue;
-		put_le16(last + 8, 24);
-		put_le16(last + 12, 3);
-		put_le64(last + 16, get_le64(block + 0x10));
-		put_le32(node + 4, used + 8);
-		node[12] = 1;
-		patch(path, at, block, 4096);
-		patched++;
-	}
-	assert_true(patched > 10);
-	volume_open(&v, path, false);
-	assert_int_equal(tree_list(v.tree, "Many", &list, &err), -1);
-	assert_non_null(strstr(err.reason, "leads back to itself"));
-	error_clear(&err);
-	assert_int_equal(tree_stat(v.tree, "Many/zzz", NULL, &err), -1);
-	assert_non_null(strstr(err.reason, "leads back to itself"));
-	volume_close(&v);
-}
-
-/* A folder that is found below another one than its record says. */
-static void test_wrong_parent(void **state _unused_)
-{
-	static const uint8_t name[] = {'M', 0, 'a', 0, 'n', 0, 'y', 0};
-	_cleanup_free_ char *path = NULL;
-	_cleanup_error_ struct error err = ERROR_INIT;
-	uint64_t at, mft;
-	uint8_t raw[8];
-	struct volume v;
-	int fd;
-
-	if (!pristine)
-		skip();
-	path = copy_volume("parent");
-	mft = locate(path, 0, 0);
-	/* The $FILE_NAME in the folder's record: its parent is 0x42 bytes before. */
-	at = search(path, name, sizeof(name), mft + 24 * 1024) - 0x42;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(pread(fd, raw, 8, (off_t)at), 8);
-	close(fd);
-	assert_int_equal(get_le64(raw) & 0xffffffffffff, FILE_root);
-	raw[0] = 64;
-	patch(path, at, raw, 8);
-	volume_open(&v, path, false);
-	assert_int_equal(tree_stat(v.tree, "Many", NULL, &err), -1);
-	assert_non_null(strstr(err.reason, "does not name the folder"));
 	volume_close(&v);
 }
 
@@ -862,7 +419,7 @@ static void test_write_through(void **state _unused_)
 
 	if (!pristine)
 		skip();
-	path = copy_volume("write");
+	path = volume_copy("write");
 	volume_open(&v, path, true);
 	/* What was read before is not what is read afterwards. */
 	assert_int_equal(tree_stat(v.tree, "Content/new", NULL, NULL), 0);
@@ -884,7 +441,7 @@ static void test_write_error(void **state _unused_)
 
 	if (!pristine)
 		skip();
-	path = copy_volume("full");
+	path = volume_copy("full");
 	volume_open(&v, path, true);
 	v.block.refuse_writes = true;
 	ntfs_begin(v.ntfs);
@@ -941,16 +498,10 @@ int main(void)
 		cmocka_unit_test(test_wof_4gib),
 		cmocka_unit_test(test_wof_parse),
 		cmocka_unit_test(test_wof_on_volume),
-		cmocka_unit_test(test_log),
-		cmocka_unit_test(test_hibernation),
-		cmocka_unit_test(test_dirty_mark),
-		cmocka_unit_test(test_mount_errors),
-		cmocka_unit_test(test_index_loop),
-		cmocka_unit_test(test_wrong_parent),
 		cmocka_unit_test(test_write_through),
 		cmocka_unit_test(test_write_error),
 		cmocka_unit_test(test_geometries),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+	return cmocka_run_group_tests(tests, volumes_setup, volumes_teardown);
 }

@@ -42,6 +42,10 @@ ntfs_inode *ntfs_open_inode(struct ntfs *ntfs, uint64_t reference, const char *p
 {
 	ntfs_inode *inode;
 
+	if (!ntfs->volume) { /* a failed ntfs_remount() */
+		error_set(err, ERROR_FAILED, path, "the volume is not mounted");
+		return NULL;
+	}
 	ntfs_begin(ntfs);
 	inode = ntfs_inode_open(ntfs->volume, reference);
 	if (!inode)
@@ -112,6 +116,7 @@ static int mount(struct ntfs *ntfs, struct error *err)
 							     : NTFS_MNT_RDONLY |
 								       NTFS_MNT_FORENSIC);
 	if (ntfs->volume) {
+		free(ntfs->label);
 		ntfs->label = read_label(ntfs);
 		return 0;
 	}
@@ -152,6 +157,17 @@ int ntfs_close(struct ntfs *ntfs, struct error *err)
 	free(ntfs->label);
 	free(ntfs);
 	return result;
+}
+
+int ntfs_remount(struct ntfs *ntfs, struct error *err)
+{
+	if (ntfs->volume)
+		(void)ntfs_umount(ntfs->volume, FALSE);
+	ntfs->volume = NULL;
+	ntfs_cache_free(ntfs);
+	free(ntfs->label);
+	ntfs->label = xstrdup("");
+	return mount(ntfs, err);
 }
 
 const char *ntfs_label(const struct ntfs *ntfs)

@@ -29,6 +29,12 @@ struct ntfs *ntfs_open(struct block *block, bool write, struct error *err);
 /* Writes back what is cached (if mounted for writing) and releases it. */
 int ntfs_close(struct ntfs *ntfs, struct error *err);
 
+/*
+ * Reads the volume anew after another writer changed it: trees over it go on. After a
+ * failure they give errors.
+ */
+int ntfs_remount(struct ntfs *ntfs, struct error *err);
+
 const char *ntfs_label(const struct ntfs *ntfs);	/* UTF-8; "" if none */
 uint64_t ntfs_serial(const struct ntfs *ntfs);
 uint32_t ntfs_cluster_size(const struct ntfs *ntfs);
@@ -42,10 +48,11 @@ int ntfs_examine(struct ntfs *ntfs, enum ntfs_condition *ret, char **detail,
 int ntfs_bitmap(struct ntfs *ntfs, struct buffer *ret, struct error *err);
 /*
  * The sector(s) that hold the volume's dirty flag as they are now, with the flag set, and
- * their offset on the block: for journal_mark().
+ * their offset on the block: for journal_mark(). `copy` 0: in $MFT, 1: in $MFTMirr, which
+ * others compare with it. 1 and both, 0: the volume has no such copy, -1.
  */
-int ntfs_dirty_mark(struct ntfs *ntfs, uint64_t *offset, struct buffer *ret,
-		    struct error *err);
+int ntfs_dirty_mark(struct ntfs *ntfs, unsigned copy, uint64_t *offset,
+		    struct buffer *ret, struct error *err);
 
 /*
  * A tree that reads the volume. Case-insensitive by the volume's own $UpCase; reparse

@@ -379,14 +379,15 @@ static bool set_dirty(uint8_t *record, size_t len)
 	}
 }
 
-/* Where byte `at` of $MFT lies on the block. */
-static int locate_in_mft(struct ntfs *ntfs, uint64_t at, uint64_t *ret, struct error *err)
+/* Where byte `at` of a system file lies on the block. */
+static int locate(struct ntfs *ntfs, ntfs_attr *file, uint64_t at, uint64_t *ret,
+		  struct error *err)
 {
 	unsigned bits = ntfs->volume->cluster_size_bits;
 	LCN cluster;
 
 	ntfs_begin(ntfs);
-	cluster = ntfs_attr_vcn_to_lcn(ntfs->volume->mft_na, (VCN)(at >> bits));
+	cluster = ntfs_attr_vcn_to_lcn(file, (VCN)(at >> bits));
 	if (cluster < 0)
 		return ntfs_failed(ntfs, err, ntfs->block->name, "cannot find $Volume");
 	*ret = ((uint64_t)cluster << bits) + (at & (ntfs->volume->cluster_size - 1));
@@ -404,21 +405,24 @@ static size_t first_difference(const uint8_t *a, const uint8_t *b, size_t len,
 	return i < len ? i - i % unit : 0;
 }
 
-int ntfs_dirty_mark(struct ntfs *ntfs, uint64_t *offset, struct buffer *ret,
-		    struct error *err)
+int ntfs_dirty_mark(struct ntfs *ntfs, unsigned copy, uint64_t *offset,
+		    struct buffer *ret, struct error *err)
 {
+	ntfs_attr *file = copy ? ntfs->volume->mftmirr_na : ntfs->volume->mft_na;
 	size_t len = ntfs->volume->mft_record_size;
 	size_t sector =
 		ntfs->block->sector_size > STRIDE ? ntfs->block->sector_size : STRIDE;
 	/* Whole sectors, which may hold more than the record. */
 	size_t span = len > sector ? len : sector;
 	uint64_t at = FILE_Volume * (uint64_t)len, begin = at - at % span;
-	_cleanup_free_ uint8_t *old = xmalloc(span), *new = NULL;
+	_cleanup_free_ uint8_t *old = NULL, *new = NULL;
 	uint8_t *record;
 	size_t changed;
 
-	if (ntfs_read_attribute(ntfs, ntfs->volume->mft_na, old, span, begin, "$Volume",
-				err) < 0)
+	if (copy > 1 || (uint64_t)file->data_size < begin + span)
+		return 0;
+	old = xmalloc(span);
+	if (ntfs_read_attribute(ntfs, file, old, span, begin, "$Volume", err) < 0)
 		return -1;
 	new = xmemdup(old, span);
 	record = new + (at - begin);
@@ -430,8 +434,8 @@ int ntfs_dirty_mark(struct ntfs *ntfs, uint64_t *offset, struct buffer *ret,
 	}
 	protect(record, len);
 	changed = first_difference(old, new, span, sector);
-	if (locate_in_mft(ntfs, begin + changed, offset, err) < 0)
+	if (locate(ntfs, file, begin + changed, offset, err) < 0)
 		return -1;
 	buffer_append(ret, new + changed, sector);
-	return 0;
+	return 1;
 }
