@@ -17,40 +17,11 @@ struct disk_volume {
 	struct volume_info info;
 	struct block *window;		/* NTFS only */
 	struct ntfs *ntfs;		/* mounted for reading, if NTFS that mounts */
+	struct tree *tree;		/* over it; image.trees may have it as well */
 	char *failure;			/* why it could not be mounted; or NULL */
 	bool system;			/* holds a boot manager: ESP, active partition */
 };
 DEFINE_VEC(disk_volumes, struct disk_volume);
-
-struct disk_image {
-	struct image image;
-	struct container container;
-	struct block *block;		/* the virtual disk, for reading */
-	struct partition_table table;
-	struct disk_volumes volumes;
-	struct vec_of(size_t) windows;	/* volumes with a Windows, in image order */
-	struct vec_of(struct tree *) system_trees; /* opened ones, by volume; or NULL */
-	char *journal;			/* path of the journal file, whether it exists or not */
-	int lock;			/* descriptor that holds gild's lock, or -1 */
-	struct guestfs *guestfs;	/* the appliance, or NULL on the native path */
-};
-
-/* ---- disk_layout.c ---- */
-
-/*
- * Describes the disk in image.disk, once its volumes and image.infos are known. What
- * cannot be read of a volume (a label) is left out. image_close() releases it.
- */
-void disk_layout(struct disk_image *disk);
-
-/* ---- disk_commit.c ---- */
-
-int disk_commit(struct image *image, const struct image_commit_options *options,
-		uint64_t *bytes_written, struct error *err);
-/* Finishes or drops what an interrupted edit left, with a notice(). */
-int disk_recover(struct disk_image *disk, struct error *err);
-
-/* ---- guestfs.c: the appliance, loaded when first needed ---- */
 
 struct guestfs;
 /* A file system in the appliance that a tree can be made of. */
@@ -63,6 +34,78 @@ struct guestfs_volume {
 	bool windows, system;	/* holds a Windows; holds a boot manager */
 };
 DEFINE_VEC(guestfs_volumes, struct guestfs_volume);
+
+struct disk_image {
+	struct image image;
+	struct container container;
+	struct block *block;		/* the virtual disk, for reading */
+	struct partition_table table;
+	struct disk_volumes volumes;
+	/* Volumes with a Windows, in image order: of `volumes`, or of `remote`. */
+	struct vec_of(size_t) windows;
+	size_t system;			/* the volume with the boot manager, or SIZE_MAX */
+	char *journal;			/* path of the journal file, whether it exists or not */
+	int lock;			/* descriptor that holds gild's lock, or -1 */
+	/* On the path over libguestfs: */
+	struct guestfs *guestfs;	/* the appliance, or NULL on the native path */
+	struct guestfs_volumes remote;	/* what it opens */
+	struct vec_of(struct tree *) remote_trees; /* one for each, NULL until opened */
+	char *overlay;			/* the qcow2 over the image that it works on */
+	char *folder;			/* the temporary folder of the overlay */
+};
+
+/* ---- disk_layout.c ---- */
+
+/*
+ * Describes the disk in image.disk, once its volumes and image.infos are known. What
+ * cannot be read of a volume (a label) is left out. image_close() releases it.
+ */
+void disk_layout(struct disk_image *disk);
+
+/* ---- disk.c ---- */
+
+/* "partition 2", or "the volume" (of no single partition). Owned by the caller. */
+char *disk_partition_name(unsigned number);
+/* The same behind the disk's name: of windows and trees. */
+char *disk_volume_name(const struct disk_image *disk, unsigned number);
+/* Of the next Windows' volume, also if it is sound. */
+void disk_add_problem(struct disk_image *disk, unsigned partition,
+		      enum ntfs_condition condition, const char *detail);
+/* ERROR_STATE with the remedy if the i-th Windows' volume must not be edited. */
+int disk_check_sound(const struct disk_image *disk, size_t i, struct error *err);
+
+/* ---- disk_recover.c ---- */
+
+/* Takes gild's lock on the image: exclusive if it was opened for writing. */
+int disk_lock(struct disk_image *disk, struct error *err);
+/* Finishes or drops what an interrupted edit left, with a notice(). Before the block is
+ * opened; may probe the container anew. */
+int disk_recover(struct disk_image *disk, struct error *err);
+/* Refuses what cannot be edited in place: the container, the place of the journal. */
+int disk_check_in_place(const struct disk_image *disk, struct error *err);
+
+/* ---- disk_guestfs.c: a disk whose volumes libguestfs opens ---- */
+
+/* Starts the appliance on an overlay; `why` it is needed, or NULL if it was asked for. */
+int disk_guestfs_open(struct disk_image *disk, const char *why, struct error *err);
+struct tree *disk_guestfs_tree(struct disk_image *disk, size_t volume, struct error *err);
+/* Lets the appliance make the staged changes, ends it, and copies what changed. */
+int disk_guestfs_apply(struct disk_image *disk, struct block *target, struct error *err);
+void disk_guestfs_close(struct disk_image *disk);
+
+/* ---- disk_commit.c ---- */
+
+/* Probes an overlay or copy of the disk: it may refer to what the disk is made of. */
+int disk_probe_new(const struct disk_image *disk, const char *path,
+		   struct container *ret, struct error *err);
+
+int disk_commit(struct image *image, const struct image_commit_options *options,
+		uint64_t *bytes_written, struct error *err);
+/* True if anything is staged, on system volumes as well. */
+bool disk_changed(const struct image *image);
+
+/* ---- guestfs.c: the appliance, loaded when first needed ---- */
+
 void guestfs_volumes_free(struct guestfs_volumes *volumes);
 /*
  * Starts the appliance on the image (format as probed, sector size of the disk), which

@@ -14,7 +14,7 @@
 
 /* A signature at an offset that says what a file is. */
 struct signature {
-	off_t offset; /* negative: from the end */
+	off_t offset;
 	const char *bytes;
 	size_t len;
 	const char *what;
@@ -24,27 +24,18 @@ struct signature {
 		offset, bytes, sizeof(bytes) - 1, what \
 	}
 
-/* First match wins. Sources: the formats' public specifications. */
+/*
+ * What is no disk, though it may look like one (an ISO 9660 image often has a partition
+ * table). First match wins. Sources: the formats' public specifications.
+ */
 static const struct signature signatures[] = {
 	SIGNATURE(0, "MSWIM\0\0\0", "wim"),
 	SIGNATURE(0, "WLPWM\0\0\0", "wim"),
-	SIGNATURE(0, "vhdxfile", "a VHDX disk"),
-	SIGNATURE(0, "QFI\xfb", "a qcow2 disk"),
-	SIGNATURE(0, "KDMV", "a VMDK disk"),
-	SIGNATURE(0, "# Disk DescriptorFile", "a VMDK disk"),
-	SIGNATURE(0, "conectix", "a VHD disk"),
-	SIGNATURE(-512, "conectix", "a VHD disk"),
-	SIGNATURE(0x40, "\x7f\x10\xda\xbe", "a VirtualBox VDI disk"),
 	SIGNATURE(32768,
 		  "\x01"
 		  "CD001",
 		  "an ISO 9660 image"),
 	SIGNATURE(32768, "\0BEA01", "a UDF image"),
-	SIGNATURE(3, "NTFS    ", "an NTFS volume"),
-	SIGNATURE(3, "-FVE-FS-", "a BitLocker volume"),
-	SIGNATURE(512, "EFI PART", "a raw disk with a GPT"),
-	SIGNATURE(4096, "EFI PART", "a raw disk with a GPT"),
-	SIGNATURE(510, "\x55\xaa", "a raw disk"),
 	SIGNATURE(0, "MSCF", "a cabinet archive"),
 	SIGNATURE(0, "PK\x03\x04", "a ZIP archive"),
 	SIGNATURE(0, "7z\xbc\xaf\x27\x1c", "a 7z archive"),
@@ -52,15 +43,14 @@ static const struct signature signatures[] = {
 	SIGNATURE(0, "MZ", "a Windows program"),
 };
 
-static const char *recognise(int fd, off_t size)
+static const char *recognise(int fd)
 {
 	char found[32];
 
 	for (size_t i = 0; i < ARRAY_SIZE(signatures); i++) {
 		const struct signature *s = &signatures[i];
-		off_t at = s->offset < 0 ? size + s->offset : s->offset;
 
-		if (at >= 0 && pread(fd, found, s->len, at) == (ssize_t)s->len &&
+		if (pread(fd, found, s->len, s->offset) == (ssize_t)s->len &&
 		    memcmp(found, s->bytes, s->len) == 0)
 			return s->what;
 	}
@@ -69,13 +59,9 @@ static const char *recognise(int fd, off_t size)
 
 static int refuse(const char *path, const char *what, struct error *err)
 {
-	if (what)
-		error_set(err, ERROR_USAGE, path, "is %s, which is not in this build",
-			  what);
-	else
-		error_set(err, ERROR_USAGE, path, "is no image that gild knows");
-	return error_remedy(err, "give a WIM (.wim, .swm, .esd) or the folder that holds "
-				 "a Windows file system");
+	error_set(err, ERROR_USAGE, path, "is %s, and no image that gild knows", what);
+	return error_remedy(err, "give a WIM (.wim, .swm, .esd), a disk image, or the "
+				 "folder that holds a Windows file system");
 }
 
 struct image *image_open(const char *path, const struct image_options *options,
@@ -91,12 +77,11 @@ struct image *image_open(const char *path, const struct image_options *options,
 	}
 	if (S_ISDIR(st.st_mode))
 		return dir_open(path, options, err);
-	if (S_ISBLK(st.st_mode)) {
-		refuse(path, "a block device", err);
-		return NULL;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		refuse(path, "no regular file or folder", err);
+	if (S_ISBLK(st.st_mode))
+		return disk_open(path, options, err);
+	if (!S_ISREG(st.st_mode) || st.st_size == 0) {
+		refuse(path, S_ISREG(st.st_mode) ? "an empty file" : "no file or folder",
+		       err);
 		return NULL;
 	}
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -104,10 +89,12 @@ struct image *image_open(const char *path, const struct image_options *options,
 		error_errno(err, path, "cannot open");
 		return NULL;
 	}
-	what = recognise(fd, st.st_size);
-	if (what && strcmp(what, "wim") == 0)
+	what = recognise(fd);
+	if (!what)
+		return disk_open(path, options, err);
+	if (strcmp(what, "wim") == 0)
 		return wim_open(path, options, err);
-	refuse(path, st.st_size ? what : "an empty file", err);
+	refuse(path, what, err);
 	return NULL;
 }
 
@@ -193,6 +180,8 @@ int image_commit(struct image *image, const struct image_commit_options *options
 		return error_interrupted(err);
 	vec_foreach (tree, &image->trees)
 		changed |= *tree && !overlay_empty((*tree)->overlay);
+	if (image->ops->changed)
+		changed |= image->ops->changed(image);
 	if (!options->output && !image->options.write)
 		return error_set(err, ERROR_FAILED, image->path,
 				 "was opened for reading only");
@@ -234,14 +223,8 @@ void image_close(struct image *image)
 	if (!image)
 		return;
 	image->ops->close(image);
-	vec_foreach (tree, &image->trees) {
-		if (!*tree)
-			continue;
-		overlay_free((*tree)->overlay);
-		strings_free(&(*tree)->reported);
-		free((*tree)->name);
-		free(*tree);
-	}
+	vec_foreach (tree, &image->trees)
+		tree_free(*tree);
 	vec_free(&image->trees);
 	vec_foreach (info, &image->infos) {
 		free(info->name);

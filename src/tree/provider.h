@@ -78,6 +78,8 @@ struct image_ops {
 	struct tree *(*tree)(struct image *image, size_t i, struct error *err);
 	int (*commit)(struct image *image, const struct image_commit_options *options,
 		      uint64_t *bytes_written, struct error *err);
+	/* True if trees that are not in image.trees have changes to commit; may be NULL. */
+	bool (*changed)(const struct image *image);
 	/* image_system_tree(); NULL: the tree itself is where it is started from. */
 	int (*system_tree)(struct image *image, size_t i, struct tree **ret, char **why,
 			   struct error *err);
@@ -101,6 +103,8 @@ struct image {
 /* Takes the tree's name and prepares its overlay. */
 void tree_init(struct tree *tree, const struct tree_ops *ops, struct image *image,
 	       size_t index, char *name);
+
+void tree_free(struct tree *tree);
 
 struct overlay *overlay_new(const char *name);
 void overlay_free(struct overlay *node);

@@ -33,6 +33,16 @@ void tree_init(struct tree *tree, const struct tree_ops *ops, struct image *imag
 	tree->overlay = overlay_new("");
 }
 
+void tree_free(struct tree *tree)
+{
+	if (!tree)
+		return;
+	overlay_free(tree->overlay);
+	strings_free(&tree->reported);
+	free(tree->name);
+	free(tree);
+}
+
 const char *tree_name(const struct tree *tree)
 {
 	return tree->name;
