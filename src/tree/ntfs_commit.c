@@ -271,7 +271,10 @@ static int apply_node(struct ntfs_edit *edit, struct overlay *node, struct error
 			return -1;
 		return ntfs_edit_link(edit, place->inode, node, folder, none, path, err);
 	case OVERLAY_MOVED:
-		if (ntfs_edit_link(edit, place->inode, node, folder, none, path, err) < 0)
+		if (ntfs_edit_link(edit, place->inode, node, folder, none, path, err) <
+			    0 ||
+		    (place->links &&
+		     ntfs_edit_refresh(edit, place->inode, path, err) < 0))
 			return -1;
 		break;
 	case OVERLAY_REMOVED:

@@ -398,6 +398,7 @@ static int push_level(struct ntfs_edit *edit, struct levels *levels, ntfs_inode 
 static int drop_file(struct ntfs_edit *edit, ntfs_inode *inode, uint64_t folder,
 		     const char *path, struct error *err)
 {
+	uint64_t number = inode->mft_no;
 	unsigned links;
 
 	if (ntfs_edit_unlink_all(edit, inode, folder, path, &links, err) < 0) {
@@ -406,7 +407,9 @@ static int drop_file(struct ntfs_edit *edit, ntfs_inode *inode, uint64_t folder,
 	}
 	if (!links && !is_held(edit, inode->mft_no))
 		return free_inode(edit, inode, path, err);
-	return ntfs_edit_close(edit, inode, path, err);
+	if (ntfs_edit_close(edit, inode, path, err) < 0)
+		return -1;
+	return links ? ntfs_edit_refresh(edit, number, path, err) : 0;
 }
 
 /* Frees all that is in the folder, and the folders below, but not the folder itself. */
@@ -475,7 +478,9 @@ int ntfs_edit_remove(struct ntfs_edit *edit, uint64_t folder, const char *name,
 		return -1;
 	if (ntfs_edit_unlink(edit, number, folder, name, path, &links, NULL, err) < 0)
 		return -1;
-	if (links || is_held(edit, number))
+	if (links)
+		return ntfs_edit_refresh(edit, number, path, err);
+	if (is_held(edit, number))
 		return 0;
 	inode = ntfs_edit_open(edit, number, path, err);
 	return inode ? free_inode(edit, inode, path, err) : -1;

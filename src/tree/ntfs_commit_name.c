@@ -24,6 +24,27 @@
 /* ---- opening -------------------------------------------------------------------------
  */
 
+/* libntfs-3g does not find the data of a file that has no name at the moment. */
+static void find_sizes(ntfs_inode *inode)
+{
+	ntfs_attr *data;
+
+	if (test_nino_flag(inode, KnownSize) ||
+	    inode->mrec->flags & MFT_RECORD_IS_DIRECTORY)
+		return;
+	data = ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0);
+	if (!data)
+		return;
+	inode->data_size = data->data_size;
+	inode->allocated_size = data->data_flags & (ATTR_IS_COMPRESSED | ATTR_IS_SPARSE)
+					? data->compressed_size
+					: data->allocated_size;
+	if (!NAttrNonResident(data))
+		inode->allocated_size = (data->data_size + 7) & ~INT64_C(7);
+	set_nino_flag(inode, KnownSize);
+	ntfs_attr_close(data);
+}
+
 ntfs_inode *ntfs_edit_open(struct ntfs_edit *edit, uint64_t inode, const char *path,
 			   struct error *err)
 {
@@ -31,7 +52,9 @@ ntfs_inode *ntfs_edit_open(struct ntfs_edit *edit, uint64_t inode, const char *p
 
 	ntfs_begin(edit->ntfs);
 	ret = ntfs_inode_open(edit->volume, inode);
-	if (!ret)
+	if (ret)
+		find_sizes(ret);
+	else
 		ntfs_failed(edit->ntfs, err, path, "cannot open");
 	return ret;
 }
