@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "injector/signing.h"
 
 #define WINDOWS_10_DATABASE 0x0A000000u
 
@@ -30,6 +31,8 @@ void store_close(struct store *store)
 	if (!store)
 		return;
 	strings_free(&store->control_sets);
+	if (store->generation_free)
+		store->generation_free(store->generation);
 	free(store);
 }
 
@@ -39,11 +42,30 @@ void store_closep(struct store **store)
 	*store = NULL;
 }
 
+void store_set_signing(struct store *store, struct signing *signing)
+{
+	store->signing = signing;
+}
+
 int store_add(struct store *store, struct package *package, bool force, struct error *err)
 {
 	if (package->verdict != PACKAGE_ADDED)
 		return 0;
+	if (store->signing && signing_check(store->signing, package, store->tree,
+					    &store->installation->target, err) < 0)
+		return -1;
+	if (package->verdict != PACKAGE_ADDED)
+		return 0;
 	return store->strategy->add(store, package, force, err);
+}
+
+int store_any_controller(struct store *store,
+			 const struct any_controller_options *options,
+			 struct any_controller_result *ret, struct error *err)
+{
+	if (!store->strategy->any_controller)
+		return 0;
+	return store->strategy->any_controller(store, options, ret, err) < 0 ? -1 : 1;
 }
 
 int store_remove(struct store *store, const char *published, struct removal *ret,
@@ -434,6 +456,13 @@ int store_reflect(struct store *store, const char *name, struct error *err)
 				      &store->installation->target, err);
 	if (!package)
 		return -1;
+	/* Windows' own are signed by catalogs of whole Windows components. */
+	if (package->verdict == PACKAGE_ADDED && store->signing &&
+	    db_package_third_party(&record) &&
+	    signing_check(store->signing, package, store->tree,
+			  &store->installation->target, err) < 0)
+		return -1;
+	package->signer_score = record.signer_score;
 	if (package->verdict == PACKAGE_ADDED &&
 	    package_check_binaries(package, store->tree, &store->installation->target,
 				   true, err) < 0)

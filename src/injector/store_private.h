@@ -19,12 +19,16 @@ struct store {
 	struct registry *registry;
 	const struct installation *installation;
 	const struct strategy *strategy;
+	struct signing *signing;	/* NULL: signatures are not looked at */
 	struct hive *system;
 	struct hive *software;		/* NULL if the image has none (some WinPE) */
 	struct strings control_sets;
 	struct driverdb nodes[2];	/* SYSTEM, DRIVERS; .hive NULL where it is not there */
 	bool windows10;			/* the database is that of Windows 10 and later */
 	bool schema;			/* it has SchemaVersion: the later Windows 10 */
+	bool legacy;			/* Vista, 7: no database, services have no Owners */
+	void *generation;		/* what the generation's part keeps */
+	void (*generation_free)(void *generation);
 };
 #define NODE_SYSTEM 0
 #define NODE_DRIVERS 1
@@ -59,6 +63,9 @@ int oem_number_mark(struct store *store, unsigned number, bool used, struct erro
 int oem_number_free(struct store *store, unsigned *ret, struct error *err);
 
 /* ---- store_record.c: Configurations, Descriptors, Strings ---- */
+
+/* The name of the function driver's service: NULL if there is no AddService for it. */
+const char *function_service(const struct inf_configuration *c);
 
 int record_configurations(struct store *store, struct driverdb *db,
 			  struct package *package, struct error *err);
@@ -109,6 +116,11 @@ char *service_path(const struct package *package, const struct inf_service *serv
 		   enum windows_arch arch);
 int service_install(struct store *store, struct package *package,
 		    const struct inf_service *service, struct error *err);
+/* A service has no backslash in its name: it would be a path in Services. */
+bool service_name_sound(const char *name);
+/* True if the INF names the service, but it is another package's in this control set. */
+bool service_foreign(struct store *store, const char *set, const struct package *package,
+		     const struct inf_service *service);
 /* 1 if every control set has the service and nothing masks a boot-start one. */
 int service_intact(struct store *store, const struct package *package,
 		   const struct inf_service *service);
@@ -121,6 +133,8 @@ int reflect(struct store *store, struct driverdb *db, struct package *package,
 int reflect_shared(struct store *store, struct package *package,
 		   const struct strings *services, const struct strings *files,
 		   struct error *err);
+/* All services, files and absolute registry keys, and no record. */
+int install_package(struct store *store, struct package *package, struct error *err);
 /* The key of PnpLockdownFiles for a file of the tree, below SOFTWARE's root. Caller's. */
 char *lockdown_path(const char *destination);
 /* 1: all that reflect() makes is in the image, 0: something is missing or masked, -1. */

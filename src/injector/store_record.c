@@ -12,8 +12,7 @@
 /* ConfigFlags: setup has to finish the installation when somebody logs on. */
 #define CONFIG_FLAG_FINISH_INSTALL 0x400u
 
-/* The name of the function driver's service: NULL if there is no AddService for it. */
-static const char *function_service(const struct inf_configuration *c)
+const char *function_service(const struct inf_configuration *c)
 {
 	const char *name = NULL;
 

@@ -40,7 +40,7 @@ static int lock_down(struct store *store, const struct package *package,
 	struct hive *hive = store->software;
 	hkey key;
 
-	if (!hive)
+	if (!hive || store->legacy)
 		return 0;
 	for (char *c = source; *c; c++)
 		if (*c == '/')
@@ -307,12 +307,17 @@ int reflect_shared(struct store *store, struct package *package,
 	return install_part(store, package, &part, err);
 }
 
-int reflect(struct store *store, struct driverdb *db, struct package *package,
-	    struct error *err)
+int install_package(struct store *store, struct package *package, struct error *err)
 {
 	struct part all = {0};
 
-	if (install_part(store, package, &all, err) < 0)
+	return install_part(store, package, &all, err);
+}
+
+int reflect(struct store *store, struct driverdb *db, struct package *package,
+	    struct error *err)
+{
+	if (install_package(store, package, err) < 0)
 		return -1;
 	return record_configurations(store, db, package, err);
 }

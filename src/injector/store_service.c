@@ -123,7 +123,7 @@ static int set_group(struct store *store, const char *set, hkey key,
 
 	if (!service->group || !*service->group) {
 		/* Windows 8 writes an empty Group. */
-		return store->windows10
+		return store->windows10 || store->legacy
 			       ? 0
 			       : hive_set_string(hive, key, "Group", REG_SZ, "", err);
 	}
@@ -133,6 +133,8 @@ static int set_group(struct store *store, const char *set, hkey key,
 		return 0;
 	if (service->has_tag)
 		tag = service->tag;
+	else if (store->legacy) /* Windows 7 gives reflected services no tag of its own */
+		return 0;
 	else if (before && text_equal(before, service->group) &&
 		 hive_get_dword(hive, key, "Tag", &tag))
 		return 0;
@@ -200,6 +202,14 @@ static int set_security(struct hive *hive, hkey key, const struct inf_service *s
 		       : 0;
 }
 
+static int add_owner(struct store *store, hkey key, const struct package *package,
+		     struct error *err)
+{
+	return store->legacy ? 0
+			     : multi_prepend(store->system, key, "Owners",
+					     package->published, err);
+}
+
 /* The values of the service-install section, in the order in which Windows writes them.
  */
 static int set_values(struct store *store, const char *set, hkey key,
@@ -208,6 +218,7 @@ static int set_values(struct store *store, const char *set, hkey key,
 {
 	struct hive *hive = store->system;
 	const char *inf = service->text_inf ? service->text_inf : package->published;
+	bool indirect = !store->legacy; /* Windows 7 keeps the text itself */
 	_cleanup_free_ char *image =
 		service_path(package, service, store->installation->target.arch);
 
@@ -223,10 +234,10 @@ static int set_values(struct store *store, const char *set, hkey key,
 						   service->start_name, err) < 0)
 		return -1;
 	if (set_text(hive, key, "DisplayName", service->display_name,
-		     service->display_token, inf, err) < 0 ||
+		     indirect ? service->display_token : NULL, inf, err) < 0 ||
 	    set_text(hive, key, "Description", service->description,
-		     service->description_token, inf, err) < 0 ||
-	    multi_prepend(hive, key, "Owners", package->published, err) < 0)
+		     indirect ? service->description_token : NULL, inf, err) < 0 ||
+	    add_owner(store, key, package, err) < 0)
 		return -1;
 	if (service->boot_flags &&
 	    hive_set_dword(hive, key, "BootFlags", service->boot_flags, err) < 0)
@@ -258,19 +269,32 @@ static int set_event_log(struct store *store, const char *set, struct package *p
  * True if the service is another package's: the INF got it through Needs= of an inbox
  * INF, brings no binary for it, and the image has it.
  */
-static bool belongs_elsewhere(struct hive *hive, hkey key, const struct package *package,
+static bool belongs_elsewhere(struct store *store, hkey key,
+			      const struct package *package,
 			      const struct inf_service *service)
 {
+	struct hive *hive = store->system;
 	struct strings owners = VEC_INIT;
 	bool other = false;
 
 	if (service->binary && package_file(package, path_base(service->binary)))
 		return false;
+	if (store->legacy)
+		return true;
 	hive_get_strings(hive, key, "Owners", &owners);
 	vec_foreach (owner, &owners)
 		other |= !text_equal(*owner, package->published);
 	strings_free(&owners);
 	return other;
+}
+
+bool service_foreign(struct store *store, const char *set, const struct package *package,
+		     const struct inf_service *service)
+{
+	_cleanup_free_ char *path = xasprintf("%s\\Services\\%s", set, service->name);
+	hkey key = hive_find(store->system, hive_root(store->system), path);
+
+	return key && belongs_elsewhere(store, key, package, service);
 }
 
 static int install_in_set(struct store *store, const char *set, struct package *package,
@@ -287,8 +311,8 @@ static int install_in_set(struct store *store, const char *set, struct package *
 	};
 	hkey key = hive_find(hive, hive_root(hive), path), override;
 
-	if (key && belongs_elsewhere(hive, key, package, service))
-		return multi_prepend(hive, key, "Owners", package->published, err);
+	if (key && belongs_elsewhere(store, key, package, service))
+		return add_owner(store, key, package, err);
 	if (hive_create(hive, hive_root(hive), path, &key, err) < 0 ||
 	    set_values(store, set, key, package, service, err) < 0 ||
 	    registry_apply(&target, &service->regs, err) < 0)
@@ -300,8 +324,7 @@ static int install_in_set(struct store *store, const char *set, struct package *
 	return set_event_log(store, set, package, service, err);
 }
 
-/* A service has no backslash in its name: it would be a path in Services. */
-static bool name_sound(const char *name)
+bool service_name_sound(const char *name)
 {
 	return *name && !strpbrk(name, "\\/");
 }
@@ -311,7 +334,7 @@ int service_install(struct store *store, struct package *package,
 {
 	if (service->remove || !*service->name)
 		return 0;
-	if (!name_sound(service->name)) {
+	if (!service_name_sound(service->name)) {
 		package_remark(package, "\"%s\" is no name for a service (line %u)",
 			       service->name, service->line);
 		return 0;
@@ -327,7 +350,7 @@ int service_intact(struct store *store, const struct package *package,
 {
 	struct hive *hive = store->system;
 
-	if (service->remove || !name_sound(service->name))
+	if (service->remove || !service_name_sound(service->name))
 		return 1;
 	vec_foreach (set, &store->control_sets) {
 		_cleanup_free_ char *path =
@@ -337,7 +360,7 @@ int service_intact(struct store *store, const struct package *package,
 
 		if (!key || !hive_get_dword(hive, key, "Start", &start))
 			return 0;
-		if (belongs_elsewhere(hive, key, package, service))
+		if (belongs_elsewhere(store, key, package, service))
 			continue;
 		if (service->start == SERVICE_BOOT &&
 		    hive_find(hive, key, "StartOverride"))

@@ -12,7 +12,14 @@ static const struct strategy strategies[] = {
 		.add = nt62_add,
 		.remove = nt62_remove,
 	},
-	{.name = "Windows Vista and 7, Server 2008 and 2008 R2", .major = 6, .minor = 0},
+	{
+		.name = "Windows Vista and 7, Server 2008 and 2008 R2",
+		.major = 6,
+		.minor = 0,
+		.open = nt60_open,
+		.add = nt60_add,
+		.remove = nt60_remove,
+	},
 	{
 		.name = "Windows XP, Server 2003",
 		.major = 5,

@@ -41,4 +41,11 @@ int nt5_remove(struct store *store, const char *published, struct removal *ret,
 int nt5_any_controller(struct store *store, const struct any_controller_options *options,
 		       struct any_controller_result *ret, struct error *err);
 
+/* Vista and 7, Server 2008 and 2008 R2: injector/nt6.h. */
+int nt60_open(struct store *store, struct error *err);
+int nt60_add(struct store *store, struct package *package, bool force,
+	     struct error *err);
+int nt60_remove(struct store *store, const char *published, struct removal *ret,
+		struct error *err);
+
 #endif
