@@ -143,6 +143,8 @@ static void set_service(const struct sample *s, const struct package *pkg,
 	key_set_string(k, "ImagePath", TYPE_EXPAND, image);
 	key_set_dword(k, "Type", svc->type);
 	key_set_dword(k, "Start", svc->start);
+	if (!s->database)
+		key_set_string(k, "DriverPackageId", TYPE_SZ, pkg->id);
 	key_set_dword(k, "ErrorControl", svc->error);
 	if (svc->group)
 		key_set_string(k, "Group", TYPE_SZ, svc->group);
@@ -152,15 +154,17 @@ static void set_service(const struct sample *s, const struct package *pkg,
 		_cleanup_free_ char *text = xasprintf(
 			"@%s,%%%s_desc%%;%s", pkg->published, svc->name, svc->display);
 
-		key_set_string(k, "DisplayName", TYPE_SZ, text);
+		key_set_string(k, "DisplayName", TYPE_SZ,
+			       s->database ? text : svc->display);
 	}
-	key_append_multi(k, "Owners", pkg->published);
+	if (s->database)
+		key_append_multi(k, "Owners", pkg->published);
 	if (svc->boot_flags)
 		key_set_dword(k, "BootFlags", svc->boot_flags);
 	vec_foreach (setting, &svc->settings)
 		set_setting(k, setting);
 	/* What the boot leaves behind for a driver that found no device. */
-	if (svc->masked && set == 1)
+	if (svc->masked && set == 1 && s->database)
 		key_set_dword(key_open(k, "StartOverride"), "0", 3);
 }
 
@@ -315,6 +319,42 @@ static void set_database(const struct sample *s, const struct package *pkg)
 		set_model(k, db, pkg, model);
 }
 
+/* Up to Windows 7: one key per ID of a section with a service, '#' for '\\'. */
+static void set_critical_device(const struct sample *s, const struct package *pkg,
+				const struct install *install, const char *id,
+				unsigned set)
+{
+	_cleanup_free_ char *name = xstrdup(id), *path = NULL;
+	_cleanup_free_ char *class = text_upper(pkg->class->guid);
+	struct key *k;
+
+	for (char *c = name; *c; c++)
+		if (*c == '\\')
+			*c = '#';
+	path = xasprintf("ControlSet%03u\\Control\\CriticalDeviceDatabase\\%s", set,
+			 name);
+	k = key_open(s->system, path);
+	key_set_string(k, "ClassGUID", TYPE_SZ, class);
+	key_set_string(k, "Service", TYPE_SZ, install->service);
+	key_set_string(k, "DriverPackageId", TYPE_SZ, pkg->id);
+	vec_foreach (setting, &install->device)
+		if (text_ends_with(setting->path, "erFilters"))
+			set_setting(k, setting);
+}
+
+static void set_critical_devices(const struct sample *s, const struct package *pkg)
+{
+	vec_foreach (model, &pkg->models) {
+		const struct install *install = find_install(pkg, model->section);
+
+		if (!install->service)
+			continue;
+		vec_foreach (id, &model->ids)
+			for (unsigned set = 1; set <= s->control_sets; set++)
+				set_critical_device(s, pkg, install, *id, set);
+	}
+}
+
 static void set_lockdown(const struct sample *s, const struct package *pkg)
 {
 	vec_foreach (file, &pkg->files) {
@@ -367,16 +407,21 @@ static void finish_package(struct packages *p)
 		return;
 	package_inf(pkg, s);
 	store_hash(&pkg->inf, hash);
-	pkg->id = xasprintf("%s_%s_%s", pkg->name, s->arch, hash);
+	pkg->id = xasprintf("%s_%s_%s%s", pkg->name, s->arch,
+			    s->database ? "" : "neutral_", hash);
 	put_files(s, pkg);
 	if (pkg->reflected)
 		vec_foreach (svc, &pkg->services)
 			for (unsigned set = 1; set <= s->control_sets; set++)
 				set_service(s, pkg, svc, set);
-	set_database(s, pkg);
-	set_lockdown(s, pkg);
-	if (pkg->oem >= 0)
-		mark_oem_number(s, pkg->oem);
+	if (s->database) {
+		set_database(s, pkg);
+		set_lockdown(s, pkg);
+		if (pkg->oem >= 0)
+			mark_oem_number(s, pkg->oem);
+	} else if (pkg->reflected && pkg->class->boot) {
+		set_critical_devices(s, pkg);
+	}
 	package_free(pkg);
 	p->current = NULL;
 }
@@ -397,6 +442,8 @@ static void set_class_keys(const struct sample *s, const struct device_class *c)
 			key_append_multi(k, "UpperFilters", c->upper);
 		if (c->lower)
 			key_append_multi(k, "LowerFilters", c->lower);
+		if (!s->database)
+			continue;
 		properties =
 			key_open(k, "Properties\\{6a3433f4-5626-40e8-a9b9-dbd9ecd2884b}");
 		if (c->boot)
