@@ -4,6 +4,7 @@
 #include "cli/images.h"
 #include "cli/injection.h"
 #include "windows/driverdb.h"
+#include "windows/service.h"
 
 static const char *class_of(const struct package *package, char guid[GUID_TEXT_SIZE])
 {
@@ -39,7 +40,10 @@ static void add_package(struct json_object *array, const struct inject_tree *tre
 	cli_add_strings(o, "services", &package->services);
 	cli_add_strings(o, "hardware_ids", &package->hardware_ids);
 	cli_add_int(o, "files", (int64_t)package->files.len);
-	cli_add(o, "signature", "unchecked");
+	cli_add(o, "signature", signature_verdict_name(package->signature.verdict));
+	cli_add(o, "signature_reason", package->signature.reason);
+	cli_add(o, "signer", package->signature.signer);
+	cli_add(o, "signer_kind", signer_kind_name(package->signature.kind));
 	cli_add(o, "verdict", package_verdict_name(package->verdict));
 	cli_add(o, "reason", package->reason);
 	cli_add_strings(o, "remarks", &package->remarks);
@@ -60,7 +64,8 @@ static void add_controllers(struct json_object *array, const struct inject_tree 
 
 		cli_add(s, "control_set", service->control_set);
 		cli_add(s, "service", service->service);
-		cli_add_int(s, "from", service->from);
+		/* A service that was not there has no Start. */
+		cli_add_int(s, "from", (int32_t)service->from);
 		cli_add_int(s, "to", service->to);
 		cli_add_bool(s, "unmasked", service->unmasked);
 		cli_add_strings(s, "ids", &service->ids);
@@ -96,6 +101,8 @@ static void add_controllers(struct json_object *array, const struct inject_tree 
 	cli_add_strings(o, "keys_removed", &r->removed);
 	cli_add_strings(o, "ids_covered", &r->ids);
 	cli_add_strings(o, "boot_settings", &r->boot_settings);
+	cli_add_strings(o, "files_added", &r->files);
+	cli_add_strings(o, "remarks", &r->remarks);
 }
 
 /* The same members in gild.inject/1 and in the plan of --dry-run. */
@@ -153,11 +160,12 @@ static void print_controllers(const struct any_controller_result *r)
 {
 	vec_foreach (service, &r->services) {
 		printf("  %s: %s: ", service->control_set, service->service);
-		if (service->from != service->to)
-			printf("Start %u -> %u%s", service->from, service->to,
-			       service->unmasked ? ", " : "");
-		printf("%s, %zu device IDs\n",
-		       service->unmasked ? "StartOverride removed" : "",
+		if (service->from == SERVICE_START_UNKNOWN)
+			printf("new, Start %u, ", service->to);
+		else if (service->from != service->to)
+			printf("Start %u -> %u, ", service->from, service->to);
+		printf("%s%zu device IDs\n",
+		       service->unmasked ? "StartOverride removed, " : "",
 		       service->ids.len);
 	}
 	vec_foreach (left, &r->left)
@@ -170,6 +178,10 @@ static void print_controllers(const struct any_controller_result *r)
 		printf("  %s made ready to boot from\n", *name);
 	vec_foreach (setting, &r->boot_settings)
 		printf("  set in %s\n", *setting);
+	vec_foreach (file, &r->files)
+		printf("  added %s\n", *file);
+	vec_foreach (remark, &r->remarks)
+		printf("  note: %s\n", *remark);
 	vec_foreach (error, &r->errors)
 		printf("  error: %s: %s; %s\n", error->subject, error->message,
 		       error->remedy);
@@ -211,6 +223,7 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 {
 	struct inject_options o = {0};
 	struct strings operands = VEC_INIT, drivers = VEC_INIT;
+	const char *unsigned_policy = NULL;
 	const struct cli_option options[] = {
 		{"driver", "PATH", CLI_STRINGS, &drivers,
 		 "INF, folder or archive (CAB, ZIP, 7z, ISO, tar); may be repeated"},
@@ -229,7 +242,8 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 		{"esd", NULL, CLI_FLAG, &o.esd, "write a solid .esd back (slow)"},
 		IMAGE_EDIT_OPTIONS,
 		{"profile", "ID|FILE", CLI_LATER, NULL, "drivers of a hardware profile"},
-		{"unsigned", "refuse|warn|allow", CLI_LATER, NULL, "unsigned packages"},
+		{"unsigned", "refuse|warn|allow", CLI_STRING, &unsigned_policy,
+		 "packages without a valid signature (warn)"},
 		CLI_END,
 	};
 	int code = cli_parse(command, options, argc, argv, &operands);
@@ -239,6 +253,10 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 	if (code < 0 && !drivers.len && !o.any_controller)
 		code = cli_usage(command,
 				 "nothing to do: give --driver or --any-controller");
+	if (code < 0 && unsigned_policy &&
+	    !unsigned_policy_parse(unsigned_policy, &o.unsigned_policy))
+		code = cli_usage(command, "--unsigned is refuse, warn or allow, not %s",
+				 unsigned_policy);
 	if (code < 0) {
 		o.path = operands.items[0];
 		o.drivers = &drivers;

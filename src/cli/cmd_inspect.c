@@ -70,6 +70,22 @@ static void add_windows(struct json_object *object, const struct installation *i
 	cli_add(o, "installation_type", in->installation_type);
 	cli_add(o, "control_set", in->control_set);
 	cli_add(o, "state", in->state);
+	if (in->service_pack)
+		cli_add_int(o, "service_pack", in->service_pack);
+}
+
+static void add_hal(struct json_object *object, const struct hal *hal)
+{
+	struct json_object *o = cli_add_object(object, "hal");
+	char version[PACKAGE_VERSION_TEXT_SIZE];
+
+	package_version_text(hal->kernel_version, version);
+	cli_add(o, "file", hal->file);
+	cli_add(o, "type", hal->kind ? hal->kind->text : NULL);
+	cli_add(o, "computer_id", hal->computer_id);
+	cli_add(o, "kernel", hal->kernel);
+	cli_add(o, "kernel_version", hal->kernel_version ? version : NULL);
+	cli_add_bool(o, "multiprocessor", hal->kernel_multiprocessor);
 }
 
 static void add_driver(struct json_object *array, const struct installed_driver *driver)
@@ -113,6 +129,8 @@ static void json_installation(struct json_object *object, const struct installat
 	struct json_object *array;
 
 	add_windows(object, in);
+	if (in->hal)
+		add_hal(object, in->hal);
 	array = cli_add_array(object, "boot_storage");
 	vec_foreach (service, &in->boot_storage) {
 		struct json_object *o = cli_add_object(array, NULL);
@@ -196,6 +214,16 @@ static void print_header(struct image *image, size_t i)
 	printf(")\n");
 }
 
+static void print_hal(const struct hal *hal)
+{
+	_cleanup_free_ char *text =
+		xasprintf("%s%s%s%s, kernel %s", hal->file ? hal->file : "not known",
+			  hal->kind ? " (" : "", hal->kind ? hal->kind->text : "",
+			  hal->kind ? ")" : "", hal->kernel ? hal->kernel : "not known");
+
+	print_field("HAL", text);
+}
+
 static void print_windows(const struct installation *in)
 {
 	_cleanup_free_ char *version = NULL, *product = NULL;
@@ -210,12 +238,19 @@ static void print_windows(const struct installation *in)
 	else
 		version = xasprintf("%u.%u.%u, %s", t->major, t->minor, t->build,
 				    arch_name(t->arch));
+	if (in->service_pack) {
+		_cleanup_free_ char *bare = version;
+
+		version = xasprintf("%s, Service Pack %u", bare, in->service_pack);
+	}
 	print_field("Windows", product);
 	print_field("Version", version);
 	if (in->installation_type)
 		print_field("Type", in->installation_type);
 	print_field("Control set", in->control_set);
 	print_field("State", in->state);
+	if (in->hal)
+		print_hal(in->hal);
 }
 
 static char *some_ids(const struct strings *ids)

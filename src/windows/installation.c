@@ -125,6 +125,18 @@ static void take_boot_storage(struct inspection *in)
 	}
 }
 
+/* Up to 7 it decides on which PCs an image starts; a 64-bit one has no choice. */
+static int take_hal(struct inspection *in, struct error *err)
+{
+	const struct target *t = &in->out->target;
+
+	if (!t->major || target_compare_version(t, 6, 2, 0) >= 0 ||
+	    (t->major >= 6 && t->arch != ARCH_X86))
+		return 0;
+	in->out->hal = xcalloc(1, sizeof(*in->out->hal));
+	return hal_read(in->tree, in->system, in->out->control_set, in->out->hal, err);
+}
+
 static int inspect(struct inspection *in, struct error *err)
 {
 	if (services_read(in->system, in->out->control_set, &in->services, err) < 0 ||
@@ -132,6 +144,8 @@ static int inspect(struct inspection *in, struct error *err)
 			      err) < 0)
 		return -1;
 	take_boot_storage(in);
+	if (take_hal(in, err) < 0)
+		return -1;
 	if (inspect_drivers(in, err) < 0)
 		return -1;
 	return inspect_problems(in, err);
@@ -177,6 +191,9 @@ void installation_close(struct installation *installation)
 	free(installation->installation_type);
 	free(installation->control_set);
 	free(installation->state);
+	if (installation->hal)
+		hal_free(installation->hal);
+	free(installation->hal);
 	vec_foreach (driver, &installation->drivers) {
 		free(driver->published);
 		free(driver->original);

@@ -7,6 +7,7 @@
 #define WINDOWS_INSTALLATION_H
 
 #include "registry/registry.h"
+#include "windows/hal.h"
 #include "windows/target.h"
 
 /* Third-party package as the driver database describes it. */
@@ -55,6 +56,8 @@ struct installation {
 	char *installation_type;	/* "Client", "Server", "WindowsPE", ... */
 	struct target target;	/* target.product and suite from the image's own keys */
 	uint32_t revision;	/* UBR; 0 if not recorded */
+	unsigned service_pack;	/* 0: none, or Windows 8 and later */
+	struct hal *hal;	/* of NT 5, and of x86 6.0 and 6.1; else NULL */
 	char *control_set;	/* current one */
 	char *state;		/* setup state: "complete", "generalized", "oobe", "audit", ... */
 	bool has_drivers_hive;

@@ -326,6 +326,18 @@ static bool setup_flag(const struct inspection *in, const char *path, const char
 	return key && hive_get_dword(in->system, key, name, ret) && *ret;
 }
 
+/* The command that the next start runs in place of the log-on. */
+static bool is_mini_setup(const struct inspection *in)
+{
+	hkey key = hive_find(in->system, hive_root(in->system), "Setup");
+	_cleanup_free_ char *command = text_of(in->system, key, "CmdLine");
+	_cleanup_free_ char *lower = command ? text_lower(command) : NULL;
+	uint32_t v;
+
+	return lower && strstr(lower, "-newsetup") && strstr(lower, "-mini") &&
+	       setup_flag(in, "Setup", "SystemSetupInProgress", &v);
+}
+
 static const char *setup_state(struct inspection *in)
 {
 	hkey key = software_key(in, "Microsoft\\Windows\\CurrentVersion\\Setup\\State");
@@ -345,6 +357,11 @@ static const char *setup_state(struct inspection *in)
 		return state;
 	if (setup_flag(in, "Setup", "AuditInProgress", &v))
 		return "audit";
+	/* XP and Server 2003, as sysprep leaves them: mini-setup, or the factory mode. */
+	if (setup_flag(in, "Setup", "FactoryPreInstallInProgress", &v))
+		return "audit";
+	if (setup_flag(in, "Setup", "MiniSetupInProgress", &v) || is_mini_setup(in))
+		return "generalized";
 	if (setup_flag(in, "Setup", "OOBEInProgress", &v))
 		return "oobe";
 	if (setup_flag(in, "Setup", "SystemSetupInProgress", &v))
@@ -355,6 +372,17 @@ static const char *setup_state(struct inspection *in)
 	    (v == 3 || v == 4))
 		return "generalized";
 	return "complete";
+}
+
+/* CSDVersion of the control set: the pack in the upper byte of a word. */
+static void read_service_pack(struct inspection *in)
+{
+	hkey key = control_key(in, "Control\\Windows");
+	uint32_t v;
+
+	if (key && target_compare_version(&in->out->target, 6, 2, 0) < 0 &&
+	    hive_get_dword(in->system, key, "CSDVersion", &v))
+		in->out->service_pack = v >> 8 & 0xFF;
 }
 
 int inspect_identity(struct inspection *in, struct error *err _unused_)
@@ -376,6 +404,7 @@ int inspect_identity(struct inspection *in, struct error *err _unused_)
 		t->arch = pe_arch(buffer_view(&kernel));
 	read_product_type(in);
 	read_language(in);
+	read_service_pack(in);
 	read_names(in);
 	in->out->state = xstrdup(setup_state(in));
 	return 0;

@@ -70,9 +70,9 @@ static void check_generation(struct inspection *in)
 			    t->major ? "architecture" : "version");
 	if (is_legacy(in))
 		problem_add(in->out, "legacy_driver_store", PROBLEM_INFO, NULL,
-			    "this Windows is older than 8 and has no driver database: it "
-			    "can be "
-			    "inspected, but injection is not in this build");
+			    "this Windows is older than 8 and has no driver database: "
+			    "injected packages wait in folders that DevicePath names "
+			    "until its first start");
 	else if (!in->node_count)
 		problem_add(
 			in->out, "driver_database_missing", PROBLEM_ERROR,
@@ -134,15 +134,16 @@ static void check_starts(struct inspection *in)
 		_cleanup_free_ char *list = names_list(&later, NAMES_SHOWN);
 
 		problem_add(in->out, "storage_not_boot_start", PROBLEM_INFO,
-			    is_legacy(in) ? "set Start to 0 with gild edit --reg=FILE"
-					  : "set Start to 0: " ANY_CONTROLLER,
+			    "set Start to 0: " ANY_CONTROLLER,
 			    "%zu storage services are not started at boot: %s", later.len,
 			    list);
 	}
 	if (disabled.len) {
 		_cleanup_free_ char *list = names_list(&disabled, NAMES_SHOWN);
 
-		problem_add(in->out, "storage_disabled", PROBLEM_INFO, NULL,
+		problem_add(in->out, "storage_disabled", PROBLEM_INFO,
+			    in->out->target.major == 5 ? "start them: " ANY_CONTROLLER
+						       : NULL,
 			    "%zu storage services are disabled: %s", disabled.len, list);
 	}
 }
