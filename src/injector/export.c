@@ -59,12 +59,14 @@ static int export_one(struct tree *tree, const struct installed_driver *driver,
 	struct tree_stat st;
 	int found;
 
-	if (!driver->store || strpbrk(driver->store, "/\\") || *driver->store == '.') {
+	if (!driver->store || !*driver->store || strpbrk(driver->store, "/\\") ||
+	    *driver->store == '.') {
 		item->reason =
 			xstrdup("the driver database names no driver store folder");
 		return 0;
 	}
-	from = xasprintf(DRIVER_STORE_FOLDER "/%s", driver->store);
+	from = driver->folder ? xstrdup(driver->folder)
+			      : xasprintf(DRIVER_STORE_FOLDER "/%s", driver->store);
 	found = tree_stat(tree, from, &st, err);
 	if (found < 0)
 		return -1;

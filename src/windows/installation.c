@@ -198,6 +198,7 @@ void installation_close(struct installation *installation)
 		free(driver->published);
 		free(driver->original);
 		free(driver->store);
+		free(driver->folder);
 		free(driver->class_name);
 		free(driver->provider);
 		strings_free(&driver->services);

@@ -14,7 +14,8 @@
 struct installed_driver {
 	char *published;	/* "oem0.inf" */
 	char *original;		/* "vioscsi.inf"; NULL if not recorded */
-	char *store;		/* FileRepository folder: "vioscsi.inf_amd64_..." */
+	char *store;		/* FileRepository folder: "vioscsi.inf_amd64_...", or "" */
+	char *folder;		/* where it lies if not in FileRepository, else NULL */
 	char *class_name;	/* "SCSIAdapter"; NULL if the class is not known */
 	char class_guid[39];
 	char *provider;

@@ -4,7 +4,10 @@
  * Windows 7, from the class keys of the devices that were installed.
  */
 #include "base/text.h"
+#include "windows/injected.h"
 #include "windows/installation_private.h"
+
+#define INF_LIMIT ((size_t)16 << 20)
 
 static void add_once(struct strings *list, const char *item)
 {
@@ -152,6 +155,131 @@ static void add_instance(struct inspection *in, hkey class, const char *guid, hk
 	vec_push(&in->out->drivers, driver);
 }
 
+/* ---- Vista and 7: packages that Windows or gild put in ---- */
+
+/* "x.inf" of "x.inf_amd64_neutral_0123456789abcdef"; NULL if the name is of no package.
+ */
+static char *inf_of_folder(const char *folder)
+{
+	for (const char *p = folder; *p; p++)
+		if (text_starts_with(p, ".inf_"))
+			return xstrndup(folder, (size_t)(p - folder) + strlen(".inf"));
+	return NULL;
+}
+
+/* True if the folder of the store has the INF with these bytes; `path` is its path. */
+static int same_inf(struct tree *tree, const char *path, struct bytes inf,
+		    struct error *err)
+{
+	_cleanup_buffer_ struct buffer other = BUFFER_INIT;
+	struct tree_stat st;
+	int found = tree_stat(tree, path, &st, err);
+
+	if (found <= 0 || st.type != TREE_FILE || st.size != inf.len)
+		return found < 0 ? -1 : 0;
+	if (tree_read(tree, path, inf.len, &other, err) < 0)
+		return -1;
+	return bytes_equal(inf, buffer_view(&other));
+}
+
+/*
+ * Which folder of the store a published INF is the INF of: by its bytes, since the index
+ * that tells Windows is not readable.
+ */
+static int find_folder(struct inspection *in, const struct tree_entries *folders,
+		       const char *published, uint64_t size,
+		       struct installed_driver *driver, struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("Windows/INF/%s", published);
+	_cleanup_buffer_ struct buffer inf = BUFFER_INIT;
+
+	if (size > INF_LIMIT || tree_read(in->tree, path, INF_LIMIT, &inf, err) < 0)
+		return size > INF_LIMIT ? 0 : -1;
+	vec_foreach (folder, folders) {
+		_cleanup_free_ char *name = inf_of_folder(folder->name);
+		_cleanup_free_ char *stored =
+			name ? xasprintf(DRIVER_STORE_FOLDER "/%s/%s", folder->name, name)
+			     : NULL;
+		int same =
+			stored ? same_inf(in->tree, stored, buffer_view(&inf), err) : 0;
+
+		if (same < 0)
+			return -1;
+		if (!same)
+			continue;
+		free(driver->store);
+		driver->store = xstrdup(folder->name);
+		free(driver->original);
+		driver->original = steal_ptr(name);
+		return 0;
+	}
+	return 0;
+}
+
+/* Every oemN.inf that Windows has published, whether a device has used it or not. */
+static int add_published(struct inspection *in, struct error *err)
+{
+	_cleanup_tree_entries_ struct tree_entries infs = VEC_INIT, folders = VEC_INIT;
+
+	if (tree_list(in->tree, "Windows/INF", &infs, err) < 0 ||
+	    tree_list(in->tree, DRIVER_STORE_FOLDER, &folders, err) < 0)
+		return -1;
+	vec_foreach (inf, &infs) {
+		struct installed_driver *driver;
+		unsigned number;
+
+		if (inf->stat.type != TREE_FILE || !oem_inf_number(inf->name, &number))
+			continue;
+		if (interrupted())
+			return error_interrupted(err);
+		driver = find_driver(in->out, inf->name);
+		if (!driver) {
+			vec_push(&in->out->drivers,
+				 (struct installed_driver){.published =
+								   text_lower(inf->name),
+							   .store = xstrdup(""),
+							   .arch = in->out->target.arch,
+							   .node = REGISTRY_SYSTEM});
+			driver = &in->out->drivers.items[in->out->drivers.len - 1];
+		}
+		if (find_folder(in, &folders, inf->name, inf->stat.size, driver, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_injected(struct inspection *in, struct error *err)
+{
+	_cleanup_injected_packages_ struct injected_packages packages = VEC_INIT;
+
+	if (!in->software)
+		return 0;
+	if (injected_packages_read(in->software, &packages, err) < 0)
+		return -1;
+	vec_foreach (package, &packages) {
+		struct installed_driver driver = {
+			.published = steal_ptr(package->published),
+			.original = steal_ptr(package->inf_name),
+			.store = steal_ptr(package->id),
+			.folder = steal_ptr(package->folder),
+			.class_name = steal_ptr(package->class_name),
+			.provider = steal_ptr(package->provider),
+			.date = package->date,
+			.version = package->version,
+			.arch = package->arch,
+			.boot_critical = package->boot_critical,
+			.reflected = package->ids.len > 0 || package->services.len > 0,
+			.node = REGISTRY_SYSTEM,
+			.services = package->services,
+		};
+
+		guid_format(&package->class_guid, driver.class_guid);
+		package->services = (struct strings){0};
+		vec_push(&in->out->drivers, driver);
+	}
+	return 0;
+}
+
 static int add_instances(struct inspection *in, struct error *err)
 {
 	_cleanup_free_ char *path = xasprintf("%s\\Control\\Class", in->out->control_set);
@@ -189,7 +317,8 @@ int inspect_drivers(struct inspection *in, struct error *err)
 		if (add_package(in, db, package, err) < 0)
 			return -1;
 	}
-	if (!in->node_count && add_instances(in, err) < 0)
+	if (!in->node_count && (add_instances(in, err) < 0 ||
+				add_published(in, err) < 0 || add_injected(in, err) < 0))
 		return -1;
 	if (in->out->drivers.len)
 		qsort(in->out->drivers.items, in->out->drivers.len,
