@@ -5,14 +5,16 @@
  *
  *   KILL_AT=N [KILL_TORN=1] LD_PRELOAD=tests/killer.so program...
  *
- * Counted are writes (not to descriptors 0 to 2), truncation, syncs, creation, renames,
- * links, removal, and changes of mode, owner, times and extended attributes. Loop from
- * N = 1 until the program is no longer killed: then every step has been tried. With
- * KILL_TORN half of the N-th write is done first, if it is larger than a sector (smaller
- * ones happen or do not: no kernel and no disk does half of one). KILL_AT=0 never kills.
- * KILL_LOG=FILE gets one line per step (NAME DESCRIPTOR OFFSET LENGTH), for tests of the
- * order of syncs. KILL_ERROR=ENOSPC (EIO, EOPNOTSUPP) lets the step fail with that error
- * instead of killing.
+ * Counted are writes (not to descriptors 0 to 2), truncation, allocation, syncs,
+ * creation, renames, links, removal, and changes of mode, owner, times and extended
+ * attributes. Loop from N = 1 until the program is no longer killed: then every step has
+ * been tried. With KILL_TORN half of the N-th write is done first, if it is larger than a
+ * sector (smaller ones happen or do not: no kernel and no disk does half of one).
+ * KILL_AT=0 never kills. KILL_LOG=FILE gets one line per step (NAME DESCRIPTOR OFFSET
+ * LENGTH), for tests of the order of syncs. KILL_ERROR=ENOSPC (EIO, EOPNOTSUPP) lets the
+ * step fail with that error instead of killing. KILL_PARENT kills the parent process
+ * first: a helper program then goes down together with the one that it works for, as when
+ * the power goes.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -27,6 +29,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define SECTOR 512
@@ -85,6 +88,8 @@ static int stop_here(void)
 	const char *error = getenv("KILL_ERROR");
 
 	if (!error) {
+		if (number("KILL_PARENT"))
+			kill(getppid(), SIGKILL);
 		kill(getpid(), SIGKILL);
 		pause();
 	}
@@ -130,6 +135,57 @@ ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
 		return stop_here();
 	}
 	return REAL(pwrite64)(fd, data, len, at);
+}
+
+static size_t vector_len(const struct iovec *vector, int count)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < count; i++)
+		len += vector[i].iov_len;
+	return len;
+}
+
+ssize_t writev(int fd, const struct iovec *vector, int count)
+{
+	STEP("write", fd, -1, vector_len(vector, count));
+	return REAL(writev)(fd, vector, count);
+}
+
+/* With KILL_TORN the first piece is written: vectors of one are halved. */
+static ssize_t pwritev_torn(int fd, const struct iovec *vector, off_t at)
+{
+	size_t len = vector->iov_len > SECTOR ? vector->iov_len / 2 : 0;
+
+	if (number("KILL_TORN") && len)
+		(void)!REAL(pwrite)(fd, vector->iov_base, len, at);
+	return stop_here();
+}
+
+ssize_t pwritev(int fd, const struct iovec *vector, int count, off_t at)
+{
+	if (count > 0 && reached("pwrite", fd, at, vector_len(vector, count)))
+		return pwritev_torn(fd, vector, at);
+	return REAL(pwritev)(fd, vector, count, at);
+}
+
+ssize_t pwritev64(int fd, const struct iovec *vector, int count, off64_t at)
+{
+	if (count > 0 && reached("pwrite", fd, at, vector_len(vector, count)))
+		return pwritev_torn(fd, vector, at);
+	return REAL(pwritev64)(fd, vector, count, at);
+}
+
+int fallocate(int fd, int mode, off_t at, off_t len)
+{
+	STEP("allocate", fd, at, (size_t)len);
+	return REAL(fallocate)(fd, mode, at, len);
+}
+
+int fallocate64(int fd, int mode, off64_t at, off64_t len)
+{
+	STEP("allocate", fd, at, (size_t)len);
+	return REAL(fallocate64)(fd, mode, at, len);
 }
 
 ssize_t copy_file_range(int in, off64_t *in_at, int out, off64_t *out_at, size_t len,

@@ -416,7 +416,7 @@ class Volume:
         at, listed = 0, set()
         while at + 20 <= len(stream):
             number, length = u32(stream, at + 4), u32(stream, at + 16)
-            if length < 20 or at // 0x40000 % 2:
+            if length < 20 or u64(stream, at + 8) != at:
                 at = (at // 0x40000 + 1) * 0x40000 # copies lie in every other block
                 continue
             copy = stream[at + 0x40000:at + 0x40000 + length]

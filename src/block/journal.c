@@ -39,7 +39,7 @@ struct journal {
 	size_t in_memory;
 	uint64_t slots;
 	struct vec_of(struct free_range) free_ranges;
-	bool complete; /* the file must stay until the edit is finished */
+	bool stays; /* the file must stay until the edit is finished */
 };
 
 /* ---- the index
@@ -265,7 +265,7 @@ static int journal_pwrite(struct block *block, const void *buf, size_t len,
 	struct journal *j = (struct journal *)block;
 	const uint8_t *from = buf;
 
-	if (j->complete)
+	if (j->stays)
 		return error_set(err, ERROR_FAILED, block->name,
 				 "its edit is closed already");
 	while (len) {
@@ -301,7 +301,7 @@ static void journal_close(struct block *block)
 {
 	struct journal *j = (struct journal *)block;
 
-	if (j->log.fd >= 0 && !j->complete)
+	if (j->log.fd >= 0 && !j->stays)
 		(void)journal_file_remove(&j->log, NULL);
 	journal_log_free(&j->log);
 	vec_foreach (kept, &j->kept)
@@ -350,6 +350,11 @@ struct block *journal_begin(struct block *disk, const char *path,
 		return NULL;
 	}
 	return &j->block;
+}
+
+void journal_keep(struct block *journal)
+{
+	((struct journal *)journal)->stays = true;
 }
 
 int journal_mark(struct block *journal, uint64_t offset, struct bytes marked,
@@ -465,7 +470,7 @@ static int complete(struct journal *j, struct error *err)
 		return result;
 	}
 	/* From here on a failure may have left a complete journal. */
-	j->complete = true;
+	j->stays = true;
 	return journal_table_end(&table, err) < 0 ? -1 : 1;
 }
 
@@ -475,8 +480,8 @@ int journal_commit(struct block *journal, uint64_t *written, struct error *err)
 
 	int result = complete(j, err);
 
-	if (result < 0 && j->complete) /* not applied: without the file, the old state */
-		j->complete = journal_file_remove(&j->log, NULL) < 0;
+	if (result < 0 && j->stays) /* not applied: without the file, the old state */
+		j->stays = journal_file_remove(&j->log, NULL) < 0;
 	if (result < 0)
 		return -1;
 	if (result && journal_apply(&j->log, j->disk, err) < 0) {

@@ -44,6 +44,11 @@ int journal_mark(struct block *journal, uint64_t offset, struct bytes marked,
 		 struct error *err);
 /* `written` (may be NULL) gets the bytes written to disk and journal file together. */
 int journal_commit(struct block *journal, uint64_t *written, struct error *err);
+/*
+ * The file stays when the edit is dropped: a mark for whoever opens the image next, where
+ * the disk's state after a failure is not known.
+ */
+void journal_keep(struct block *journal);
 
 enum journal_state {
 	JOURNAL_NONE,		/* no such file */

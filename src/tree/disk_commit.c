@@ -220,6 +220,23 @@ static void settle(struct disk_image *disk)
 	}
 }
 
+/*
+ * After a failure: a VHDX whose writer died has a log that nobody but a writer may
+ * replay. Where that cannot be done now the journal stays, and the next opening does it.
+ */
+static void calm(struct disk_image *disk, struct block *journal)
+{
+	_cleanup_container_ struct container container = {0};
+
+	(void)container_reopen(disk->block, false, NULL);
+	if (disk->container.direct)
+		return;
+	if (container_probe(disk->image.path, disk->image.options.allow_backing,
+			    &container, NULL) < 0 ||
+	    (container.log_pending && container_replay(&container, NULL) < 0))
+		journal_keep(journal);
+}
+
 static int commit_in_place(struct disk_image *disk, uint64_t *written, struct error *err)
 {
 	struct journal_identity identity = {
@@ -234,13 +251,15 @@ static int commit_in_place(struct disk_image *disk, uint64_t *written, struct er
 	if (!journal)
 		return -1;
 	result = edit(disk, journal, written, err);
+	if (result < 0)
+		calm(disk, journal);
 	block_close(journal);
-	/* Reading goes on if it can; the edit is done or not done by now. */
-	if (disk->block->writable)
-		(void)container_reopen(disk->block, false, NULL);
-	if (result == 0)
-		settle(disk);
-	return result;
+	if (result < 0)
+		return -1;
+	/* Reading goes on if it can; the edit is done. */
+	(void)container_reopen(disk->block, false, NULL);
+	settle(disk);
+	return 0;
 }
 
 /* ---- as a new image

@@ -21,17 +21,22 @@ static char *list_images(const struct image *image)
 	return buffer_steal_string(&out);
 }
 
-/* A disk without Windows: what it holds instead. */
+/* A disk without Windows: what it holds instead, and what of it gild cannot look into. */
 static int refuse_all(const struct image *image, struct error *err)
 {
 	_cleanup_buffer_ struct buffer list = BUFFER_INIT;
 	const struct image_disk *disk = image_disk(image);
 
 	if (disk)
-		vec_foreach (part, &disk->partitions)
-			buffer_printf(&list, "%spartition %u: %s", list.len ? ", " : "",
-				      part->number,
-				      part->file_system ? part->file_system : part->type);
+		vec_foreach (part, &disk->partitions) {
+			const char *what =
+				part->file_system ? part->file_system : part->type;
+
+			buffer_append_string(&list, list.len ? ", " : "");
+			if (part->number)
+				buffer_printf(&list, "partition %u: ", part->number);
+			buffer_append_string(&list, what);
+		}
 	error_set(err, ERROR_FAILED, image_path(image), "holds no Windows%s%.*s%s",
 		  list.len ? " (" : "", (int)list.len, (const char *)list.data,
 		  list.len ? ")" : "");
