@@ -228,9 +228,12 @@ static const char *output_options(const struct container *source,
 			return "vpc";
 		break;
 	case CONTAINER_VHDX:
-		*options =
-			xasprintf("subformat=%s,block_size=%ju", type ? type : "dynamic",
-				  (uintmax_t)vhdx_block_size(source->virtual_size));
+		/* Blocks of a fixed one that are recorded as zeros would be made again.
+		 */
+		*options = xasprintf("subformat=%s,block_state_zero=%s,block_size=%ju",
+				     type ? type : "dynamic",
+				     type && strcmp(type, "fixed") == 0 ? "off" : "on",
+				     (uintmax_t)vhdx_block_size(source->virtual_size));
 		if (!type || strcmp(type, "fixed") == 0 || strcmp(type, "dynamic") == 0)
 			return "vhdx";
 		break;
