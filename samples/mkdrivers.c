@@ -7,18 +7,42 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "samples/package.h"
+#include "samples/sign.h"
 
 int64_t sample_time = 1700000000;
 uint64_t sample_filetime;
+
+struct made {
+	char *name;
+	struct buffer data;
+};
 
 struct making {
 	const char *dir;
 	char **only; /* NULL-terminated; empty: all */
 	char *pack;  /* folder of the pack being made, NULL if it is not wanted */
+	struct vec_of(struct made) files; /* what it has so far, for its catalog */
 };
 
+/* Writes a file of the pack and remembers it for the catalog. */
+static void put(struct making *m, const char *name, struct buffer *data)
+{
+	file_put(m->pack, name, buffer_view(data));
+	vec_push(&m->files, (struct made){xstrdup(name), *data});
+	*data = (struct buffer)BUFFER_INIT;
+}
+
+static void forget_files(struct making *m)
+{
+	vec_foreach (file, &m->files) {
+		free(file->name);
+		buffer_free(&file->data);
+	}
+	vec_free(&m->files);
+}
+
 /* From LF in the source tree to what Windows' tools write. */
-static void put_inf(const struct making *m, char *const *words, size_t count)
+static void put_inf(struct making *m, char *const *words, size_t count)
 {
 	const char *encoding = word_option(words, count, "encoding");
 	const char *from = word_option(words, count, "from");
@@ -43,11 +67,11 @@ static void put_inf(const struct making *m, char *const *words, size_t count)
 	} else {
 		buffer_append(&out, crlf.data, crlf.len);
 	}
-	file_put(m->pack, words[1], buffer_view(&out));
+	put(m, words[1], &out);
 }
 
 /* sys PATH ARCH VERSION */
-static void put_sys(const struct making *m, char *const *words, const char *where)
+static void put_sys(struct making *m, char *const *words, const char *where)
 {
 	_cleanup_buffer_ struct buffer image = BUFFER_INIT;
 	struct pe pe = {.machine = strcmp(words[2], "amd64") == 0   ? MACHINE_AMD64
@@ -61,13 +85,31 @@ static void put_sys(const struct making *m, char *const *words, const char *wher
 			.size = 40000};
 
 	pe_build(&pe, &image);
-	file_put(m->pack, words[1], buffer_view(&image));
+	pe_sign(&image, sample_signer());
+	put(m, words[1], &image);
+}
+
+/* The catalog of what the pack has so far. */
+static void put_cat(const struct making *m, const char *name)
+{
+	_cleanup_buffer_ struct buffer out = BUFFER_INIT;
+	struct catalog_member *members = xcalloc(m->files.len + 1, sizeof(*members));
+
+	for (size_t i = 0; i < m->files.len; i++)
+		members[i] =
+			(struct catalog_member){path_base(m->files.items[i].name),
+						buffer_view(&m->files.items[i].data)};
+	catalog_make(&(struct catalog_options){.members = members,
+					       .count = m->files.len,
+					       .sha1_tags = true,
+					       .sign = sample_signer()},
+		     &out);
+	file_put(m->pack, name, buffer_view(&out));
+	free(members);
 }
 
 static void pack_line(void *arg, char *line, const char *where)
 {
-	static const char placeholder[] =
-		"This is no catalog: the package is not signed.\r\n";
 	struct making *m = arg;
 	char *words[8];
 	size_t count = split_words(line, words, ARRAY_SIZE(words), where);
@@ -78,6 +120,7 @@ static void pack_line(void *arg, char *line, const char *where)
 		for (char **name = m->only; *name; name++)
 			wanted |= strcmp(*name, words[1]) == 0;
 		free(m->pack);
+		forget_files(m);
 		m->pack = wanted ? xasprintf("%s/%s", m->dir, words[1]) : NULL;
 		if (wanted)
 			folder_make(m->dir, words[1]);
@@ -88,9 +131,7 @@ static void pack_line(void *arg, char *line, const char *where)
 	} else if (strcmp(words[0], "sys") == 0 && count == 4) {
 		put_sys(m, words, where);
 	} else if (strcmp(words[0], "cat") == 0 && count == 2) {
-		file_put(m->pack, words[1],
-			 (struct bytes){(const uint8_t *)placeholder,
-					sizeof(placeholder) - 1});
+		put_cat(m, words[1]);
 	} else {
 		die("%s: %s is not understood", where, words[0]);
 	}
@@ -117,5 +158,7 @@ int main(int argc, char **argv)
 	description_read("drivers/packs.txt", &vars, pack_line, &m);
 	folder_times(m.dir);
 	free(m.pack);
+	forget_files(&m);
+	sample_signer_free();
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/guid.h"
 #include "samples/package.h"
+#include "samples/sign.h"
 
 /* Folder names of the driver store end in this: h = h * 39 + byte over the INF's bytes.
  */
@@ -65,10 +66,10 @@ static char *driver_path(const struct package *pkg _unused_, const char *file)
 			 text_ends_with(file, ".sys") ? "drivers/" : "", file);
 }
 
+/* `image` gets the file as it is written. */
 static void put_driver(const struct sample *s, const struct package *pkg,
-		       const char *file)
+		       const char *file, struct buffer *image)
 {
-	_cleanup_buffer_ struct buffer image = BUFFER_INIT;
 	_cleanup_free_ char *live = driver_path(pkg, file);
 	_cleanup_free_ char *stored = xasprintf("%s/%s", pkg->store_path, file);
 	struct noise noise = noise_seed(file);
@@ -80,8 +81,31 @@ static void put_driver(const struct sample *s, const struct package *pkg,
 			.version = pkg->version,
 			.size = 8192 + noise_next(&noise) % 65536};
 
-	pe_build(&pe, &image);
-	file_put(s->dir, live, buffer_view(&image));
+	pe_build(&pe, image);
+	if (pkg->oem >= 0)
+		pe_sign(image, sample_signer());
+	file_put(s->dir, live, buffer_view(image));
+	file_link(s->dir, live, stored);
+}
+
+/* A third-party package has a catalog of its own; inbox ones are in Windows' catalogs. */
+static void put_catalog(const struct sample *s, const struct package *pkg,
+			const struct catalog_member *members, size_t count)
+{
+	_cleanup_free_ char *live =
+		xasprintf("Windows/System32/CatRoot/"
+			  "{F750E6C3-38EE-11D1-85E5-00C04FC295EE}/oem%d.cat",
+			  pkg->oem);
+	_cleanup_free_ char *name = xstrndup(pkg->name, strlen(pkg->name) - 4);
+	_cleanup_free_ char *stored = xasprintf("%s/%s.cat", pkg->store_path, name);
+	_cleanup_buffer_ struct buffer out = BUFFER_INIT;
+
+	catalog_make(&(struct catalog_options){.members = members,
+					       .count = count,
+					       .sha1_tags = true,
+					       .sign = sample_signer()},
+		     &out);
+	file_put(s->dir, live, buffer_view(&out));
 	file_link(s->dir, live, stored);
 }
 
@@ -89,28 +113,26 @@ static void put_files(const struct sample *s, struct package *pkg)
 {
 	_cleanup_free_ char *live = xasprintf("Windows/INF/%s", pkg->published);
 	_cleanup_free_ char *stored = NULL;
+	struct catalog_member *members = xcalloc(pkg->files.len + 1, sizeof(*members));
+	struct buffer *images = xcalloc(pkg->files.len + 1, sizeof(*images));
 
 	pkg->store_path =
 		xasprintf("Windows/System32/DriverStore/FileRepository/%s", pkg->id);
 	stored = xasprintf("%s/%s", pkg->store_path, pkg->name);
 	file_put(s->dir, live, buffer_view(&pkg->inf));
 	file_link(s->dir, live, stored);
-	vec_foreach (file, &pkg->files)
-		put_driver(s, pkg, *file);
-	if (pkg->oem >= 0) {
-		_cleanup_free_ char *cat =
-			xasprintf("Windows/System32/CatRoot/"
-				  "{F750E6C3-38EE-11D1-85E5-00C04FC295EE}/oem%d.cat",
-				  pkg->oem);
-		_cleanup_free_ char *cat_name =
-			xstrndup(pkg->name, strlen(pkg->name) - 4);
-		_cleanup_free_ char *beside =
-			xasprintf("%s/%s.cat", pkg->store_path, cat_name);
-
-		file_put(s->dir, cat,
-			 (struct bytes){(const uint8_t *)"sample catalog\n", 15});
-		file_link(s->dir, cat, beside);
+	members[0] = (struct catalog_member){pkg->name, buffer_view(&pkg->inf)};
+	for (size_t i = 0; i < pkg->files.len; i++) {
+		put_driver(s, pkg, pkg->files.items[i], &images[i]);
+		members[i + 1] = (struct catalog_member){pkg->files.items[i],
+							 buffer_view(&images[i])};
 	}
+	if (pkg->oem >= 0)
+		put_catalog(s, pkg, members, pkg->files.len + 1);
+	for (size_t i = 0; i < pkg->files.len; i++)
+		buffer_free(&images[i]);
+	free(images);
+	free(members);
 }
 
 /* ---- services ------------------------------------------------------------------------
@@ -634,6 +656,7 @@ void packages_add(struct sample *s, const char *file)
 	description_read("classes.txt", &s->vars, package_line, &p);
 	description_read(file, &s->vars, package_line, &p);
 	finish_package(&p);
+	sample_signer_free();
 	vec_foreach (c, &p.classes) {
 		free(c->name);
 		free(c->guid);

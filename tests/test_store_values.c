@@ -3,7 +3,7 @@
 #include "test.h"
 
 #include "base/text.h"
-#include "injector/catalog.h"
+#include "injector/signing.h"
 #include "injector/store_private.h"
 #include "windows/sddl.h"
 
@@ -105,16 +105,31 @@ static void test_destinations(void **state _unused_)
 
 static void test_signers(void **state _unused_)
 {
-	static const uint8_t junk[] = {0x30, 0x82, 0xff, 0xff, 0x06};
+	static const struct {
+		struct signature signature;
+		uint32_t score;
+	} cases[] = {
+		{{.verdict = SIGNATURE_UNSIGNED}, 0x80000000},
+		{{.verdict = SIGNATURE_MISMATCH, .kind = SIGNER_WHQL}, 0x80000000},
+		{{.verdict = SIGNATURE_UNTRUSTED, .kind = SIGNER_TEST}, 0x80000000},
+		{{.verdict = SIGNATURE_UNCHECKED}, 0x80000000},
+		{{.verdict = SIGNATURE_VALID, .kind = SIGNER_INBOX}, 0x0d000003},
+		{{.verdict = SIGNATURE_VALID, .kind = SIGNER_WHQL}, 0x0d000005},
+		{{.verdict = SIGNATURE_VALID, .kind = SIGNER_ATTESTATION}, 0x0d000005},
+		{{.verdict = SIGNATURE_VALID, .kind = SIGNER_VENDOR}, 0x0f000000},
+	};
+	enum unsigned_policy policy;
 
-	assert_int_equal(catalog_signer_score(NULL), 0x80000000);
-	assert_int_equal(catalog_signer_score("Microsoft Windows"), 0x0d000003);
-	assert_int_equal(catalog_signer_score("Microsoft Windows Hardware Compatibility "
-					      "Publisher"),
-			 0x0d000005);
-	assert_int_equal(catalog_signer_score("Example Ltd."), 0x0f000000);
-	assert_null(catalog_signer((struct bytes){junk, sizeof(junk)}));
-	assert_null(catalog_signer((struct bytes){0}));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(signature_score(&cases[i].signature), cases[i].score);
+	assert_true(unsigned_policy_parse("refuse", &policy));
+	assert_int_equal(policy, UNSIGNED_REFUSE);
+	assert_true(unsigned_policy_parse("warn", &policy));
+	assert_int_equal(policy, UNSIGNED_WARN);
+	assert_true(unsigned_policy_parse("allow", &policy));
+	assert_int_equal(policy, UNSIGNED_ALLOW);
+	assert_false(unsigned_policy_parse("", &policy));
+	assert_false(unsigned_policy_parse("Warn", &policy));
 }
 
 static void test_generations(void **state _unused_)

@@ -23,6 +23,7 @@ struct job {
 	struct media media;
 	struct vec_of(struct served) images;
 	struct strings scratch; /* temporary folders that the commits read from */
+	struct signing *signing;
 	bool removing;
 	size_t steps, step;
 };
@@ -61,9 +62,15 @@ static int add_packages(struct job *job, struct tree *tree, struct store *store,
 		vec_push(packages, package);
 		if (store_add(store, package, false, err) < 0)
 			return -1;
-		if (package->verdict == PACKAGE_REFUSED)
-			job->result->refused = true;
 	}
+	if (store_add_textmode(store, &job->media, packages, &job->result->problems,
+			       err) < 0)
+		return -1;
+	vec_foreach (package, packages)
+		if ((*package)->verdict == PACKAGE_REFUSED)
+			job->result->refused = true;
+	if (job->result->problems.len)
+		job->result->refused = true;
 	return 0;
 }
 
@@ -169,6 +176,7 @@ static int change_tree(struct job *job, struct tree *tree, struct registry *regi
 	store = store_open(tree, registry, installation, err);
 	if (!store)
 		return -1;
+	store_set_signing(store, job->signing);
 	if (job->removing) {
 		result->removals = xcalloc(1, sizeof(*result->removals));
 		return remove_packages(job, store, result->removals, err);
@@ -448,7 +456,8 @@ static int read_media(struct job *job, struct error *err)
 		strings_push(&job->result->problems, job->media.problems.items[i]);
 		job->result->refused = true;
 	}
-	if (job->media.infs.len || job->options->any_controller ||
+	if (job->media.infs.len || job->media.textmode.len ||
+	    job->options->any_controller ||
 	    job->result->problems.len)
 		return 0;
 	error_set(err, ERROR_FAILED, job->options->drivers->items[0],
@@ -462,6 +471,7 @@ static void job_free(struct job *job)
 		image_close(served->image);
 	vec_free(&job->images);
 	media_close(&job->media);
+	signing_close(job->signing);
 	vec_foreach (folder, &job->scratch)
 		temp_folder_remove(xstrdup(*folder));
 	strings_free(&job->scratch);
@@ -470,7 +480,9 @@ static void job_free(struct job *job)
 int inject_run(const struct inject_options *options, struct inject_result *ret,
 	       struct error *err)
 {
-	struct job job = {.options = options, .result = ret};
+	struct job job = {.options = options,
+			  .result = ret,
+			  .signing = signing_open(options->unsigned_policy)};
 	int result = read_media(&job, err);
 
 	if (result == 0)

@@ -8,6 +8,7 @@
 #define INJECTOR_INJECT_H
 
 #include "injector/package.h"
+#include "injector/signing.h"
 #include "registry/registry.h"
 #include "windows/anycontroller.h"
 
@@ -26,6 +27,7 @@ struct inject_options {
 	bool dry_run;
 	bool accept_dirty;
 	bool esd;		/* a solid .esd may be written */
+	enum unsigned_policy unsigned_policy;
 	/* Called for every tree with its staged changes, before they become files. */
 	void (*plan)(struct tree *tree, const struct registry *registry, void *arg);
 	void *plan_arg;

@@ -14,10 +14,9 @@
 #include "base/file.h"
 #include "base/name_set.h"
 #include "base/text.h"
-#include "injector/catalog.h"
 #include "injector/inf.h"
+#include "injector/signing.h"
 
-#define CATALOG_LIMIT ((size_t)64 << 20)
 #define INCLUDE_LIMIT INF_SIZE_MAX
 /* Names of missing files that a reason lists before it says "and N more". */
 #define MISSING_SHOWN 4u
@@ -89,7 +88,6 @@ void package_close(struct package *package)
 	free(package->store);
 	free(package->published);
 	free(package->catalog);
-	free(package->signer);
 	signature_free(&package->signature);
 	free(package->reason);
 	strings_free(&package->remarks);
@@ -227,11 +225,10 @@ static int find_listed(struct package *package, struct source *source, struct er
 
 static int find_catalog(struct package *package, struct source *source, struct error *err)
 {
-	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
 	const char *name = package->driver->catalog;
 	int found;
 
-	package->signer_score = catalog_signer_score(NULL);
+	package->signer_score = SIGNER_SCORE_UNSIGNED;
 	if (!name) {
 		package_remark(package, "the INF names no catalog: Windows takes the "
 					"package for unsigned");
@@ -248,13 +245,6 @@ static int find_catalog(struct package *package, struct source *source, struct e
 		return 0;
 	}
 	package->catalog = xstrdup(name);
-	vec_foreach (file, &package->files)
-		if (text_equal(file->path, name) &&
-		    package_read(package, file, source->tree, CATALOG_LIMIT, &data, err) <
-			    0)
-			return -1;
-	package->signer = catalog_signer(buffer_view(&data));
-	package->signer_score = catalog_signer_score(package->signer);
 	return 0;
 }
 

@@ -27,6 +27,8 @@ struct package_file {
 };
 DEFINE_VEC(package_files, struct package_file);
 
+struct signing;
+
 struct package {
 	char *label;		/* for messages: "pack.zip/x64/vioscsi.inf" */
 	char *inf_name;		/* as on disk */
@@ -35,9 +37,9 @@ struct package {
 	char *store;		/* FileRepository folder */
 	char *published;	/* "oem3.inf"; NULL until it is in the store */
 	char *catalog;		/* path (as in files) of its catalog, or NULL */
-	char *signer;		/* whom the catalog names, or NULL */
-	uint32_t signer_score;
 	struct signature signature;	/* of the whole package; set by store_add() */
+	struct signing *signing;	/* who checks it (injector/signing.h); NULL: nobody */
+	uint32_t signer_score;	/* as the store records it; "unsigned" until it is checked */
 	bool boot_critical;	/* set by the store: reflected, so that Windows can boot from it */
 	enum package_verdict verdict;
 	char *reason;		/* why; NULL for a plain PACKAGE_ADDED */
@@ -71,15 +73,18 @@ void packages_free(struct packages *packages);
 
 /* The file of that name (last component), or NULL. */
 const struct package_file *package_file(const struct package *package, const char *name);
+/* The kernel or file system driver of the package that the service starts, or NULL. */
+const struct package_file *package_driver_file(const struct package *package,
+					       const struct inf_service *service);
 int package_read(const struct package *package, const struct package_file *file,
 		 struct tree *tree, size_t limit, struct buffer *ret, struct error *err);
 /* Stages a copy of the file at `path` of the tree. */
 int package_put(const struct package *package, const struct package_file *file,
 		struct tree *tree, const char *path, struct error *err);
 /*
- * Checks that every driver binary the package brings is an executable for the target.
- * PACKAGE_REFUSED with its reason otherwise, if `critical`; else a remark. -1 only if a
- * file cannot be read.
+ * Checks that every driver binary the package brings is an executable for the target and,
+ * if `critical`, signed as Windows wants it (signing_check_boot()). PACKAGE_REFUSED with
+ * its reason otherwise, if `critical`; else a remark. -1 only if a file cannot be read.
  */
 int package_check_binaries(struct package *package, struct tree *tree,
 			   const struct target *target, bool critical,

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "injector/package.h"
+#include "injector/signing.h"
 #include "windows/pe.h"
 
 /* Windows' limits: 255 characters a key name, 512 levels, of which ours start deeper. */
@@ -166,16 +167,14 @@ static int binary_arch(const struct package *package, const struct package_file 
 	return 0;
 }
 
-/* "sub\x.sys arg" -> the file of the package that it starts, or NULL. */
-static const struct package_file *service_file(const struct package *package,
+const struct package_file *package_driver_file(const struct package *package,
 					       const struct inf_service *service)
 {
-	_cleanup_free_ char *binary = NULL;
-
-	if (service->remove || !service->binary)
+	/* Only kernel and file system drivers: types 1, 2, 8. */
+	if (service->remove || !service->binary || (service->type & ~0xBu) ||
+	    service->type == 0)
 		return NULL;
-	binary = xstrdup(path_base(service->binary));
-	return package_file(package, binary);
+	return package_file(package, path_base(service->binary));
 }
 
 int package_check_binaries(struct package *package, struct tree *tree,
@@ -183,11 +182,11 @@ int package_check_binaries(struct package *package, struct tree *tree,
 {
 	vec_foreach (configuration, &package->driver->configurations) {
 		vec_foreach (service, &configuration->services) {
-			const struct package_file *file = service_file(package, service);
+			const struct package_file *file =
+				package_driver_file(package, service);
 			enum windows_arch arch = ARCH_UNKNOWN;
 
-			/* Only kernel and file system drivers: types 1, 2, 8. */
-			if (!file || (service->type & ~0xBu) || service->type == 0)
+			if (!file)
 				continue;
 			if (binary_arch(package, file, tree, &arch, err) < 0)
 				return -1;
@@ -210,5 +209,7 @@ int package_check_binaries(struct package *package, struct tree *tree,
 					       arch_name(target->arch));
 		}
 	}
-	return 0;
+	return critical && package->verdict == PACKAGE_ADDED
+		       ? signing_check_boot(package, tree, target, err)
+		       : 0;
 }

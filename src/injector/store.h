@@ -26,6 +26,12 @@ struct store;
 struct store *store_open(struct tree *tree, struct registry *registry,
 			 const struct installation *installation, struct error *err);
 void store_close(struct store *store);
+struct signing;
+/*
+ * From now on every package's signature is checked (injector/signing.h). Without, none
+ * is, and all are recorded as not signed.
+ */
+void store_set_signing(struct store *store, struct signing *signing);
 void store_closep(struct store **store);
 #define _cleanup_store_ _cleanup_(store_closep)
 
@@ -37,6 +43,15 @@ void store_closep(struct store **store);
  */
 int store_add(struct store *store, struct package *package, bool force,
 	      struct error *err);
+
+/*
+ * Adds what the TXTSETUP.OEM files of the media say beyond the INFs, whose packages
+ * (`packages`, after store_add()) are completed and added to. What cannot be read or does
+ * not fit becomes a line of `problems`. Nothing for Windows Vista and later.
+ */
+int store_add_textmode(struct store *store, struct media *media,
+		       struct packages *packages, struct strings *problems,
+		       struct error *err);
 
 /*
  * Makes Windows able to start from a package that is only staged: `name` is its folder in

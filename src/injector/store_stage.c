@@ -237,8 +237,9 @@ static int set_identity(struct store *store, struct hive *hive, hkey key,
 	    hive_set_string(hive, key, "InfName", REG_SZ, package->inf_name, err) < 0 ||
 	    hive_set_string(hive, key, "OemPath", REG_SZ, source, err) < 0)
 		return -1;
-	if (package->signer &&
-	    hive_set_string(hive, key, "SignerName", REG_SZ, package->signer, err) < 0)
+	if (package->signature.verdict == SIGNATURE_VALID &&
+	    hive_set_string(hive, key, "SignerName", REG_SZ, package->signature.signer,
+			    err) < 0)
 		return -1;
 	if (store->windows10 && hive_set(hive, key, "ImportDate", REG_BINARY,
 					 (struct bytes){date, sizeof(date)}, err) < 0)
