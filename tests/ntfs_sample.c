@@ -229,8 +229,8 @@ void ntfs_sample_wof_stream(ntfs_volume *volume, const char *path, struct bytes 
 	(void)ntfs_attr_remove(ni, AT_DATA, name, (u32)len);
 	if (ntfs_attr_add(ni, AT_DATA, name, (u8)len, NULL, 0) != 0)
 		die(path, "cannot add a stream");
-	/* The attribute takes the name. */
 	put(ni, name, (u32)len, stream, 0, 1u << 20, path);
+	free(name);
 	ntfs_inode_close(ni);
 }
 

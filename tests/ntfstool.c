@@ -62,7 +62,9 @@ static void list(struct tree *tree, const char *folder, unsigned depth)
 
 		if (tree_stat(tree, path, &again, &err) != 1)
 			fail(&err);
-		if (memcmp(&again, st, sizeof(again)) != 0)
+		if (again.type != st->type || again.size != st->size ||
+		    again.attributes != st->attributes || again.created != st->created ||
+		    again.modified != st->modified)
 			fprintf(stderr, "%s: listed otherwise than found\n", path);
 		printf("%c %ju %x %ju %ju %s %s\n", "fdl"[st->type],
 		       (uintmax_t)st -> size, st -> attributes, (uintmax_t)st -> created,

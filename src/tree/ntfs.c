@@ -450,7 +450,6 @@ static int open_wof(struct content *c, struct error *err)
 	_cleanup_attribute_ ntfs_attr *reparse =
 		ntfs_attr_open(c->inode, AT_REPARSE_POINT, AT_UNNAMED, 0);
 	uint8_t raw[MAX_REPARSE];
-	ntfschar *copy;
 	size_t len;
 
 	if (!reparse || reparse->data_size < REPARSE_HEADER ||
@@ -463,15 +462,11 @@ static int open_wof(struct content *c, struct error *err)
 		      &c->algorithm, c->path, err) < 0)
 		return -1;
 	ntfs_close_attribute(&c->data);
-	/* libntfs-3g frees the name with the attribute. */
-	copy = xmemdup(name, sizeof(name));
 	ntfs_begin(c->ntfs);
-	c->data = ntfs_attr_open(c->inode, AT_DATA, copy, ARRAY_SIZE(name));
-	if (!c->data) {
-		free(copy);
+	c->data = ntfs_attr_open(c->inode, AT_DATA, name, ARRAY_SIZE(name));
+	if (!c->data)
 		return ntfs_failed(c->ntfs, err, c->path,
 				   "cannot open its compressed content (Compact OS)");
-	}
 	c->wof = true;
 	return 0;
 }

@@ -21,9 +21,10 @@
 
 static _Thread_local char last_message[256];
 
-static int keep_message(const char *function _unused_, const char *file _unused_,
-			int line _unused_, u32 level, void *data _unused_,
-			const char *format, va_list args)
+_printf_(6, 0) static int keep_message(const char *function _unused_,
+				       const char *file _unused_, int line _unused_,
+				       u32 level, void *data _unused_, const char *format,
+				       va_list args)
 {
 	int saved = errno;
 	size_t len;
