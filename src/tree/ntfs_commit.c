@@ -12,8 +12,7 @@
 /* libntfs-3g's other headers need it first. */
 #include "tree/ntfs_commit.h"
 
-#include <ntfs-3g/bitmap.h>
-#include <ntfs-3g/dir.h>
+#include <ntfs-3g/cache.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -308,6 +307,9 @@ int ntfs_apply(struct ntfs *ntfs, const struct tree *tree, struct error *err)
 
 	if (overlay_empty(tree->overlay))
 		return 0;
+	/* Without these it does not find $Reparse and $ObjId, which list some files. */
+	if (!ntfs->volume->lookup_cache)
+		ntfs_create_lru_caches(ntfs->volume);
 	edit_begin(&edit, ntfs, tree);
 	result = apply(&edit, err);
 	edit_free(&edit);
