@@ -5,7 +5,7 @@
  *
  *   KILL_AT=N [KILL_TORN=1] LD_PRELOAD=tests/killer.so program...
  *
- * Counted are writes (not to descriptors 0 to 2), truncation, allocation, syncs,
+ * Counted are writes to files (not to descriptors 0 to 2), truncation, allocation, syncs,
  * creation, renames, links, removal, and changes of mode, owner, times and extended
  * attributes. Loop from N = 1 until the program is no longer killed: then every step has
  * been tried. With KILL_TORN half of the N-th write is done first, if it is larger than a
@@ -107,9 +107,18 @@ static int stop_here(void)
 			return stop_here();     \
 	} while (0)
 
+/* What goes to a pipe or a socket changes no file system. */
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fd > 2 && fstat(fd, &st) == 0 &&
+	       (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
 ssize_t write(int fd, const void *data, size_t len)
 {
-	if (fd > 2 && reached("write", fd, -1, len)) {
+	if (is_file(fd) && reached("write", fd, -1, len)) {
 		if (number("KILL_TORN") && len > SECTOR)
 			(void)!REAL(write)(fd, data, len / 2);
 		return stop_here();
@@ -148,7 +157,8 @@ static size_t vector_len(const struct iovec *vector, int count)
 
 ssize_t writev(int fd, const struct iovec *vector, int count)
 {
-	STEP("write", fd, -1, vector_len(vector, count));
+	if (is_file(fd))
+		STEP("write", fd, -1, vector_len(vector, count));
 	return REAL(writev)(fd, vector, count);
 }
 

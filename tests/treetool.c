@@ -8,6 +8,7 @@
  *   use INDEX            the image that the following commands mean (1 at first)
  *   info                 format, provider, images
  *   ls PATH | tree       one folder; everything
+ *   digest               SHA-256 of all names, attributes, times and contents
  *   cat PATH | extract PATH HOST
  *   put PATH HOST [FILETIME] | write PATH TEXT
  *   mkdir PATH | rm PATH | mv FROM TO | attr PATH HEX
@@ -19,6 +20,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/hash.h"
 #include "base/progress.h"
 #include "tree/tree.h"
 
@@ -87,6 +89,50 @@ static int cmd_tree(struct tool *tool, char **arg _unused_, struct error *err)
 	struct tree *tree = tree_of(tool, err);
 
 	return tree ? list(tree, "", true, err) : -1;
+}
+
+/* All of a folder into the hash; every file is read. */
+static int digest(struct tree *tree, const char *path, struct hash_stream *hash,
+		  struct error *err)
+{
+	_cleanup_tree_entries_ struct tree_entries entries = VEC_INIT;
+
+	if (tree_list(tree, path, &entries, err) < 0)
+		return -1;
+	vec_foreach (entry, &entries) {
+		const struct tree_stat *st = &entry->stat;
+		_cleanup_free_ char *below =
+			xasprintf("%s%s%s", path, *path ? "/" : "", entry->name);
+		_cleanup_free_ char *line =
+			xasprintf("%c %08x %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n",
+				  "fdl"[st->type], st -> attributes, st -> size,
+				  st -> created, st -> modified, below);
+		_cleanup_buffer_ struct buffer content = BUFFER_INIT;
+
+		hash_stream_add(hash, line, strlen(line));
+		if (st->type == TREE_FOLDER && digest(tree, below, hash, err) < 0)
+			return -1;
+		if (st->type == TREE_FILE &&
+		    tree_read(tree, below, SIZE_MAX / 2, &content, err) < 0)
+			return -1;
+		hash_stream_add(hash, content.data, content.len);
+	}
+	return 0;
+}
+
+static int cmd_digest(struct tool *tool, char **arg _unused_, struct error *err)
+{
+	struct tree *tree = tree_of(tool, err);
+	struct hash_stream *hash = hash_sha256_begin();
+	int result = tree ? digest(tree, "", hash, err) : -1;
+	uint8_t sum[32];
+	char text[65];
+
+	hash_sha256_end(hash, sum);
+	hash_hex(sum, sizeof(sum), text);
+	if (result == 0)
+		puts(text);
+	return result;
 }
 
 static int cmd_cat(struct tool *tool, char **arg, struct error *err)
@@ -215,6 +261,7 @@ static const struct command {
 	{"mv", 2, cmd_mv},	   {"attr", 2, cmd_attr},
 	{"staged", 0, cmd_staged}, {"commit", 0, cmd_commit},
 	{"output", 1, cmd_output}, {"output-esd", 1, cmd_output_esd},
+	{"digest", 0, cmd_digest},
 };
 
 static void show_notice(const char *text, void *arg _unused_)
