@@ -230,8 +230,10 @@ static void older_windows_has_no_database(void **state _unused_)
 	assert_int_equal(in->boot_storage.len, 1);
 	assert_string_equal(in->boot_storage.items[0].name, "msahci");
 	assert_string_equal(in->boot_storage.items[0].ids.items[0], "PCI\\CC_010601");
-	assert_int_equal(in->drivers.len, 1);
-	assert_true(in->drivers.items[0].version == 0x000100020003FFFF);
+	/* Two that Windows published and no device uses, then the one of a device. */
+	assert_int_equal(in->drivers.len, 3);
+	assert_string_equal(in->drivers.items[2].published, "oem4.inf");
+	assert_true(in->drivers.items[2].version == 0x000100020003FFFF);
 	assert_int_equal(count_problems(in, "legacy_driver_store", PROBLEM_INFO), 1);
 	installation_close(in);
 	sample_free(s);

@@ -183,8 +183,8 @@ static void print_controllers(const struct any_controller_result *r)
 	vec_foreach (remark, &r->remarks)
 		printf("  note: %s\n", *remark);
 	vec_foreach (error, &r->errors)
-		printf("  error: %s: %s; %s\n", error->subject, error->message,
-		       error->remedy);
+		printf("  error: %s: %s%s%s\n", error->subject, error->message,
+		       error->remedy ? "; " : "", error->remedy ? error->remedy : "");
 	printf("  %zu device IDs are newly covered, %zu registry keys removed\n",
 	       r->ids.len, r->removed.len);
 	if (!cli_verbose)

@@ -311,6 +311,10 @@ static int add(struct store *store, struct package *package, struct state *state
 	package_remark(package, "Windows imports it from %s when it starts", folder);
 	if (!package->boot_critical)
 		return 0;
+	vec_foreach (c, &package->driver->configurations)
+		if (c->co_installers)
+			package_remark(package, "its co-installers run when Windows has "
+						"imported it");
 	if (state->outranked) {
 		package_remark(package,
 			       "%s is in the image and ranks better: it stays in force",

@@ -106,6 +106,15 @@ static void missing_file(struct any_work *w, const char *control_set,
 		});
 }
 
+/* Claims nothing but devices that software makes up: multipath, iSCSI initiators. */
+static bool drives_no_controller(const struct boot_candidate *candidate)
+{
+	vec_foreach (id, &candidate->ids)
+		if (!text_starts_with(*id, "ROOT\\"))
+			return false;
+	return candidate->ids.len > 0;
+}
+
 static int treat_service(struct any_work *w, const char *control_set,
 			 const struct boot_candidate *candidate, struct error *err)
 {
@@ -123,6 +132,11 @@ static int treat_service(struct any_work *w, const char *control_set,
 		any_leave(w, control_set, service->name, service->start,
 			  xstrdup("the loader starts it for network and VHD boot by "
 				  "BootFlags"));
+		return 0;
+	}
+	if (drives_no_controller(candidate) && service->start != SERVICE_BOOT) {
+		any_leave(w, control_set, service->name, service->start,
+			  xstrdup("it drives no controller"));
 		return 0;
 	}
 	if (!candidate->present) {
