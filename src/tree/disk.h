@@ -111,10 +111,11 @@ void guestfs_volumes_free(struct guestfs_volumes *volumes);
  * Starts the appliance on the image (format as probed, sector size of the disk), which
  * takes seconds, or up to a minute without KVM. Any of `keys` (BitLocker passphrases or
  * recovery passwords; may be NULL) may be of any volume. With `write` the file is written
- * to: give an overlay. ERROR_USAGE if libguestfs is not installed, with the remedy.
+ * to: give an overlay. Messages call it `name`. ERROR_USAGE if libguestfs is not installed, with the remedy.
  */
-struct guestfs *guestfs_begin(const char *path, const char *format, uint32_t sector_size,
-			      bool write, const struct strings *keys, struct error *err);
+struct guestfs *guestfs_begin(const char *name, const char *path, const char *format,
+			      uint32_t sector_size, bool write,
+			      const struct strings *keys, struct error *err);
 /*
  * The volumes, in the disk's order. ERROR_STATE if none holds a Windows and one is locked
  * by BitLocker.

@@ -59,8 +59,9 @@ static int start(struct disk_image *disk, struct error *err)
 	disk->overlay = xasprintf("%s/overlay.qcow2", disk->folder);
 	if (container_make_overlay(&disk->container, disk->overlay, false, err) < 0)
 		return -1;
-	disk->guestfs = guestfs_begin(disk->overlay, "qcow2", disk->container.sector_size,
-				      true, disk->image.options.keys, err);
+	disk->guestfs = guestfs_begin(disk->image.path, disk->overlay, "qcow2",
+				      disk->container.sector_size, true,
+				      disk->image.options.keys, err);
 	return disk->guestfs ? guestfs_list(disk->guestfs, &disk->remote, err) : -1;
 }
 

@@ -79,13 +79,13 @@ static int add_drive(struct guestfs *guestfs, const char *path, const char *form
 	 * out the syncs in between.
 	 */
 	if (guestfs->write)
-		return api->add_drive_opts(guestfs->handle, path, API_DRIVE_FORMAT,
-					   format, API_DRIVE_CACHEMODE, "unsafe",
-					   API_DRIVE_BLOCKSIZE, (int)sector_size,
-					   API_END);
+		return api->add_drive_opts(
+			guestfs->handle, path, API_DRIVE_FORMAT, format, API_DRIVE_LABEL,
+			GUESTFS_LABEL, API_DRIVE_CACHEMODE, "unsafe", API_DRIVE_BLOCKSIZE,
+			(int)sector_size, API_END);
 	return api->add_drive_opts(guestfs->handle, path, API_DRIVE_FORMAT, format,
-				   API_DRIVE_READONLY, 1, API_DRIVE_BLOCKSIZE,
-				   (int)sector_size, API_END);
+				   API_DRIVE_LABEL, GUESTFS_LABEL, API_DRIVE_READONLY, 1,
+				   API_DRIVE_BLOCKSIZE, (int)sector_size, API_END);
 }
 
 static int launch(struct guestfs *guestfs, const char *path, const char *format,
@@ -95,7 +95,8 @@ static int launch(struct guestfs *guestfs, const char *path, const char *format,
 
 	guestfs->handle = api->create();
 	if (!guestfs->handle)
-		return error_set(err, ERROR_FAILED, path, "cannot start libguestfs");
+		return error_set(err, ERROR_FAILED, guestfs->name,
+				 "cannot start libguestfs");
 	api->set_error_handler(guestfs->handle, NULL, NULL);
 	(void)api->set_event_callback(guestfs->handle, on_event, API_EVENT_PROGRESS, 0,
 				      NULL);
@@ -105,7 +106,9 @@ static int launch(struct guestfs *guestfs, const char *path, const char *format,
 	    (!getenv("LIBGUESTFS_MEMSIZE") &&
 	     api->set_memsize(guestfs->handle, APPLIANCE_MEMORY) < 0) ||
 	    add_drive(guestfs, path, format, sector_size) < 0 ||
-	    api->launch(guestfs->handle) < 0) {
+	    api->launch(guestfs->handle) < 0 ||
+	    api->mkmountpoint(guestfs->handle, "/dev") < 0 ||
+	    api->mount_vfs(guestfs->handle, "", "devtmpfs", "/dev/sda", "/dev") < 0) {
 		guestfs_failed(guestfs, err, "cannot start the appliance");
 		api->close(guestfs->handle);
 		guestfs->handle = NULL;
@@ -121,7 +124,7 @@ static int start(struct guestfs *guestfs, const char *path, const char *format,
 	bool choose = !getenv("LIBGUESTFS_BACKEND_SETTINGS");
 	bool tcg = choose && !has_kvm();
 
-	notice("%s: starting libguestfs%s", path,
+	notice("%s: starting libguestfs%s", guestfs->name,
 	       tcg ? " without KVM, which takes up to a minute" : "");
 	progress_report("starting libguestfs", 0, 0);
 	if (launch(guestfs, path, format, sector_size, tcg, &first) == 0)
@@ -141,21 +144,23 @@ static int start(struct guestfs *guestfs, const char *path, const char *format,
 			    "user can read in /boot is needed, and qemu-system-x86)");
 }
 
-struct guestfs *guestfs_begin(const char *path, const char *format, uint32_t sector_size,
-			      bool write, const struct strings *keys, struct error *err)
+struct guestfs *guestfs_begin(const char *name, const char *path, const char *format,
+			      uint32_t sector_size, bool write,
+			      const struct strings *keys, struct error *err)
 {
 	const struct guestfs_api *api = guestfs_api(err);
 	struct guestfs *guestfs;
 
 	if (!api) {
 		if (err)
-			err->subject = err->subject ? err->subject : xstrdup(path);
+			err->subject = err->subject ? err->subject : xstrdup(name);
 		return NULL;
 	}
 	guestfs = xcalloc(1, sizeof(*guestfs));
 	guestfs->api = api;
 	guestfs->write = write;
-	guestfs->name = xstrdup(path);
+	guestfs->sector_size = sector_size;
+	guestfs->name = xstrdup(name);
 	if (keys)
 		vec_foreach (key, keys)
 			strings_push(&guestfs->keys, *key);

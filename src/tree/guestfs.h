@@ -14,6 +14,8 @@
 
 /* Bytes of one request to the appliance; its protocol carries less than 4 MiB. */
 #define GUESTFS_REQUEST ((size_t)1 << 20)
+/* By which the disk is known in the appliance, whatever name the kernel gave it. */
+#define GUESTFS_LABEL "gild"
 
 /* A folder as it was listed; entries in the appliance's spelling. */
 struct guestfs_folder {
@@ -38,6 +40,7 @@ struct guestfs {
 	guestfs_h *handle;
 	char *name;		/* the image, for messages */
 	bool write;
+	uint32_t sector_size;
 	struct strings keys;
 	struct vec_of(struct guestfs_open *) volumes;
 	bool listed;

@@ -40,6 +40,7 @@ typedef void api_event_fn(guestfs_h *g, void *arg, uint64_t event, int handle, i
 #define API_END (-1)
 #define API_DRIVE_READONLY 0
 #define API_DRIVE_FORMAT 1
+#define API_DRIVE_LABEL 4
 #define API_DRIVE_CACHEMODE 9
 #define API_DRIVE_DISCARD 10
 #define API_DRIVE_BLOCKSIZE 12
@@ -66,10 +67,6 @@ typedef void api_event_fn(guestfs_h *g, void *arg, uint64_t event, int handle, i
 	F(char **, list_partitions, (guestfs_h *))                                        \
 	F(int, part_to_partnum, (guestfs_h *, const char *))                              \
 	F(int64_t, blockdev_getsize64, (guestfs_h *, const char *))                       \
-	F(int, blockdev_getss, (guestfs_h *, const char *))                               \
-	F(char *, pread_device, (guestfs_h *, const char *, int, int64_t, size_t *))      \
-	F(int, pwrite_device,                                                             \
-	  (guestfs_h *, const char *, const char *, size_t, int64_t))                     \
 	F(int, cryptsetup_open,                                                           \
 	  (guestfs_h *, const char *, const char *, const char *, ...))                   \
 	F(int, ldmtool_create_all, (guestfs_h *))                                         \
@@ -77,9 +74,12 @@ typedef void api_event_fn(guestfs_h *g, void *arg, uint64_t event, int handle, i
 	F(char **, list_ldm_partitions, (guestfs_h *))                                    \
 	F(int, mkmountpoint, (guestfs_h *, const char *))                                 \
 	F(int, mount_options, (guestfs_h *, const char *, const char *, const char *))    \
+	F(int, mount_vfs,                                                                 \
+	  (guestfs_h *, const char *, const char *, const char *, const char *))          \
 	F(int, umount_all, (guestfs_h *))                                                 \
 	F(char *, vfs_label, (guestfs_h *, const char *))                                 \
 	F(char *, pread, (guestfs_h *, const char *, int, int64_t, size_t *))             \
+	F(int, pwrite, (guestfs_h *, const char *, const char *, size_t, int64_t))        \
 	F(int, download, (guestfs_h *, const char *, const char *))                       \
 	F(int, upload, (guestfs_h *, const char *, const char *))                         \
 	F(int, write, (guestfs_h *, const char *, const char *, size_t))                  \
