@@ -28,8 +28,9 @@ static _Noreturn void usage(int code)
 	      "       mksample wim FILE [OPTION]...     a WIM with it\n"
 	      "       mksample media DIR [OPTION]...    the folder of a setup ISO\n"
 	      "       mksample disk FILE [OPTION]...    a raw disk with it\n\n"
-	      "  --windows=8.1|10|11|server2022  (10)\n"
+	      "  --windows=xp|2003|vista|7|server2008r2|8.1|10|11|server2022  (10)\n"
 	      "  --arch=amd64|x86|arm64          (amd64)\n"
+	      "  --hal=ID                        xp, 2003: acpipic_up, acpiapic_mp, ...\n"
 	      "  --edition=ID                    EditionID: Professional, Core, ...\n"
 	      "  --generalized                   as after sysprep\n"
 	      "  --pe                            Windows PE\n"
@@ -226,6 +227,7 @@ enum {
 	OPT_WINDOWS = 256,
 	OPT_ARCH,
 	OPT_EDITION,
+	OPT_HAL,
 	OPT_GENERALIZED,
 	OPT_PE,
 	OPT_OEM,
@@ -247,6 +249,7 @@ enum {
 static const struct option options[] = {
 	{"windows", required_argument, NULL, OPT_WINDOWS},
 	{"arch", required_argument, NULL, OPT_ARCH},
+	{"hal", required_argument, NULL, OPT_HAL},
 	{"edition", required_argument, NULL, OPT_EDITION},
 	{"generalized", no_argument, NULL, OPT_GENERALIZED},
 	{"pe", no_argument, NULL, OPT_PE},
@@ -275,6 +278,9 @@ static void set_option(struct request *r, int option, const char *value)
 		break;
 	case OPT_ARCH:
 		r->sample.arch = value;
+		break;
+	case OPT_HAL:
+		r->sample.hal = value;
 		break;
 	case OPT_EDITION:
 		r->sample.edition = value;
@@ -332,7 +338,7 @@ static void set_option(struct request *r, int option, const char *value)
 int main(int argc, char **argv)
 {
 	struct request request = {
-		.sample = {.windows = "10", .arch = "amd64", .control_sets = 2},
+		.sample = {.windows = "10", .control_sets = 2},
 		.compression = "XPRESS",
 		.disk = {.table = "gpt", .volume_size = 64 << 20, .sector_size = 512}};
 	const char *kind, *path;
@@ -343,6 +349,9 @@ int main(int argc, char **argv)
 	sample_filetime = filetime_from_unix(sample_time);
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		set_option(&request, option == 'h' ? OPT_HELP : option, optarg);
+	if (!request.sample.arch)
+		request.sample.arch =
+			sample_is_nt5(request.sample.windows) ? "x86" : "amd64";
 	if (argc - optind != 2)
 		usage(2);
 	kind = argv[optind];

@@ -146,7 +146,7 @@ void padding_make(const char *dir, uint64_t count, uint64_t bytes);
  */
 
 struct sample {
-	const char *windows; /* 8.1, 10, 11, server2022 */
+	const char *windows; /* vista, 7, server2008r2, 8.1, 10, 11, server2022 */
 	const char *arch;    /* amd64, x86, arm64 */
 	const char *edition; /* NULL: the usual one */
 	bool pe;	     /* Windows PE, as in boot.wim */
@@ -155,11 +155,13 @@ struct sample {
 	bool oem;	     /* with third-party packages already in its store */
 	bool winre;	     /* with a WinRE inside */
 	unsigned control_sets;
+	const char *hal;     /* XP, 2003: hardware ID of the Computer device, or NULL */
 	const char *system_file; /* a real SYSTEM hive in place of the made one */
 	uint64_t files, bytes; /* padding */
 	/* Derived: */
 	enum machine machine;
 	uint64_t version;
+	bool database;	     /* Windows 8 and later: the driver database */
 	const char *dir;
 	struct variables vars;
 	struct key *system, *drivers, *software;
@@ -172,6 +174,11 @@ extern int64_t sample_time;	 /* the same as Unix time */
 void packages_add(struct sample *s, const char *file);
 /* Makes the whole tree in s->dir. */
 void sample_tree(struct sample *s);
+/* The same for Windows XP and Server 2003 ("xp", "2003"). */
+bool sample_is_nt5(const char *windows);
+void sample_nt5_tree(struct sample *s);
+/* Puts s->system_file, a real hive with its logs, into the tree. */
+void sample_given_system(const struct sample *s);
 
 /* ---- driver packages for injection tests ---------------------------------------------
  */

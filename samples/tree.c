@@ -17,6 +17,12 @@ static const struct release {
 	const char *name, *version, *build, *ubr, *display, *id, *lab, *edition, *product;
 	bool server;
 } releases[] = {
+	{"vista", "6.0", "6002", "18005", "", "", "vistasp2_sample", "Business",
+	 "Windows Vista (TM) Business", false},
+	{"7", "6.1", "7601", "17514", "", "", "win7sp1_sample", "Professional",
+	 "Windows 7 Professional", false},
+	{"server2008r2", "6.1", "7601", "17514", "", "", "win7sp1_sample",
+	 "ServerStandard", "Windows Server 2008 R2 Standard", true},
 	{"8.1", "6.3", "9600", "17031", "", "", "winblue_sample", "Professional",
 	 "Windows 8.1 Pro", false},
 	{"10", "10.0", "19045", "3803", "22H2", "2009", "vb_sample", "Professional",
@@ -65,7 +71,8 @@ static void derive(struct sample *s)
 		if (strcmp(releases[i].name, s->windows) == 0)
 			r = &releases[i];
 	if (!r)
-		die("--windows is one of 8.1, 10, 11, server2022");
+		die("--windows is one of vista, 7, server2008r2, 8.1, 10, 11, "
+		    "server2022");
 	s->machine = strcmp(s->arch, "amd64") == 0   ? MACHINE_AMD64
 		     : strcmp(s->arch, "x86") == 0   ? MACHINE_X86
 		     : strcmp(s->arch, "arm64") == 0 ? MACHINE_ARM64
@@ -90,6 +97,9 @@ static void derive(struct sample *s)
 		     s->machine == MACHINE_AMD64   ? "AMD64"
 		     : s->machine == MACHINE_ARM64 ? "ARM64"
 						   : "x86");
+	s->database = s->version >> 32 >= (6u << 16 | 2);
+	variable_set(&s->vars, "nt_version", major == 10 ? "6.3" : r->version);
+	variable_set(&s->vars, "driver_database", s->database ? "yes" : "no");
 	variable_set(&s->vars, "build", r->build);
 	variable_set(&s->vars, "ubr", r->ubr);
 	variable_set(&s->vars, "display_version", r->display);
@@ -210,6 +220,22 @@ static void put_boot_files(const struct sample *s)
 	put_noise(s, "Windows/Boot/Fonts_EX/wgl4_boot_EX.ttf", 47000);
 }
 
+/* 32-bit Vista and 7 have the HAL and the kernel of every kind of PC beside each other.
+ */
+static void put_hals(const struct sample *s)
+{
+	static const char *const files[] = {"halacpi.dll", "halmacpi.dll",
+					    "ntkrnlpa.exe"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files) && !s->database; i++) {
+		_cleanup_free_ char *path = xasprintf("Windows/System32/%s", files[i]);
+
+		if (s->machine == MACHINE_X86)
+			put_pe(s, path,
+			       text_ends_with(path, ".dll") ? PE_DLL : PE_DRIVER);
+	}
+}
+
 static void put_system_files(const struct sample *s)
 {
 	static const char *const folders[] = {
@@ -237,6 +263,7 @@ static void put_system_files(const struct sample *s)
 		    !(system_files[i].full && s->pe))
 			put_pe(s, system_files[i].path, system_files[i].kind);
 	put_boot_files(s);
+	put_hals(s);
 	put_noise(s, "Windows/System32/C_1252.NLS", 66082);
 	put_noise(s, "Windows/System32/l_intl.nls", 9046);
 	put_noise(s, "Windows/Fonts/segoeui.ttf", 300000);
@@ -278,7 +305,7 @@ static void put_described_hive(const struct sample *s, const char *description,
 }
 
 /* Somebody's SYSTEM hive with its logs, for tests on real ones. */
-static void put_given_system(const struct sample *s)
+void sample_given_system(const struct sample *s)
 {
 	static const char *const ends[] = {"", ".LOG1", ".LOG2"};
 
@@ -308,11 +335,12 @@ static void put_hives(struct sample *s)
 	}
 	put_hive(s, s->system, "Windows/System32/config/SYSTEM", "SYSTEM");
 	if (s->system_file)
-		put_given_system(s);
+		sample_given_system(s);
 	put_hive(s, s->software, "Windows/System32/config/SOFTWARE",
 		 "emRoot\\System32\\Config\\SOFTWARE");
-	put_hive(s, s->drivers, "Windows/System32/config/DRIVERS",
-		 "\\SystemRoot\\System32\\Config\\DRIVERS");
+	if (s->database)
+		put_hive(s, s->drivers, "Windows/System32/config/DRIVERS",
+			 "\\SystemRoot\\System32\\Config\\DRIVERS");
 	put_described_hive(s, "user.txt", "Windows/System32/config/DEFAULT",
 			   "temRoot\\System32\\Config\\DEFAULT");
 	put_described_hive(s, "bcd-template.txt", "Windows/System32/config/BCD-Template",
@@ -324,6 +352,10 @@ static void put_hives(struct sample *s)
 
 void sample_tree(struct sample *s)
 {
+	if (sample_is_nt5(s->windows)) {
+		sample_nt5_tree(s);
+		return;
+	}
 	derive(s);
 	s->system = key_new("ROOT");
 	s->software = key_new("ROOT");
@@ -333,7 +365,7 @@ void sample_tree(struct sample *s)
 	key_load(s->system, "system.txt", &s->vars);
 	key_load(s->software, "software.txt", &s->vars);
 	key_load(s->drivers, "drivers.txt", &s->vars);
-	packages_add(s, "inbox.txt");
+	packages_add(s, s->database ? "inbox.txt" : "inbox7.txt");
 	if (s->oem)
 		packages_add(s, "oem.txt");
 	put_hives(s);

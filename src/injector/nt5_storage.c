@@ -226,11 +226,11 @@ static int report_service(struct storage *s, const char *name, const uint32_t *b
 	return 0;
 }
 
-static int serve(struct storage *s, const struct driver *driver,
+static int serve(struct storage *s, struct driver *driver,
 		 const struct inf_service *service, struct error *err)
 {
 	struct store *store = s->any->store;
-	_cleanup_(strings_free) struct strings ids = VEC_INIT, only = VEC_INIT;
+	_cleanup_(strings_free) struct strings ids = VEC_INIT;
 	_cleanup_free_ uint32_t *before =
 		xcalloc(store->control_sets.len + 1, sizeof(*before));
 	size_t missing = s->missing.len;
@@ -252,11 +252,9 @@ static int serve(struct storage *s, const struct driver *driver,
 			return -1;
 		before[i] = found ? now.start : SERVICE_START_UNKNOWN;
 	}
-	strings_push(&only, service->name);
 	if (each_path(s, driver, service->name, put, err) < 0 ||
-	    nt5_service_install(store, s->notes, service, NT5_SERVICE_INBOX, NULL, err) <
-		    0 ||
-	    nt5_devices_enter(store, driver, &only, true, &ids, err) < 0)
+	    nt5_service_enable(store, s->notes, service, err) < 0 ||
+	    nt5_devices_enter(store, driver, service->name, &ids, err) < 0)
 		return -1;
 	return report_service(s, service->name, before, &ids, err);
 }

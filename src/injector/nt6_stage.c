@@ -52,11 +52,12 @@ static bool is_winpe(const struct store *store)
 
 /*
  * pnputil asks about unsigned packages, in an image that is to come up by itself. Windows
- * PE has nobody who logs on.
+ * PE has nobody who logs on, and XP no pnputil.
  */
 static bool runs_once(const struct store *store, const struct package *package)
 {
-	return nt6_is_signed(package) && !is_winpe(store);
+	return nt6_is_signed(package) && !is_winpe(store) &&
+	       store->installation->target.major >= 6;
 }
 
 static int add_run_once(struct store *store, const struct package *package,

@@ -59,6 +59,22 @@ int store_add(struct store *store, struct package *package, bool force, struct e
 	return store->strategy->add(store, package, force, err);
 }
 
+int store_add_textmode(struct store *store, struct media *media,
+		       struct packages *packages, struct strings *problems,
+		       struct error *err)
+{
+	if (store->strategy->add_textmode)
+		return store->strategy->add_textmode(store, media, packages, problems,
+						     err);
+	vec_foreach (file, &media->textmode)
+		if (!media->infs.len)
+			vec_push(problems,
+				 xasprintf("%s is for XP and Server 2003: the pack has "
+					   "no INF for this image",
+					   file->label));
+	return 0;
+}
+
 int store_any_controller(struct store *store,
 			 const struct any_controller_options *options,
 			 struct any_controller_result *ret, struct error *err)

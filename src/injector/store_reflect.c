@@ -8,9 +8,11 @@
 
 #include "base/text.h"
 #include "injector/store_private.h"
+#include "windows/pe.h"
 #include "windows/service.h"
 
 /* CopyFiles flags (setupapi.h). */
+#define COPY_NO_VERSION_CHECK 0x4u
 #define COPY_NO_OVERWRITE 0x10u
 #define COPY_REPLACE_ONLY 0x400u
 /* PnpLockdownFiles\...\Class. */
@@ -72,6 +74,30 @@ struct part {
 };
 
 /* `done`: destinations so far; the install sections of one INF copy the same files. */
+/*
+ * Up to Windows 7 setup keeps the newer of two system files, and before Vista most
+ * folders outside of Windows have other names: what goes there is left to Plug and Play.
+ */
+static int is_kept(struct store *store, const struct package *package,
+		   const struct package_file *from, const struct inf_file *file,
+		   const char *to, bool there, struct error *err)
+{
+	_cleanup_buffer_ struct buffer now = BUFFER_INIT, new = BUFFER_INIT;
+	uint64_t a, b;
+
+	if (!store->legacy)
+		return 0;
+	if (store->installation->target.major < 6 && !text_starts_with(to, "Windows/"))
+		return 1;
+	if (!there || file->flags & COPY_NO_VERSION_CHECK)
+		return 0;
+	if (tree_read(store->tree, to, SIZE_MAX, &now, err) < 0 ||
+	    package_read(package, from, store->tree, SIZE_MAX, &new, err) < 0)
+		return -1;
+	return pe_file_version(buffer_view(&now), &a) &&
+	       pe_file_version(buffer_view(&new), &b) && a > b;
+}
+
 static int copy_file(struct store *store, const struct package *package,
 		     const struct inf_file *file, const struct part *part,
 		     struct strings *done, struct error *err)
@@ -80,7 +106,7 @@ static int copy_file(struct store *store, const struct package *package,
 		file_destination(file, store->installation->target.arch);
 	const struct package_file *from =
 		file->source_path ? by_path(package, file->source_path) : NULL;
-	int there;
+	int there, kept;
 
 	if (!to || !from || strings_contain(done, to) ||
 	    (part->files && !strings_contain(part->files, to)))
@@ -92,6 +118,9 @@ static int copy_file(struct store *store, const struct package *package,
 	if ((there && file->flags & COPY_NO_OVERWRITE) ||
 	    (!there && file->flags & COPY_REPLACE_ONLY))
 		return 0;
+	kept = is_kept(store, package, from, file, to, there, err);
+	if (kept != 0)
+		return kept < 0 ? -1 : 0;
 	if (package_put(package, from, store->tree, to, err) < 0)
 		return -1;
 	return lock_down(store, package, file, to, err);

@@ -25,8 +25,9 @@ static const struct strategy strategies[] = {
 		.major = 5,
 		.minor = 0, /* 2000 is refused by name */
 		.open = nt5_open,
-		.add = nt5_add,
-		.remove = nt5_remove,
+		.add = nt60_add,
+		.remove = nt60_remove,
+		.add_textmode = nt5_add_textmode,
 		.any_controller = nt5_any_controller,
 	},
 	{.name = "Windows NT 4 and older", .major = 0, .minor = 0},

@@ -63,15 +63,26 @@ char *media_scratch_folder(struct media *media, struct error *err)
 	return NULL;
 }
 
+static struct media_inf describe(const char *path, const char *original,
+				 const char *label)
+{
+	_cleanup_free_ char *copy = xstrdup(original);
+
+	return (struct media_inf){.path = xstrdup(path),
+				  .folder = xstrdup(dirname(copy)),
+				  .label = xstrdup(label)};
+}
+
 static void add_inf(struct media *media, const char *path, const char *original,
 		    const char *label)
 {
-	_cleanup_free_ char *copy = xstrdup(original);
-	struct media_inf inf = {.path = xstrdup(path),
-				.folder = xstrdup(dirname(copy)),
-				.label = xstrdup(label)};
+	vec_push(&media->infs, describe(path, original, label));
+}
 
-	vec_push(&media->infs, inf);
+/* What text-mode setup of XP and earlier reads: only these know what to do with it. */
+static bool is_textmode(const char *path)
+{
+	return text_equal(path_base(path), "txtsetup.oem");
 }
 
 static int add_packed_inf(struct walk *w, const char *path, const char *label,
@@ -243,6 +254,10 @@ static int collect_file(struct walk *w, const char *path, const char *label,
 
 	if (interrupted())
 		return error_interrupted(err);
+	if (is_textmode(path)) {
+		vec_push(&w->media->textmode, describe(path, path, label));
+		return 0;
+	}
 	if (media_sniff(path, &kind, &mine) < 0)
 		return media_is_interesting(path) ? note_error(w, &mine, err) : 0;
 	if (kind == MEDIA_INF) {
@@ -323,6 +338,10 @@ static int add_file(struct walk *w, const char *path, const char *label,
 {
 	enum media_kind kind;
 
+	if (is_textmode(path)) {
+		vec_push(&w->media->textmode, describe(path, path, label));
+		return 0;
+	}
 	if (media_sniff(path, &kind, err) < 0)
 		return -1;
 	if (kind == MEDIA_INF) {
@@ -372,7 +391,8 @@ int media_add(struct media *media, const char *path, struct error *err)
 	struct walk w = {.media = media};
 	_cleanup_free_ char *real = realpath(path, NULL);
 	_cleanup_free_ char *label = xstrdup(path);
-	size_t infs = media->infs.len, problems = media->problems.len;
+	size_t infs = media->infs.len + media->textmode.len;
+	size_t problems = media->problems.len;
 	struct stat st;
 	int status;
 
@@ -388,7 +408,7 @@ int media_add(struct media *media, const char *path, struct error *err)
 		status = error_set(err, ERROR_FAILED, path,
 				   "is neither a file nor a folder");
 	}
-	if (status == 0 && media->infs.len == infs) {
+	if (status == 0 && media->infs.len + media->textmode.len == infs) {
 		vec_foreach (line, &w.other)
 			vec_push(&media->problems, xstrdup(*line));
 		if (media->problems.len == problems)
@@ -396,6 +416,7 @@ int media_add(struct media *media, const char *path, struct error *err)
 	}
 	strings_free(&w.other);
 	sort_infs(&media->infs);
+	sort_infs(&media->textmode);
 	return status;
 }
 
@@ -404,6 +425,9 @@ void media_close(struct media *media)
 	vec_foreach (inf, &media->infs)
 		free_inf(inf);
 	vec_free(&media->infs);
+	vec_foreach (file, &media->textmode)
+		free_inf(file);
+	vec_free(&media->textmode);
 	for (size_t i = 0; i < media->problems.len; i++)
 		free(media->problems.items[i]);
 	vec_free(&media->problems);

@@ -20,6 +20,7 @@ DEFINE_VEC(media_infs, struct media_inf);
 
 struct media {
 	struct media_infs infs;	/* ordered by label */
+	struct media_infs textmode;	/* TXTSETUP.OEM files, in the same way */
 	struct strings problems; /* "pack.zip/broken.cab: ...": what could not be read */
 	char *scratch;		/* the temporary folder or NULL */
 	struct strings expanded; /* pairs: a compressed file and its unpacked form */
