@@ -352,23 +352,25 @@ static void world_begin(struct disk *disk, unsigned cut_at)
 	world.removal_pending = false;
 }
 
+static void put_file(const uint8_t *data, size_t len)
+{
+	int fd = open(journal_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(file_write_all(fd, (struct bytes){data, len}, "f", NULL), 0);
+	close(fd);
+}
+
 /* Takes disk and file to what the crash left. */
 static void world_crash(struct disk *disk)
 {
-	int fd;
-
 	world.disk = NULL;
 	memcpy(disk->now, world.disk_left, DISK_SIZE);
 	memcpy(disk->durable, world.disk_left, DISK_SIZE);
 	free(steal_ptr(world.disk_left));
 	(void)unlink(journal_path);
-	if (!world.file_is_left)
-		return;
-	fd = open(journal_path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(file_write_all(fd, buffer_view(&world.file_left), "file", NULL),
-			 0);
-	close(fd);
+	if (world.file_is_left)
+		put_file(world.file_left.data, world.file_left.len);
 }
 
 static void world_end(void)
@@ -540,15 +542,6 @@ static void test_other_images(void **state _unused_)
 	assert_int_equal(judge(&e, disk->now), NEW);
 	block_close(&disk->block);
 	edit_free(&e);
-}
-
-static void put_file(const uint8_t *data, size_t len)
-{
-	int fd = open(journal_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(file_write_all(fd, (struct bytes){data, len}, "f", NULL), 0);
-	close(fd);
 }
 
 /* Whatever becomes of the file: nothing is written, or the new state is there. */
