@@ -16,6 +16,7 @@
 #include <ntfs-3g/runlist.h>
 
 #include "base/progress.h"
+#include "base/text.h"
 
 #define WRITE_CHUNK (1024u * 1024)
 #define BITMAP_CHUNK (256u * 1024)
@@ -24,6 +25,9 @@
 /* The head of a resident attribute; that of a non-resident one with a few runs. */
 #define RESIDENT_HEAD 24
 #define NONRESIDENT_ROOM 120
+/* A $FILE_NAME: head, fixed part; a short name in whole. */
+#define NAME_HEAD 96
+#define SHORT_NAME_ROOM 120
 /* Named streams up to this size are copied through memory at once. */
 #define STREAM_CHUNK (256u * 1024)
 /* NT's own limit of all extended attributes of a file. */
@@ -314,6 +318,20 @@ int ntfs_edit_write_contents(struct ntfs_edit *edit, struct error *err)
 /* ---- the unnamed data attribute ------------------------------------------------------
  */
 
+/* Bytes that the base record has left for data. */
+static uint32_t room_for_data(const ntfs_inode *inode, const struct overlay *node)
+{
+	uint32_t room = le32_to_cpu(inode->mrec->bytes_allocated) -
+			le32_to_cpu(inode->mrec->bytes_in_use);
+	uint32_t names = 0;
+
+	/* Its names come later: they must not push the data out again. */
+	if (!inode->mrec->link_count)
+		names = NAME_HEAD + ((2 * (uint32_t)utf16_units(node->name) + 7) & ~7u) +
+			SHORT_NAME_ROOM;
+	return room > names ? room - names : 0;
+}
+
 /* Moves other attributes out of the base record until there is room. */
 static int make_room(struct ntfs_edit *edit, ntfs_inode *inode, const char *path,
 		     struct error *err)
@@ -424,11 +442,10 @@ int ntfs_edit_set_content(struct ntfs_edit *edit, ntfs_inode *inode,
 			  const struct overlay *node, struct error *err)
 {
 	_cleanup_free_ char *path = overlay_path(node);
-	uint64_t room = le32_to_cpu(inode->mrec->bytes_allocated) -
-			le32_to_cpu(inode->mrec->bytes_in_use);
 	const struct ntfs_place *place = node->bound;
 
-	if (!place->runs && RESIDENT_HEAD + ((node->size + 7) & ~UINT64_C(7)) <= room)
+	if (!place->runs && RESIDENT_HEAD + ((node->size + 7) & ~UINT64_C(7)) <=
+				    room_for_data(inode, node))
 		return set_resident(edit, inode, node, path, err);
 	if (!place->runs && node->size && write_late(edit, node, err) < 0)
 		return -1;

@@ -363,6 +363,99 @@ static int add_name(struct ntfs_edit *edit, ntfs_inode *inode, ntfs_inode *folde
 	return 0;
 }
 
+/* Removes the attribute that is exactly this name. */
+static int remove_name(struct ntfs_edit *edit, ntfs_inode *inode,
+		       const struct file_name *name, const char *path, struct error *err)
+{
+	ntfs_attr_search_ctx *search;
+	int result = -1;
+
+	ntfs_begin(edit->ntfs);
+	search = ntfs_attr_get_search_ctx(inode, NULL);
+	while (search && result < 0 &&
+	       ntfs_attr_lookup(AT_FILE_NAME, NULL, 0, CASE_SENSITIVE, 0, NULL, 0,
+				search) == 0) {
+		const ATTR_RECORD *a = search->attr;
+
+		if (le32_to_cpu(a->value_length) != name->len ||
+		    memcmp((const u8 *)a + le16_to_cpu(a->value_offset), name->value,
+			   name->len) != 0)
+			continue;
+		result = ntfs_attr_record_rm(search);
+		if (result < 0)
+			break;
+	}
+	if (search)
+		ntfs_attr_put_search_ctx(search);
+	if (result < 0)
+		return ntfs_failed(edit->ntfs, err, path, "cannot take its name away");
+	inode->mrec->link_count =
+		cpu_to_le16((u16)(le16_to_cpu(inode->mrec->link_count) - 1));
+	ntfs_inode_mark_dirty(inode);
+	return 0;
+}
+
+/*
+ * A new short name for the file that has `taken` as its own, which is to be the long name
+ * of another: as Windows would give it, had the other been there first.
+ */
+static int yield_short(struct ntfs_edit *edit, ntfs_inode *owner, ntfs_inode *folder,
+		       const struct overlay *node, struct bytes taken, const char *path,
+		       struct error *err)
+{
+	_cleanup_names_ struct file_names names = VEC_INIT;
+	_cleanup_buffer_ struct buffer other = BUFFER_INIT;
+	const struct file_name *long_name = NULL, *short_name = NULL;
+
+	if (read_names(edit, owner, &names, path, err) < 0)
+		return -1;
+	vec_foreach (name, &names) {
+		if (MREF_LE(name->value->parent_directory) != folder->mft_no)
+			continue;
+		if (name->value->file_name_type == FILE_NAME_WIN32)
+			long_name = name;
+		if (name->value->file_name_type == FILE_NAME_DOS)
+			short_name = name;
+	}
+	if (!long_name || !short_name ||
+	    ntfs_compare_names(edit->volume, units_of(short_name->value), taken) != 0)
+		return error_set(err, ERROR_FAILED, path,
+				 "its name is another file's short name");
+	if (make_short(edit, folder, node, units_of(long_name->value), &other, path,
+		       err) < 0)
+		return -1;
+	ntfs_begin(edit->ntfs);
+	if (ntfs_index_remove(folder, owner, short_name->value, (int)short_name->len) !=
+	    0)
+		return ntfs_failed(edit->ntfs, err, path,
+				   "cannot take a short name out of its folder");
+	if (remove_name(edit, owner, short_name, path, err) < 0)
+		return -1;
+	return add_name(edit, owner, folder, buffer_view(&other), FILE_NAME_DOS, path,
+			err);
+}
+
+/* Sees to it that no short name in the folder is the new name. */
+static int free_name(struct ntfs_edit *edit, ntfs_inode *folder,
+		     const struct overlay *node, struct bytes units, const char *path,
+		     struct error *err)
+{
+	_cleanup_free_ uint8_t *storage = NULL;
+	struct ntfs_name entry;
+	ntfs_inode *owner;
+	int found = ntfs_index_find(edit->ntfs, folder, units, &entry, &storage, err);
+
+	if (found <= 0 || entry.namespace != FILE_NAME_DOS)
+		return found < 0 ? -1 : 0;
+	owner = ntfs_edit_open(edit, MREF(entry.reference), path, err);
+	if (!owner)
+		return -1;
+	found = yield_short(edit, owner, folder, node, units, path, err);
+	if (ntfs_edit_close(edit, owner, path, found < 0 ? NULL : err) < 0)
+		return -1;
+	return found;
+}
+
 static int link_open(struct ntfs_edit *edit, ntfs_inode *inode, ntfs_inode *folder,
 		     const struct overlay *node, struct bytes short_name, bool wanted,
 		     const char *path, struct error *err)
@@ -396,14 +489,17 @@ int ntfs_edit_link(struct ntfs_edit *edit, uint64_t inode, const struct overlay 
 		   struct error *err)
 {
 	int wanted = wants_short(edit, folder, path, err), result = -1;
-	ntfs_inode *parent, *child;
+	_cleanup_buffer_ struct buffer units = BUFFER_INIT;
+	ntfs_inode *parent, *child = NULL;
 
 	if (wanted < 0)
 		return -1;
 	parent = ntfs_edit_open(edit, folder, path, err);
 	if (!parent)
 		return -1;
-	child = ntfs_edit_open(edit, inode, path, err);
+	utf16_append(&units, node->name);
+	if (free_name(edit, parent, node, buffer_view(&units), path, err) == 0)
+		child = ntfs_edit_open(edit, inode, path, err);
 	if (child) {
 		result = link_open(edit, child, parent, node, short_name, wanted, path,
 				   err);
@@ -443,38 +539,6 @@ static bool is_paired(const struct file_names *names, uint64_t folder, struct by
 		if (is_name(name->value, folder, units))
 			return name->value->file_name_type == FILE_NAME_WIN32;
 	return false;
-}
-
-/* Removes the attribute that is exactly this name. */
-static int remove_name(struct ntfs_edit *edit, ntfs_inode *inode,
-		       const struct file_name *name, const char *path, struct error *err)
-{
-	ntfs_attr_search_ctx *search;
-	int result = -1;
-
-	ntfs_begin(edit->ntfs);
-	search = ntfs_attr_get_search_ctx(inode, NULL);
-	while (search && result < 0 &&
-	       ntfs_attr_lookup(AT_FILE_NAME, NULL, 0, CASE_SENSITIVE, 0, NULL, 0,
-				search) == 0) {
-		const ATTR_RECORD *a = search->attr;
-
-		if (le32_to_cpu(a->value_length) != name->len ||
-		    memcmp((const u8 *)a + le16_to_cpu(a->value_offset), name->value,
-			   name->len) != 0)
-			continue;
-		result = ntfs_attr_record_rm(search);
-		if (result < 0)
-			break;
-	}
-	if (search)
-		ntfs_attr_put_search_ctx(search);
-	if (result < 0)
-		return ntfs_failed(edit->ntfs, err, path, "cannot take its name away");
-	inode->mrec->link_count =
-		cpu_to_le16((u16)(le16_to_cpu(inode->mrec->link_count) - 1));
-	ntfs_inode_mark_dirty(inode);
-	return 0;
 }
 
 static int unlink_open(struct ntfs_edit *edit, ntfs_inode *inode, ntfs_inode *folder,
