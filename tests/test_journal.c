@@ -493,10 +493,9 @@ static void refused(struct disk *disk, const struct journal_identity *id,
 	_cleanup_free_ uint8_t *before = xmemdup(disk->now, DISK_SIZE);
 	_cleanup_error_ struct error err = ERROR_INIT;
 	unsigned writes = disk->writes;
-	bool finished;
+	bool f;
 
-	assert_int_equal(journal_recover(&disk->block, journal_path, id, &finished, &err),
-			 -1);
+	assert_int_equal(journal_recover(&disk->block, journal_path, id, &f, &err), -1);
 	assert_int_equal(err.code, ERROR_STATE);
 	if (reason)
 		assert_non_null(strstr(err.reason, reason));
