@@ -301,6 +301,7 @@ int textmode_parse(const char *name, struct bytes raw, struct textmode *ret,
 		return -1;
 	vec_foreach (line, &text.lines)
 		if (text_equal(line->section, "scsi") &&
+		    ret->options.len < TEXTMODE_OPTIONS_MAX &&
 		    read_option(&text, line, ret, err) < 0)
 			return -1;
 	if (ret->options.len)
@@ -378,7 +379,8 @@ static void collect(const struct textmode *t, const bool *used, struct services 
 
 			vec_foreach (other, ret)
 				known |= text_equal(other->name, id->service);
-			if (!used[i] || known || !plain(id->service))
+			if (!used[i] || known || !plain(id->service) ||
+			    ret->len >= TEXTMODE_SERVICES_MAX)
 				continue;
 			s.driver = textmode_driver(o, id->service);
 			if (s.driver && plain(path_base(s.driver->name)))

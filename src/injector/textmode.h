@@ -14,6 +14,8 @@
 #define TEXTMODE_NAME "txtsetup.oem"
 #define TEXTMODE_SIZE_MAX ((size_t)1 << 20)
 #define TEXTMODE_LINES_MAX 20000u
+#define TEXTMODE_OPTIONS_MAX 256u
+#define TEXTMODE_SERVICES_MAX 64u	/* of one pack; real ones have a handful */
 
 struct textmode_file {
 	char *kind;	/* "driver", "port", "class", "dll", "inf", "catalog", ... */
