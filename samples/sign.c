@@ -684,18 +684,25 @@ static void set_checksum(struct buffer *pe)
 	put_le32(at, sum + (uint32_t)pe->len);
 }
 
-void pe_sign(struct buffer *pe, const struct sign_options *o)
+void pe_signature_make(struct bytes pe, const struct sign_options *o, struct buffer *out)
 {
-	_cleanup_buffer_ struct buffer data = BUFFER_INIT, signature = BUFFER_INIT;
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
 	const EVP_MD *md = o->digest ? o->digest : EVP_sha256();
 	uint8_t digest[EVP_MAX_MD_SIZE];
+
+	pe_digest(pe, md, digest);
+	indirect_data(&data, true, md, digest);
+	sign_make(INDIRECT_DATA, buffer_view(&data), o, out);
+}
+
+void pe_sign(struct buffer *pe, const struct sign_options *o)
+{
+	_cleanup_buffer_ struct buffer signature = BUFFER_INIT;
 	size_t entry = security_entry(buffer_view(pe)), start, len;
 
 	while (pe->len % 8)
 		buffer_append(pe, "", 1);
-	pe_digest(buffer_view(pe), md, digest);
-	indirect_data(&data, true, md, digest);
-	sign_make(INDIRECT_DATA, buffer_view(&data), o, &signature);
+	pe_signature_make(buffer_view(pe), o, &signature);
 	start = pe->len;
 	len = (signature.len + 8 + 7) / 8 * 8;
 	buffer_append_le32(pe, (uint32_t)len);

@@ -72,6 +72,9 @@ void catalog_list_make(const struct catalog_options *options, struct buffer *out
 
 /* The digest that Authenticode takes of a PE file without a signature. */
 void pe_digest(struct bytes pe, const EVP_MD *md, uint8_t *digest);
+/* The signature of a PE file alone, to be nested in another one. */
+void pe_signature_make(struct bytes pe, const struct sign_options *options,
+		       struct buffer *out);
 /* Adds a certificate table with the signature, and the checksum. */
 void pe_sign(struct buffer *pe, const struct sign_options *options);
 

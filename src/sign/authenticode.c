@@ -26,7 +26,7 @@ enum {
 	RANGES,
 };
 struct layout {
-	bool pe;
+	bool pe, misplaced; /* misplaced: the table is named but not in the file */
 	struct range ranges[RANGES]; /* by offset */
 };
 
@@ -55,8 +55,11 @@ static void layout_read(struct bytes head, uint64_t size, struct layout *ret)
 		return;
 	ret->ranges[RANGE_ENTRY] = (struct range){entry, 8};
 	/* Unlike all other entries this one is an offset in the file. */
-	if (len && offset >= entry + 8 && offset < size && len <= size - offset)
+	ret->misplaced = len != 0;
+	if (len && offset >= entry + 8 && offset < size && len <= size - offset) {
 		ret->ranges[RANGE_TABLE] = (struct range){offset, len};
+		ret->misplaced = false;
+	}
 }
 
 /* ---- digests ------------------------------------------------------------------------
@@ -220,6 +223,12 @@ void signature_of_pe(struct bytes file, const char *name, struct signature *ret)
 	*ret = (struct signature){0};
 	layout_read(file, file.len, &layout);
 	table = layout.ranges[RANGE_TABLE];
+	if (layout.misplaced) {
+		signature_decide(ret, SIGNATURE_MISMATCH,
+				 "%s: its certificate table lies outside of the file",
+				 name);
+		return;
+	}
 	if (!table.len) {
 		signature_decide(ret, SIGNATURE_UNSIGNED, "%s: %s", name,
 				 layout.pe ? "no signature is in it"

@@ -152,8 +152,9 @@ is "10: the numbers that the replayed hive had are not taken" \
 wim all.wim 10 win10-1709-x64-dell.SYSTEM
 mkdir all
 ok "all: packages made complete" "$python" "$GILD_SOURCE/tests/realcheck.py" fill "$inf/packages" all
+# Placeholders are not what was signed.
 # One lacks files that its INF copies from folders of their own; others are for newer builds.
-expect=3 judge all all.wim all heci
+expect=3 judge all all.wim all heci --unsigned=allow
 ok "all: at least 20 packages" test "$(json result.json 'len([x for x in d["packages"] if x["verdict"] == "added"])')" -ge 20
 json result.json '"\n".join("# " + x["inf"] + ": " + x["verdict"] + ": " + str(x["reason"]) for x in d["packages"] if x["verdict"] != "added")'
 done_testing

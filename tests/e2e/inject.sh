@@ -39,7 +39,8 @@ is "both were added" "$(json a.json '[x["verdict"] for x in d["packages"]]')" "[
 is "schema" "$(json a.json 'd["schema"]')" gild.inject/1
 is "the storage package is boot-critical" "$(json a.json 'p["exstor.inf"]["boot_critical"]')" True
 is "the network package is not" "$(json a.json 'p["exnic.inf"]["boot_critical"]')" False
-is "nobody checked signatures" "$(json a.json 'p["exstor.inf"]["signature"]')" unchecked
+is "a test root signed it" "$(json a.json '[p["exstor.inf"][x] for x in ("signature", "signer", "signer_kind")]')" \
+	"['untrusted', 'Sample Driver Test Signer', 'test']"
 is "its services" "$(json a.json 'p["exstor.inf"]["services"]')" "['exstor']"
 stor=$(json a.json 'p["exstor.inf"]["published"]') nic=$(json a.json 'p["exnic.inf"]["published"]')
 storfolder=$(json a.json 'p["exstor.inf"]["store"]') nicfolder=$(json a.json 'p["exnic.inf"]["store"]')
@@ -232,7 +233,9 @@ if [ -d "$virtio" ]; then
 	redhat=$(echo "$GILD_TEST_DATA"/inf/packages/RedHat__vioscsi*)
 	cp pristine.wim v.wim
 	ok "Red Hat's signed vioscsi" "$GILD" inject v.wim --index=1 --driver="$redhat" --json
-	is "has a signer's name" "$(tree v.wim 1 t; get t SYSTEM "DriverDatabase\\DriverPackages\\$(
+	is "is signed by Microsoft" "$(json "$scratch/.out" '[p["vioscsi.inf"][x] for x in ("signature", "signer_kind")]')" \
+		"['valid', 'whql']"
+	is "and has a signer's name" "$(tree v.wim 1 t; get t SYSTEM "DriverDatabase\\DriverPackages\\$(
 		json "$scratch/.out" 'p["vioscsi.inf"]["store"]')" SignerName | grep -c .)" 1
 else
 	skip "the virtio packages" "set GILD_TEST_DATA"

@@ -60,7 +60,8 @@ is "the plan changed nothing" "$("$GILD" inspect windows --json | cmp - inspect.
 shape gild.inject/1 inject.json schema packages packages.[].inf packages.[].source \
 	packages.[].published packages.[].store packages.[].class packages.[].version \
 	packages.[].arch packages.[].boot_critical packages.[].services \
-	packages.[].hardware_ids packages.[].files packages.[].signature packages.[].verdict \
+	packages.[].hardware_ids packages.[].files packages.[].signature packages.[].signature_reason \
+	packages.[].signer packages.[].signer_kind packages.[].verdict \
 	packages.[].reason packages.[].remarks packages.[].image any_controller \
 	any_controller.[].image any_controller.[].services any_controller.[].services.[].service \
 	any_controller.[].services.[].from any_controller.[].services.[].to \
@@ -70,7 +71,8 @@ shape gild.inject/1 inject.json schema packages packages.[].inf packages.[].sour
 	problems written bytes_written
 is "verdicts are of the four words" \
 	"$(jq -r '[.packages[].verdict] | unique | join(" ")' inject.json)" "added refused skipped"
-is "signatures are unchecked" "$(jq -r '[.packages[].signature] | unique[]' inject.json)" unchecked
+is "signatures are of the five words" \
+	"$(jq -r '[.packages[].signature] | unique | join(" ")' inject.json)" "unchecked untrusted"
 
 "$GILD" export windows --output=exported --json >export.json
 shape gild.export/1 export.json schema output packages packages.[].published packages.[].inf \

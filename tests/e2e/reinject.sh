@@ -45,7 +45,9 @@ drop_and_reinject() {
 	ok "$name: packages taken out, INFs written from their records" \
 		"$python" "$reinject" drop "$dir.SYSTEM" "$dir" "$dir.packages"
 	cp "$dir/$config/SYSTEM" "$dir.dropped"
-	ok "$name: gild injects them" "$GILD" inject "$dir" --driver="$dir.packages" --json
+	# They are made of the records: there is no catalog for them.
+	ok "$name: gild injects them" "$GILD" inject "$dir" --driver="$dir.packages" \
+		--unsigned=allow --json
 	"$python" "$reinject" compare "$dir.SYSTEM" "$dir" "$dir.packages" >"$dir.report" 2>&1
 	tap $? "$name: every value is what Windows had written, or is explained" "$dir.report"
 	show "$dir.report"

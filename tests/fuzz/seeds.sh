@@ -40,11 +40,9 @@ fuzz_reg*)
 	find "$data/hives/reg-exports" -name '*.reg' -size -128k 2>/dev/null | sort | add
 	printf 'Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM\\A]\r\n"b"=dword:00000001\r\n"c"=hex(7):61,00,\\\r\n  00,00,00,00\r\n@="text"\r\n"d"=-\r\n[-HKEY_LOCAL_MACHINE\\SYSTEM\\B]\r\n' >seed-reg
 	;;
-fuzz_cat*)
-	find "$data/inf" -iname '*.cat' -size -64k 2>/dev/null | sort | head -n 200 | add
-	;;
-fuzz_pe*)
-	find "$sample" "$data/inf" -iname '*.sys' -size -128k 2>/dev/null | sort | head -n 100 | add
+fuzz_sign*)
+	find "$sample" "$data/inf" \( -iname '*.cat' -o -iname '*.sys' \) -size -64k 2>/dev/null |
+		sort | head -n 200 | add
 	;;
 fuzz_wim*)
 	find "$data/images/wim" -type f -size -128k 2>/dev/null | sort | add
@@ -52,6 +50,6 @@ fuzz_wim*)
 esac
 # A target that knows better brings its own: seed_NAME.sh DIR.
 own=$source/tests/fuzz/seed_${1#fuzz_}.sh
-[ ! -e "$own" ] || bash "$own" "$PWD"
+[ ! -e "$own" ] || BUILD=$build bash "$own" "$PWD"
 # Real archives are large; small ones of each kind do more for the fuzzer.
 ls | wc -l
