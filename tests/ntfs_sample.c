@@ -439,3 +439,30 @@ void ntfs_sample_fill(ntfs_volume *volume, unsigned files)
 		text_file(volume, path, i % 50, NTFS_SAMPLE_PLAIN);
 	}
 }
+
+void ntfs_sample_fill_small(ntfs_volume *volume)
+{
+	_cleanup_buffer_ struct buffer text = ntfs_sample_text(9000, 1);
+	_cleanup_buffer_ struct buffer page = BUFFER_INIT;
+
+	ntfs_sample_folder(volume, "Folder");
+	ntfs_sample_folder(volume, "Folder/Sub");
+	for (unsigned i = 0; i < 60; i++) {
+		_cleanup_free_ char *path = xasprintf("Folder/Sub/File number %u.txt", i);
+
+		text_file(volume, path, i % 3, NTFS_SAMPLE_PLAIN);
+	}
+	text_file(volume, "Folder/resident", 100, NTFS_SAMPLE_PLAIN);
+	text_file(volume, "Folder/runs", 9000, NTFS_SAMPLE_FRAGMENTED);
+	ntfs_sample_sparse(volume, "Folder/sparse", 300000, buffer_view(&text), 100000);
+	if (volume->cluster_size <= 4096)
+		text_file(volume, "Folder/lznt1", 30000, NTFS_SAMPLE_COMPRESSED);
+	ntfs_sample_wof(volume, "Folder/wof", buffer_view(&text), 0);
+	fill_reparse(volume);
+	memset(buffer_reserve(&page, 4096), 0, 4096);
+	page.len = 4096;
+	memcpy(page.data, "HIBR", 4);
+	put_le32(page.data + 12, 0x3e0);
+	page.data[0x364] = 1;
+	ntfs_sample_file(volume, "hiberfil.sys", buffer_view(&page), NTFS_SAMPLE_PLAIN);
+}

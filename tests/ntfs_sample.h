@@ -54,5 +54,7 @@ struct buffer ntfs_sample_text(size_t len, unsigned seed);
 struct buffer ntfs_sample_noise(size_t len, unsigned seed);
 /* Fills a volume with one of everything, and `files` files in one folder. */
 void ntfs_sample_fill(ntfs_volume *volume, unsigned files);
+/* The same in little, for a volume of 2 MiB. */
+void ntfs_sample_fill_small(ntfs_volume *volume);
 
 #endif

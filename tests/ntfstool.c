@@ -7,6 +7,8 @@
  *   ntfstool VOLUME[@OFFSET[+SIZE]] list        type, size, attributes, times, hash, path
  *   ntfstool VOLUME state | info | cat PATH | bitmap | mark OUT
  *   ntfstool VOLUME make SIZE SECTOR CLUSTER FILES    a new one, with one of everything
+ *   ntfstool VOLUME small SIZE SECTOR CLUSTER         the same in little
+ *   ntfstool FILE pack ALGORITHM    to standard output: what fuzz_wof reads
  */
 #include <stdio.h>
 
@@ -133,9 +135,26 @@ static int make(char **args)
 				(unsigned)atoi(args[3]), (unsigned)atoi(args[4])))
 		return 3;
 	volume = ntfs_sample_mount(args[0]);
-	ntfs_sample_fill(volume, (unsigned)atoi(args[5]));
+	if (args[5])
+		ntfs_sample_fill(volume, (unsigned)atoi(args[5]));
+	else
+		ntfs_sample_fill_small(volume);
 	ntfs_sample_unmount(volume);
 	return 0;
+}
+
+static int pack(const char *path, unsigned algorithm)
+{
+	uint8_t header[24] = {1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, (uint8_t)algorithm};
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT, out = BUFFER_INIT;
+	struct error err = ERROR_INIT;
+
+	if (file_read(path, LIMIT, &data, &err) < 0)
+		fail(&err);
+	put_le64(header + 16, data.len);
+	buffer_append(&out, header, sizeof(header));
+	ntfs_sample_wof_pack(buffer_view(&data), algorithm, &out);
+	return fwrite(out.data, 1, out.len, stdout) != out.len;
 }
 
 static struct block *open_block(char *name, struct error *err)
@@ -162,8 +181,11 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
-	if (strcmp(argv[2], "make") == 0 && argc == 7)
+	if ((strcmp(argv[2], "make") == 0 && argc == 7) ||
+	    (strcmp(argv[2], "small") == 0 && argc == 6))
 		return make(argv + 1);
+	if (strcmp(argv[2], "pack") == 0 && argc == 4)
+		return pack(argv[1], (unsigned)atoi(argv[3]));
 	block = open_block(argv[1], &err);
 	ntfs = block ? ntfs_open(block, false, &err) : NULL;
 	if (!ntfs)
