@@ -3,12 +3,13 @@
 """Encrypts a volume as BitLocker does, so that a test has one without Windows.
 
     bitlocker.py VOLUME DISK [--passphrase=TEXT] [--recovery=DIGITS] [--cipher=xts|cbc]
+    bitlocker.py --decrypt=DISK VOLUME [--cipher=xts|cbc]
 
 DISK becomes a disk with an MBR and one partition that holds VOLUME, encrypted (AES-128),
 and behind it, where VOLUME's own file system does not reach, the metadata: three copies of
 the FVE block (version 2), and the encrypted first sectors, which the FVE boot sector took
 the place of. Everything that would be random follows from the keys: the same input gives
-the same bytes.
+the same bytes; and --decrypt, which needs no key then, gives back what was written to DISK.
 
 Format: as libbde's documentation and cryptsetup(8) bitlk describe it.
 """
@@ -41,9 +42,10 @@ for name in ("EVP_CIPHER_CTX_new", "EVP_CIPHER_fetch"):
 
 
 class Cipher:
-    """One of OpenSSL's ciphers with a key, for encryption."""
+    """One of OpenSSL's ciphers with a key, for one direction."""
 
-    def __init__(self, name, key):
+    def __init__(self, name, key, encrypt=True):
+        self.direction = 1 if encrypt else 0
         self.context = ctypes.c_void_p(crypto.EVP_CIPHER_CTX_new())
         self.cipher = ctypes.c_void_p(crypto.EVP_CIPHER_fetch(None, name, None))
         self.key = key
@@ -51,15 +53,15 @@ class Cipher:
         crypto.EVP_CIPHER_CTX_set_padding(self.context, 0)
 
     def init(self, cipher, key, iv):
-        if crypto.EVP_EncryptInit_ex2(self.context, cipher, key, iv, None) != 1:
+        if crypto.EVP_CipherInit_ex2(self.context, cipher, key, iv, self.direction, None) != 1:
             raise RuntimeError("OpenSSL refuses the cipher")
 
-    def encrypt(self, data, iv=None):
+    def work(self, data, iv=None):
         out = ctypes.create_string_buffer(len(data) + 16)
         n = ctypes.c_int(0)
         self.init(None, self.key, iv)
-        if crypto.EVP_EncryptUpdate(self.context, out, ctypes.byref(n), data, len(data)) != 1:
-            raise RuntimeError("OpenSSL cannot encrypt")
+        if crypto.EVP_CipherUpdate(self.context, out, ctypes.byref(n), data, len(data)) != 1:
+            raise RuntimeError("OpenSSL cannot do it")
         return out.raw[:n.value]
 
 
@@ -67,14 +69,14 @@ def ccm(key, nonce, plain):
     """AES-256-CCM with a tag of 16 bytes; BitLocker puts the tag in front."""
     block = Cipher(b"AES-256-ECB", key)
     size = 15 - len(nonce)
-    tag = block.encrypt(bytes([(14 // 2) << 3 | (size - 1)]) + nonce +
+    tag = block.work(bytes([(14 // 2) << 3 | (size - 1)]) + nonce +
                         len(plain).to_bytes(size, "big"))
     for i in range(0, len(plain), 16):
-        tag = block.encrypt(bytes(a ^ b for a, b in
+        tag = block.work(bytes(a ^ b for a, b in
                                   zip(tag, plain[i:i + 16].ljust(16, b"\0"))))
     out = b""
     for i in range(len(plain) // 16 + 2):
-        stream = block.encrypt(bytes([size - 1]) + nonce + i.to_bytes(size, "big"))
+        stream = block.work(bytes([size - 1]) + nonce + i.to_bytes(size, "big"))
         part = tag if i == 0 else plain[16 * (i - 1):16 * i]
         out += bytes(a ^ b for a, b in zip(part, stream))
     return out
@@ -164,22 +166,22 @@ def boot_sector(offsets):
 
 
 class Volume:
-    """Encrypts sectors by their place in the volume."""
+    """Encrypts, or decrypts, sectors by their place in the volume."""
 
-    def __init__(self, cipher, key):
+    def __init__(self, cipher, key, encrypt=True):
         self.xts = cipher == "xts"
-        self.data = Cipher(CIPHERS[cipher][2], key)
+        self.data = Cipher(CIPHERS[cipher][2], key, encrypt)
         self.iv = Cipher(b"AES-128-ECB", key[:16])
 
-    def encrypt(self, plain, at):
+    def work(self, data, at):
         out = bytearray()
-        for i in range(0, len(plain), SECTOR):
+        for i in range(0, len(data), SECTOR):
             place = at + i
             if self.xts:
                 iv = (place // SECTOR).to_bytes(16, "little")
             else:
-                iv = self.iv.encrypt(place.to_bytes(16, "little"))
-            out += self.data.encrypt(plain[i:i + SECTOR], iv)
+                iv = self.iv.work(place.to_bytes(16, "little"))
+            out += self.data.work(data[i:i + SECTOR], iv)
         return bytes(out)
 
 
@@ -192,8 +194,8 @@ def partition_table(size):
     return bytes(table)
 
 
-def main():
-    options = {"passphrase": None, "recovery": None, "cipher": "xts"}
+def arguments():
+    options = {"passphrase": None, "recovery": None, "cipher": "xts", "decrypt": None}
     paths = []
     for argument in sys.argv[1:]:
         if argument.startswith("--"):
@@ -203,7 +205,20 @@ def main():
             options[name] = value
         else:
             paths.append(argument)
-    source, target = paths
+    return options, paths
+
+
+def pieces(stream, size):
+    """Its next bytes, a MiB at a time."""
+    while size:
+        data = stream.read(min(size, 1 << 20))
+        if not data:
+            sys.exit("bitlocker.py: the input is cut short")
+        size -= len(data)
+        yield data
+
+
+def encrypt(source, target, options):
     content = os.path.getsize(source)
     size = content + TAIL
     method, key_size, _ = CIPHERS[options["cipher"]]
@@ -219,18 +234,34 @@ def main():
         write.seek(PARTITION_START)
         write.write(boot_sector(offsets).ljust(HEADER_SIZE, b"\0"))
         at = HEADER_SIZE
-        while True:
-            plain = read.read(1 << 20)
-            if not plain:
-                break
-            write.write(volume.encrypt(plain, at))
+        for plain in pieces(read, content - HEADER_SIZE):
+            write.write(volume.work(plain, at))
             at += len(plain)
         for offset in offsets:
             write.seek(PARTITION_START + offset)
             write.write(block)
         write.seek(PARTITION_START + header)
-        write.write(volume.encrypt(first, header))
+        write.write(volume.work(first, header))
+
+
+def decrypt(source, target, options):
+    content = os.path.getsize(source) - PARTITION_START - TAIL
+    header = content + 6 * FVE_SIZE
+    key = derive(b"volume key", CIPHERS[options["cipher"]][1])
+    volume = Volume(options["cipher"], key, False)
+    with open(source, "rb") as read, open(target, "wb") as write:
+        read.seek(PARTITION_START + header)
+        write.write(volume.work(read.read(HEADER_SIZE), header))
+        read.seek(PARTITION_START + HEADER_SIZE)
+        at = HEADER_SIZE
+        for data in pieces(read, content - HEADER_SIZE):
+            write.write(volume.work(data, at))
+            at += len(data)
 
 
 if __name__ == "__main__":
-    main()
+    given, files = arguments()
+    if given["decrypt"]:
+        decrypt(given["decrypt"], files[0], given)
+    else:
+        encrypt(files[0], files[1], given)

@@ -245,12 +245,12 @@ static bool holds_large_fat(const struct disk_image *disk)
 	return false;
 }
 
-/* Why libguestfs is needed, for people; NULL if it is not. */
+/* Why libguestfs is needed, for people; NULL if it is not, or asked for anyway. */
 static const char *why_guestfs(const struct disk_image *disk)
 {
 	const struct image_options *o = &disk->image.options;
 
-	if (o->via != IMAGE_VIA_AUTO)
+	if (o->via == IMAGE_VIA_GUESTFS)
 		return NULL;
 	if (holds(disk, VOLUME_BITLOCKER) && o->keys && o->keys->len)
 		return "a volume is encrypted with BitLocker";
@@ -303,6 +303,14 @@ static int begin(struct disk_image *disk, struct error *err)
 	if (options->write && disk_check_in_place(disk, err) < 0)
 		return -1;
 	return disk_lock(disk, err) < 0 || disk_recover(disk, err) < 0 ? -1 : 0;
+}
+
+static int refuse_native(const struct disk_image *disk, const char *why,
+			 struct error *err)
+{
+	error_set(err, ERROR_USAGE, disk->image.path,
+		  "%s, which gild does not open by itself", why);
+	return error_remedy(err, "leave --via=native out, so that libguestfs opens it");
 }
 
 static int open_native(struct disk_image *disk, struct error *err)
@@ -435,9 +443,12 @@ struct image *disk_open(const char *path, const struct image_options *options,
 		result = look(disk, err);
 	if (result == 0) {
 		why = why_guestfs(disk);
-		result = why || options->via == IMAGE_VIA_GUESTFS
-				 ? disk_guestfs_open(disk, why, err)
-				 : open_native(disk, err);
+		if (why && options->via == IMAGE_VIA_NATIVE)
+			result = refuse_native(disk, why, err);
+		else if (why || options->via == IMAGE_VIA_GUESTFS)
+			result = disk_guestfs_open(disk, why, err);
+		else
+			result = open_native(disk, err);
 	}
 	if (result < 0) {
 		image_close(&disk->image);

@@ -374,8 +374,7 @@ static int has_one_of(struct tree *tree, const char *const *paths, size_t count,
 static int what_for(struct guestfs *guestfs, struct guestfs_open *volume,
 		    struct guestfs_volume *ret, struct error *err)
 {
-	static const char *const windows[] = {"Windows/System32/config/SYSTEM",
-					      "WINNT/System32/config/SYSTEM"};
+	static const char *const windows[] = {"Windows/System32/config/SYSTEM"};
 	static const char *const managers[] = {"EFI/Microsoft/Boot/bootmgfw.efi",
 					       "bootmgr", "ntldr"};
 	struct tree *tree = make_tree(NULL, 0, xstrdup(volume->device), guestfs, volume);
@@ -384,9 +383,7 @@ static int what_for(struct guestfs *guestfs, struct guestfs_open *volume,
 	if (result == 0)
 		result = has_one_of(tree, managers, ARRAY_SIZE(managers), &ret->system,
 				    err);
-	overlay_free(tree->overlay);
-	free(tree->name);
-	free(tree);
+	tree_free(tree);
 	return result;
 }
 
