@@ -82,5 +82,6 @@ int cmd_remove(const struct cli_command *command, int argc, char **argv);
 int cmd_export(const struct cli_command *command, int argc, char **argv);
 int cmd_edit(const struct cli_command *command, int argc, char **argv);
 int cmd_inf(const struct cli_command *command, int argc, char **argv);
+int cmd_profile(const struct cli_command *command, int argc, char **argv);
 
 #endif

@@ -27,7 +27,7 @@ static const struct cli_command commands[] = {
 	{"verify", "IMAGE", "check that an image would start", NOT_YET},
 	{"check", "IMAGE --profile=...|--inventory=FILE", "will it start on that PC",
 	 NOT_YET},
-	{"profile", "VERB", "hardware profiles", NOT_YET},
+	{"profile", "VERB [FILE|ID]...", "hardware profiles of PC models", cmd_profile},
 	{"variant", "GOLDEN --profile=...", "images per PC model", NOT_YET},
 	{"pack", "IMAGE --output=OUT", "hypervisor and image in one bootable file",
 	 NOT_YET},

@@ -172,7 +172,10 @@ struct profile *profile_of_pc(const struct pc *pc)
 	p->year = year_of(i->bios_date);
 	p->uefi = pc->uefi;
 	p->secure_boot = pc->secure_boot;
-	p->tpm = pc->tpm ? xstrdup(pc->tpm) : NULL;
+	/* "0.0", "2", "unknown", ...: only what is sure. */
+	if (pc->tpm && (strcmp(pc->tpm, "1.2") == 0 || strcmp(pc->tpm, "2.0") == 0 ||
+			strcmp(pc->tpm, "none") == 0))
+		p->tpm = xstrdup(pc->tpm);
 	memcpy(p->listed, pc->listed, sizeof(p->listed));
 	take(&match.manufacturer, i->manufacturer);
 	take(&match.product, i->product);

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "hwprofiles/probe.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "hwprofiles/identity.h"
+
+/* The file's text without the line end; NULL if it cannot be read. Caller's. */
+static char *sys_text(const char *root, const char *path)
+{
+	_cleanup_free_ char *full = xasprintf("%s/sys/%s", root, path);
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	char *text;
+	size_t len;
+
+	if (file_read(full, 64 << 10, &data, NULL) < 0)
+		return NULL;
+	text = buffer_steal_string(&data);
+	len = strlen(text);
+	while (len && isspace((unsigned char)text[len - 1]))
+		text[--len] = 0;
+	return text;
+}
+
+static bool sys_exists(const char *root, const char *path)
+{
+	_cleanup_free_ char *full = xasprintf("%s/sys/%s", root, path);
+
+	return access(full, F_OK) == 0;
+}
+
+/* "0x8086" */
+static uint32_t sys_number(const char *root, const char *folder, const char *name,
+			   uint32_t missing)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
+	_cleanup_free_ char *text = sys_text(root, path);
+	char *end;
+	unsigned long value = text ? strtoul(text, &end, 16) : 0;
+
+	return text && *text && !*end && value < missing ? (uint32_t)value : missing;
+}
+
+/* ---- identity
+ * -------------------------------------------------------------------------------
+ */
+
+static void probe_identity_files(const char *root, struct pc_identity *i)
+{
+	const struct {
+		const char *name;
+		char **field;
+	} fields[] = {
+		{"sys_vendor", &i->manufacturer},
+		{"product_name", &i->product},
+		{"product_version", &i->version},
+		{"product_sku", &i->sku},
+		{"product_family", &i->family},
+		{"board_vendor", &i->board_manufacturer},
+		{"board_name", &i->board_product},
+		{"board_version", &i->board_version},
+		{"bios_vendor", &i->bios_vendor},
+		{"bios_version", &i->bios_version},
+		{"bios_date", &i->bios_date},
+	};
+	_cleanup_free_ char *release = sys_text(root, "class/dmi/id/bios_release");
+	_cleanup_free_ char *kind = sys_text(root, "class/dmi/id/chassis_type");
+	char *end;
+
+	for (size_t n = 0; n < ARRAY_SIZE(fields); n++) {
+		_cleanup_free_ char *path = xasprintf("class/dmi/id/%s", fields[n].name);
+
+		*fields[n].field = sys_text(root, path);
+	}
+	if (kind && isdigit((unsigned char)*kind))
+		i->enclosure = atoi(kind);
+	if (release && isdigit((unsigned char)*release)) {
+		i->bios_major = (int)strtol(release, &end, 10);
+		if (*end == '.')
+			i->bios_minor = atoi(end + 1);
+	}
+}
+
+static void probe_identity(const char *root, struct pc *pc)
+{
+	_cleanup_free_ char *path = xasprintf("%s/sys/firmware/dmi/tables/DMI", root);
+	_cleanup_buffer_ struct buffer table = BUFFER_INIT;
+
+	if (file_read(path, 1 << 20, &table, NULL) == 0 &&
+	    smbios_read(buffer_view(&table), path, &pc->identity, NULL) == 0)
+		return;
+	probe_identity_files(root, &pc->identity);
+}
+
+static void probe_firmware(const char *root, struct pc *pc)
+{
+	_cleanup_free_ char *variable = sys_text(
+		root,
+		"firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c");
+	_cleanup_free_ char *path =
+		xasprintf("%s/sys/firmware/efi/efivars/"
+			  "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
+			  root);
+	_cleanup_free_ char *tpm = sys_text(root, "class/tpm/tpm0/tpm_version_major");
+	_cleanup_free_ char *groups = xasprintf("%s/sys/kernel/iommu_groups", root);
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+
+	pc->uefi = sys_exists(root, "firmware/efi") ? PC_YES : PC_NO;
+	if (pc->uefi == PC_NO)
+		pc->secure_boot = PC_NO;
+	else if (variable && file_read(path, 64, &data, NULL) == 0 && data.len >= 5)
+		/* Four bytes of attributes, then the value. */
+		pc->secure_boot = data.data[4] == 1 ? PC_YES : PC_NO;
+	if (tpm)
+		pc->tpm = xstrdup(strcmp(tpm, "2") == 0 ? "2.0" : "1.2");
+	else if (sys_exists(root, "class/tpm"))
+		pc->tpm = xstrdup("none");
+	pc->iommu = sys_exists(root, "firmware/acpi/tables/DMAR") ||
+				    sys_exists(root, "firmware/acpi/tables/IVRS")
+			    ? PC_YES
+		    : sys_exists(root, "firmware/acpi/tables") ? PC_NO
+							       : PC_UNKNOWN;
+}
+
+/* ---- devices
+ * ----------------------------------------------------------------------------------
+ */
+
+typedef void probe_fn(const char *root, const char *folder, struct pc *pc);
+
+/* Calls `fn` for each device of the bus, in the order of their names. */
+static int each_device(const char *root, const char *bus, probe_fn *fn, struct pc *pc,
+		       struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/sys/bus/%s/devices", root, bus);
+	struct dirent **entries;
+	int n = scandir(path, &entries, NULL, alphasort);
+
+	if (n < 0)
+		return errno == ENOENT ? 0 : error_errno(err, path, "cannot list");
+	for (int i = 0; i < n; i++) {
+		_cleanup_free_ char *folder =
+			xasprintf("bus/%s/devices/%s", bus, entries[i]->d_name);
+
+		if (entries[i]->d_name[0] != '.')
+			fn(root, folder, pc);
+		free(entries[i]);
+	}
+	free(entries);
+	return 1;
+}
+
+static void probe_pci(const char *root, const char *folder, struct pc *pc)
+{
+	struct pci_function f = {
+		.vendor = sys_number(root, folder, "vendor", PC_NO_ID),
+		.device = sys_number(root, folder, "device", PC_NO_ID),
+		.subvendor = sys_number(root, folder, "subsystem_vendor", PC_NO_ID),
+		.subdevice = sys_number(root, folder, "subsystem_device", PC_NO_ID),
+		.class_code = sys_number(root, folder, "class", PC_NO_CLASS),
+		.revision = sys_number(root, folder, "revision", PC_NO_ID),
+	};
+
+	if (!f.subvendor)
+		f.subvendor = f.subdevice = PC_NO_ID;
+	if (f.vendor != PC_NO_ID && f.device != PC_NO_ID)
+		vec_push(&pc->devices, pci_device(&f, NULL));
+}
+
+static void probe_modalias(const char *root, const char *folder, struct pc *pc)
+{
+	_cleanup_free_ char *path = xasprintf("%s/modalias", folder);
+	_cleanup_free_ char *text = sys_text(root, path);
+	struct pc_device device;
+
+	if (text && modalias_device(text, &device))
+		vec_push(&pc->devices, device);
+}
+
+int probe_pc(const char *root, struct pc *ret, struct error *err)
+{
+	static const struct {
+		const char *name;
+		enum pc_bus bus;
+		probe_fn *fn;
+	} buses[] = {{"pci", PC_PCI, probe_pci},
+		     {"usb", PC_USB, probe_modalias},
+		     {"acpi", PC_ACPI, probe_modalias},
+		     {"vmbus", PC_OTHER, probe_modalias}};
+
+	*ret = (struct pc)PC_INIT;
+	probe_identity(root, ret);
+	probe_firmware(root, ret);
+	for (size_t i = 0; i < ARRAY_SIZE(buses); i++) {
+		int found = each_device(root, buses[i].name, buses[i].fn, ret, err);
+
+		if (found < 0) {
+			pc_free(ret);
+			return -1;
+		}
+		ret->listed[buses[i].bus] |= found > 0;
+	}
+	pc_name(ret);
+	if (ret->devices.len || ret->identity.manufacturer)
+		return 0;
+	pc_free(ret);
+	error_set(err, ERROR_FAILED, "/sys", "tells nothing of this machine");
+	return error_remedy(err, "mount sysfs, or import an inventory instead");
+}
