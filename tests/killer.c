@@ -230,15 +230,15 @@ int fdatasync(int fd)
 }
 
 /* The mode of open() and openat(), where there is one. */
-#define MODE(flags, mode)                                   \
-	do {                                                \
-		if ((flags) & (O_CREAT | __O_TMPFILE)) {    \
-			va_list arguments;                  \
-			va_start(arguments, flags);         \
-			(mode) = va_arg(arguments, mode_t); \
-			va_end(arguments);                  \
-			STEP("create", -1, 0, 0);           \
-		}                                           \
+#define MODE(flags, mode)                                                      \
+	do {                                                                   \
+		if ((flags)&O_CREAT || ((flags)&__O_TMPFILE) == __O_TMPFILE) { \
+			va_list arguments;                                     \
+			va_start(arguments, flags);                            \
+			(mode) = va_arg(arguments, mode_t);                    \
+			va_end(arguments);                                     \
+			STEP("create", -1, 0, 0);                              \
+		}                                                              \
 	} while (0)
 
 int open(const char *path, int flags, ...)

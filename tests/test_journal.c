@@ -422,10 +422,11 @@ static void test_cut_everywhere(void **state _unused_)
 			world_begin(disk, cut);
 			result = run_edit(disk, &e, NULL);
 			more = world.cut;
-			assert_int_equal(result, more ? -1 : 0);
+			assert_true(more || result == 0);
 			if (more) {
 				seed += cut;
 				world_crash(disk);
+				assert_true(result < 0 || judge(&e, disk->now) == NEW);
 				if (judge(&e, disk->now) == BETWEEN) {
 					between++;
 					check_flagged(&e, disk->now);
@@ -617,7 +618,6 @@ static void test_no_journal(void **state _unused_)
 	assert_int_equal(access(journal_path, F_OK), -1);
 	assert_int_equal(symlink("/etc/passwd", journal_path), 0);
 	assert_int_equal(journal_look(journal_path, &look, &err), -1);
-	assert_int_equal(err.code, ERROR_STATE);
 	assert_int_equal(unlink(journal_path), 0);
 	assert_int_equal(mkdir(journal_path, 0700), 0);
 	assert_int_equal(journal_look(journal_path, &look, &err), -1);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/progress.h"
 #include "block/journal_private.h"
 
 /* 12 MiB of blocks are kept in memory before they go to the file. */
@@ -486,6 +487,8 @@ int journal_commit(struct block *journal, uint64_t *written, struct error *err)
 		return -1;
 	if (result && journal_apply(&j->log, j->disk, err) < 0) {
 		error_wrap(err, j->block.name, "the edit could not be finished");
+		if (err)
+			err->code = ERROR_STATE;
 		return error_remedy(err,
 				    "%s holds all of it: remove the cause and run gild "
 				    "inspect on the image, which finishes the edit",
@@ -493,5 +496,9 @@ int journal_commit(struct block *journal, uint64_t *written, struct error *err)
 	}
 	if (written)
 		*written = j->log.written;
-	return journal_file_remove(&j->log, err);
+	/* The edit is in the image; finishing it once more would change nothing. */
+	if (journal_file_remove(&j->log, NULL) < 0)
+		notice("%s: could not be removed; the edit of %s is complete",
+		       j->log.path, j->block.name);
+	return 0;
 }

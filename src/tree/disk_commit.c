@@ -408,6 +408,7 @@ static int commit_output(struct disk_image *disk,
 			 struct error *err)
 {
 	enum container_format format = container_format_of_name(options->output);
+	int result;
 
 	if (format == CONTAINER_NONE) {
 		error_set(err, ERROR_USAGE, options->output,
@@ -416,8 +417,12 @@ static int commit_output(struct disk_image *disk,
 			err, "let it end with .qcow2, .vhdx, .vhd, .vmdk, .raw or .img");
 	}
 	if (format == CONTAINER_QCOW2 && !options->standalone)
-		return output_change(disk, options->output, written, err);
-	return output_copy(disk, options->output, format, written, err);
+		result = output_change(disk, options->output, written, err);
+	else
+		result = output_copy(disk, options->output, format, written, err);
+	if (result < 0 && err && err->code != ERROR_INTERRUPTED)
+		error_wrap(err, options->output, "cannot be made");
+	return result;
 }
 
 int disk_commit(struct image *image, const struct image_commit_options *options,
