@@ -1,23 +1,31 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks an NTFS volume from its bytes alone, as chkdsk's first three stages do.
+#
+# Checks an NTFS volume, from the format alone (no library, nothing of gild): every record,
+# attribute and attribute list; every cluster against $Bitmap in both directions; every entry
+# of every folder against the $FILE_NAME that it repeats, in both directions; $Secure, the
+# indexes of reparse points and object IDs; $MFTMirr; the dirty flag.
+#
+#   ntfscheck.py [--strict] VOLUME [OFFSET [SIZE]]
+#
+# --strict: also what folders repeat of sizes, times and attributes (Windows lets these lag).
+# A line on stdout for each fault, then what was seen and "sound" or the number of faults, which
+# exit code 1 goes with.
 
-    ntfscheck.py IMAGE [OFFSET [SIZE]]     # of the volume, in bytes
-
-Every MFT record and its fixups, $MFT's own bitmap, $MFTMirr, every run against $Bitmap (both
-ways, and no cluster twice), every folder's index against the records' names (both ways, order
-and index bitmap too), link counts, security IDs against $Secure. Written from the layout that
-the NTFS documentation projects describe; shares nothing with libntfs-3g. Prints what is wrong,
-and exits with 1 then.
-"""
 import struct
 import sys
-from collections import defaultdict
 
-ROOT, VOLUME, BITMAP, SECURE, UPCASE = 5, 3, 6, 9, 10
-STANDARD, LIST, NAME, VOLUME_INFO, DATA = 0x10, 0x20, 0x30, 0x70, 0x80
-INDEX_ROOT, INDEX_ALLOCATION, BITMAP_ATTR, REPARSE = 0x90, 0xA0, 0xB0, 0xC0
-SECURITY = 0x50
+FILE_ROOT = 5
+SYSTEM = 24
+SI, ALIST, FNAME, OBJID, SECDESC, VOLINFO, DATA, IROOT, IALLOC, BITMAP, REPARSE = (
+    0x10, 0x20, 0x30, 0x40, 0x50, 0x70, 0x80, 0x90, 0xa0, 0xb0, 0xc0)
+POSIX, WIN32, DOS, WIN32_DOS = range(4)
+faults = []
+
+
+def fault(text, *args):
+    if len(faults) < 200:
+        faults.append(text % args if args else text)
 
 
 def u16(b, o):
@@ -32,431 +40,577 @@ def u64(b, o):
     return struct.unpack_from('<Q', b, o)[0]
 
 
+class Bad(Exception):
+    pass
+
+
+def fixup(raw, what):
+    """Puts the bytes back that the update sequence stands for."""
+    raw = bytearray(raw)
+    offset, count = u16(raw, 4), u16(raw, 6)
+    if count != len(raw) // 512 + 1 or offset + 2 * count > len(raw):
+        raise Bad('%s: update sequence array is wrong' % what)
+    for i in range(1, count):
+        if raw[i * 512 - 2:i * 512] != raw[offset:offset + 2]:
+            raise Bad('%s: torn at sector %d' % (what, i))
+        raw[i * 512 - 2:i * 512] = raw[offset + 2 * i:offset + 2 * i + 2]
+    return bytes(raw)
+
+
 class Attribute:
-    """An attribute record, or all of them that make one attribute."""
-
-    def __init__(self, raw, number):
-        self.type, self.id = u32(raw, 0), u16(raw, 14)
-        self.flags = u16(raw, 12)
-        self.record = number
-        length = raw[9]
-        at = u16(raw, 10)
-        self.name = raw[at:at + 2 * length].decode('utf-16-le', 'replace') if length else ''
-        self.resident = raw[8] == 0
-        self.runs = []
+    def __init__(self, raw, record):
+        self.type, self.length = u32(raw, 0), u32(raw, 4)
+        self.record = record
+        self.resident = not raw[8]
+        name_len, name_at = raw[9], u16(raw, 10)
+        self.name = raw[name_at:name_at + 2 * name_len].decode('utf-16le', 'surrogatepass')
+        self.flags, self.instance = u16(raw, 12), u16(raw, 14)
+        self.lowest = 0
+        if name_len and name_at + 2 * name_len > self.length:
+            raise Bad('attribute name outside')
         if self.resident:
-            start = u16(raw, 20)
-            self.value = raw[start:start + u32(raw, 16)]
-            self.size = len(self.value)
-            self.lowest = 0
+            size, at = u32(raw, 16), u16(raw, 20)
+            if at + size > self.length:
+                raise Bad('value of attribute %#x outside' % self.type)
+            self.value = raw[at:at + size]
+            self.size = self.initialized = size
+            self.indexed = raw[22]
             return
-        self.lowest, self.highest = u64(raw, 16), u64(raw, 24)
-        if self.lowest == 0:
-            self.allocated, self.size, self.initialised = struct.unpack_from('<QQQ', raw, 40)
-            self.compressed = u64(raw, 64) if self.flags & 0x8001 else None
-        self.runs = list(decode_runs(raw[u16(raw, 32):], self.lowest))
+        self.lowest, self.highest = u64(raw, 16), struct.unpack_from('<q', raw, 24)[0]
+        self.runs = runs(raw[u16(raw, 32):], self.lowest)
+        self.unit = raw[34]
+        self.allocated, self.size, self.initialized = (u64(raw, o) for o in (40, 48, 56))
+        self.compressed = u64(raw, 64) if self.flags & 0x8001 else None
 
 
-def decode_runs(raw, vcn):
-    at, lcn = 0, 0
-    while at < len(raw) and raw[at]:
-        n, m = raw[at] & 15, raw[at] >> 4
-        count = int.from_bytes(raw[at + 1:at + 1 + n], 'little', signed=True)
-        if count <= 0 or n == 0:
-            raise ValueError('a run of %d clusters' % count)
+def runs(b, vcn):
+    i, lcn, out = 0, 0, []
+    while True:
+        if i >= len(b):
+            raise Bad('runs do not end')
+        head = b[i]
+        if not head:
+            return out
+        n, m = head & 15, head >> 4
+        length = int.from_bytes(b[i + 1:i + 1 + n], 'little')
+        if not n or not length or i + 1 + n + m > len(b):
+            raise Bad('run is wrong')
         if m:
-            lcn += int.from_bytes(raw[at + 1 + n:at + 1 + n + m], 'little', signed=True)
-            yield vcn, lcn, count
-        else:
-            yield vcn, None, count
-        vcn += count
-        at += 1 + n + m
+            lcn += int.from_bytes(b[i + 1 + n:i + 1 + n + m], 'little', signed=True)
+        out.append((vcn, lcn if m else None, length))
+        vcn += length
+        i += 1 + n + m
+
+
+class Record:
+    def __init__(self, volume, number, raw):
+        self.number = number
+        raw = fixup(raw, 'record %d' % number)
+        self.sequence, self.links = u16(raw, 16), u16(raw, 18)
+        at, self.flags = u16(raw, 20), u16(raw, 22)
+        used, allocated = u32(raw, 24), u32(raw, 28)
+        self.base = u64(raw, 32)
+        self.attributes = []
+        if not self.flags & 1:
+            return
+        if allocated != len(raw) or used > allocated:
+            raise Bad('record %d: sizes are wrong' % number)
+        if volume.minor and u32(raw, 44) != number:
+            raise Bad('record %d: says it is %d' % (number, u32(raw, 44)))
+        last, instances = None, set()
+        while True:
+            if at + 4 > used:
+                raise Bad('record %d: attributes do not end' % number)
+            if u32(raw, at) == 0xffffffff:
+                break
+            length = u32(raw, at + 4)
+            if length < 24 or length % 8 or at + length > used:
+                raise Bad('record %d: attribute of length %d' % (number, length))
+            a = Attribute(raw[at:at + length], number)
+            key = (a.type, a.name.upper())
+            if last and key < last and a.type != FNAME:
+                fault('record %d: attributes are not in order', number)
+            last = key
+            if a.instance in instances:
+                fault('record %d: two attributes with instance %d', number, a.instance)
+            instances.add(a.instance)
+            if a.instance >= u16(raw, 40):
+                fault('record %d: next instance %d is not free', number, u16(raw, 40))
+            self.attributes.append(a)
+            at += length
+        if at + 8 != used:
+            fault('record %d: %d bytes used, says %d', number, at + 8, used)
 
 
 class Volume:
-    def __init__(self, path, offset, size):
-        self.file = open(path, 'rb')
-        self.offset = offset
-        self.problems = []
-        boot = self.read(0, 512)
+    def __init__(self, path, offset=0, size=0):
+        self.file, self.offset = open(path, 'rb'), offset
+        boot = self.bytes(0, 512)
         if boot[3:11] != b'NTFS    ':
-            sys.exit('no NTFS boot sector at %d' % offset)
-        self.sector = u16(boot, 11)
-        per = boot[13]
-        self.cluster = self.sector * (per if per <= 128 else 1 << (256 - per))
-        self.sectors = u64(boot, 40)
-        self.clusters = self.sectors * self.sector // self.cluster
-        self.mft_at, self.mirror_at = u64(boot, 48), u64(boot, 56)
-        self.record = self.unit(boot[64])
-        self.index = self.unit(boot[68])
-        if size and (self.sectors + 1) * self.sector > size:
-            self.bad('the volume is larger than its partition')
+            raise Bad('no NTFS')
+        sector, per = u16(boot, 11), boot[13]
+        self.cluster = sector * (per if per <= 128 else 1 << (256 - per))
+        self.clusters = u64(boot, 40) * sector // self.cluster
+        self.record_size = self.record_bytes(boot[64])
+        self.index_size = self.record_bytes(boot[68])
+        if size and (u64(boot, 40) + 1) * sector > size:
+            fault('the volume is larger than its partition')
+        self.minor = 1
         self.files = {}
+        self.named = self.folders = self.clusters_used = self.stale = 0
+        self.load_mft(u64(boot, 48), u64(boot, 56))
 
-    def unit(self, byte):
-        return 1 << (256 - byte) if byte > 127 else byte * self.cluster
+    def record_bytes(self, v):
+        return v * self.cluster if v < 128 else 1 << (256 - v)
 
-    def bad(self, text):
-        self.problems.append(text)
-
-    def read(self, at, length):
+    def bytes(self, at, n):
         self.file.seek(self.offset + at)
-        return self.file.read(length)
+        b = self.file.read(n)
+        if len(b) != n:
+            raise Bad('end of volume at %d' % at)
+        return b
 
-    def fixed(self, raw, magic, what):
-        """The record without its fixups, or None."""
-        raw = bytearray(raw)
-        if raw[:4] != magic:
-            return None
-        at, count = u16(raw, 4), u16(raw, 6)
-        if count != len(raw) // 512 + 1 or at + 2 * count > 510:
-            self.bad('%s: impossible fixups' % what)
-            return None
-        for i in range(1, count):
-            if raw[512 * i - 2:512 * i] != raw[at:at + 2]:
-                self.bad('%s: torn (fixup %d)' % (what, i))
-                return None
-            raw[512 * i - 2:512 * i] = raw[at + 2 * i:at + 2 * i + 2]
-        return bytes(raw)
+    # -- attributes ------------------------------------------------------------------
 
-    def content(self, attribute):
-        if attribute.resident:
-            return attribute.value
+    def content(self, parts):
+        """The bytes of an attribute, by its parts in order of VCN."""
+        first = parts[0]
+        if first.resident:
+            return first.value
         out = bytearray()
-        for _, lcn, count in attribute.runs:
-            if lcn is None:
-                out += bytes(count * self.cluster)
-            else:
-                out += self.read(lcn * self.cluster, count * self.cluster)
-        out = out[:attribute.size]
-        if attribute.initialised < attribute.size:
-            out[attribute.initialised:] = bytes(attribute.size - attribute.initialised)
-        return bytes(out)
-
-    # ---- records
-
-    def attributes(self, number, raw):
-        at, last, ids = u16(raw, 20), 0, set()
-        used, out = u32(raw, 24), []
-        if used > len(raw) or used % 8:
-            self.bad('record %d: %d bytes in use' % (number, used))
-            return out
-        while at + 4 <= used and u32(raw, at) != 0xFFFFFFFF:
-            kind, length = u32(raw, at), u32(raw, at + 4)
-            if length < 24 or length % 8 or at + length > used:
-                self.bad('record %d: an attribute of %d bytes' % (number, length))
-                return out
-            try:
-                attribute = Attribute(raw[at:at + length], number)
-            except (ValueError, struct.error) as e:
-                self.bad('record %d: attribute %#x: %s' % (number, kind, e))
-                return out
-            if kind < last:
-                self.bad('record %d: attributes are not in order' % number)
-            if attribute.id in ids or attribute.id >= u16(raw, 40):
-                self.bad('record %d: attribute id %d' % (number, attribute.id))
-            ids.add(attribute.id)
-            last = kind
-            out.append(attribute)
-            at += length
-        if at + 8 != used:
-            self.bad('record %d: ends at %d, %d bytes in use' % (number, at + 8, used))
-        return out
-
-    def merge(self, number, parts):
-        """Attribute records of one file by (type, name), extents joined."""
-        merged, whole = {}, []
-        for part in sorted(parts, key=lambda a: (a.type, a.name, a.lowest)):
-            key = (part.type, part.name)
-            first = merged.get(key)
-            if first is None or part.resident or first.resident:
-                if not part.resident and part.lowest:
-                    self.bad('record %d: %#x begins at VCN %d' % (number, part.type, part.lowest))
-                merged[key] = part
-                whole.append(part)
-                continue
-            end = first.runs[-1][0] + first.runs[-1][2] if first.runs else 0
-            if part.lowest != end:
-                self.bad('record %d: %#x: extents do not join' % (number, part.type))
-            first.runs += part.runs
-            first.highest = part.highest
-        for a in whole:
-            if not a.resident and a.lowest == 0:
-                self.check_sizes(number, a)
-        return whole
-
-    def check_sizes(self, number, a):
-        what = 'record %d: attribute %#x "%s"' % (number, a.type, a.name)
-        clusters = sum(r[2] for r in a.runs)
-        if (a.highest + 1) % (1 << 64) != clusters:
-            self.bad('%s: highest VCN %d, %d clusters' % (what, a.highest, clusters))
-        if a.allocated != clusters * self.cluster:
-            self.bad('%s: %d bytes allocated, runs of %d' % (
-                what, a.allocated, clusters * self.cluster))
-        if not a.initialised <= a.size <= a.allocated:
-            self.bad('%s: sizes %d, %d, %d' % (what, a.initialised, a.size, a.allocated))
-        if a.compressed is not None:
-            real = sum(r[2] for r in a.runs if r[1] is not None) * self.cluster
-            if real != a.compressed:
-                self.bad('%s: %d bytes really allocated, said %d' % (what, real, a.compressed))
-
-    def load(self):
-        first = self.fixed(self.read(self.mft_at * self.cluster, self.record), b'FILE', 'record 0')
-        if not first:
-            sys.exit('$MFT cannot be read')
-        mft = self.merge_mft(first)
-        raw = self.content(mft)
-        parts, heads = defaultdict(list), {}
-        for n in range(len(raw) // self.record):
-            piece = raw[n * self.record:(n + 1) * self.record]
-            if (n + 1) * self.record > mft.initialised or not any(piece[:4]):
-                continue
-            record = self.fixed(piece, b'FILE', 'record %d' % n)
-            if record is None:
-                if piece[:4] != b'FILE':
-                    self.bad('record %d: magic %r' % (n, piece[:4]))
-                continue
-            heads[n] = record
-            if u16(record, 22) & 1:
-                base = u64(record, 32) & 0xFFFFFFFFFFFF
-                parts[base or n] += self.attributes(n, record)
-        self.heads, self.count = heads, len(raw) // self.record
-        for n, record in heads.items():
-            if u16(record, 22) & 1 and u64(record, 32):
-                base = u64(record, 32)
-                owner = heads.get(base & 0xFFFFFFFFFFFF)
-                if not owner or not u16(owner, 22) & 1 or u16(owner, 16) != base >> 48:
-                    self.bad('record %d: extends record %d, which is not there' % (
-                        n, base & 0xFFFFFFFFFFFF))
-            elif u16(record, 22) & 1:
-                self.files[n] = self.merge(n, parts[n])
-        mirror = self.read(self.mirror_at * self.cluster, 4 * self.record)
-        if mirror != raw[:len(mirror)]:
-            self.bad('$MFTMirr differs from $MFT')
-
-    def merge_mft(self, first):
-        """$MFT's own data, whose further runs lie in records that it holds itself."""
-        own = self.attributes(0, first)
-        data = [a for a in own if a.type == DATA and not a.name][0]
-        listed = [a for a in own if a.type == LIST]
-        if listed:
-            entries, at = self.content(listed[0]), 0
-            while at + 26 <= len(entries) and u16(entries, at + 4):
-                kind, n = u32(entries, at), u64(entries, at + 16) & 0xFFFFFFFFFFFF
-                if kind == DATA and n:
-                    got = self.content(data)
-                    raw = got[n * self.record:(n + 1) * self.record]
-                    more = self.fixed(raw, b'FILE', 'record %d' % n)
-                    for a in self.attributes(n, more) if more else []:
-                        if a.type == DATA:
-                            data.runs += a.runs
-                at += u16(entries, at + 4)
-        return data
+        for part in parts:
+            for vcn, lcn, n in part.runs:
+                if vcn * self.cluster != len(out):
+                    raise Bad('record %d: hole between runs' % part.record)
+                out += bytes(n * self.cluster) if lcn is None else self.bytes(
+                    lcn * self.cluster, n * self.cluster)
+                if len(out) > first.size + (16 << 20):
+                    raise Bad('record %d: more runs than size' % part.record)
+        out[first.initialized:] = bytes(max(0, len(out) - first.initialized))
+        return bytes(out[:first.size])
 
     def attribute(self, number, kind, name=''):
-        for a in self.files.get(number, []):
-            if a.type == kind and a.name == name:
-                return a
-        return None
+        parts = [a for a in self.files[number].all if a.type == kind and a.name == name]
+        parts.sort(key=lambda a: a.lowest)
+        return parts
 
-    # ---- clusters
+    # -- records ---------------------------------------------------------------------
+
+    def load_mft(self, mft, mirror):
+        first = Record(self, 0, self.bytes(mft * self.cluster, self.record_size))
+        data = [a for a in first.attributes if a.type == DATA]
+        lists = [a for a in first.attributes if a.type == ALIST]
+        got = {0}
+        self.raw = self.content(data)[:data[0].initialized] if not lists else b''
+        while lists:            # $MFT itself in several records
+            self.raw = b''.join(self.content([p]) if p.resident else b''.join(
+                self.bytes(lcn * self.cluster, n * self.cluster) for _, lcn, n in p.runs)
+                for p in sorted(data, key=lambda a: a.lowest))
+            more = [u64(e, 16) & 0xffffffffffff for e in self.list_entries(
+                self.content(lists)) if u32(e, 0) == DATA]
+            more = [m for m in more if m not in got and (m + 1) * self.record_size
+                    <= len(self.raw)]
+            if not more:
+                break
+            for m in more:
+                got.add(m)
+                data += [a for a in Record(self, m, self.record(m)).attributes
+                         if a.type == DATA]
+        self.raw = self.raw[:data[0].initialized]
+        self.count = len(self.raw) // self.record_size
+        self.records = {}
+        for number in range(self.count):
+            raw = self.record(number)
+            if raw[:4] != b'FILE':
+                if raw[:4] not in (b'\0\0\0\0',):
+                    fault('record %d: %r', number, raw[:4])
+                continue
+            try:
+                r = Record(self, number, raw)
+            except Bad as e:
+                fault(str(e))
+                continue
+            if r.flags & 1:
+                self.records[number] = r
+        copy = self.bytes(mirror * self.cluster, 4 * self.record_size)
+        if copy != self.raw[:len(copy)]:
+            fault('$MFTMirr differs from $MFT')
+
+    def record(self, number):
+        return self.raw[number * self.record_size:(number + 1) * self.record_size]
+
+    @staticmethod
+    def list_entries(b):
+        at = 0
+        while at + 26 <= len(b):
+            n = u16(b, at + 4)
+            if n < 26 or at + n > len(b):
+                raise Bad('attribute list is wrong')
+            yield b[at:at + n]
+            at += n
+
+    def gather(self):
+        """All attributes of each base record, by its attribute list."""
+        claimed = {}
+        for number, r in self.records.items():
+            if r.base & 0xffffffffffff:
+                continue
+            self.files[number] = r
+            r.all = list(r.attributes)
+            lists = [a for a in r.attributes if a.type == ALIST]
+            if not lists:
+                continue
+            left = [(a.type, a.name, a.lowest, number, a.instance) for a in r.attributes
+                    if a.type != ALIST]
+            extents = set()
+            for e in self.list_entries(self.content(lists)):
+                ref = u64(e, 16)
+                name = e[e[7]:e[7] + 2 * e[6]].decode('utf-16le', 'surrogatepass')
+                key = (u32(e, 0), name, u64(e, 8), ref & 0xffffffffffff, u16(e, 24))
+                other = self.records.get(key[3])
+                if not other or other.sequence != ref >> 48:
+                    fault('record %d: its list names record %d', number, key[3])
+                    continue
+                if key[3] != number and key[3] not in extents:
+                    extents.add(key[3])
+                    claimed[key[3]] = number
+                    if other.base != number | r.sequence << 48:
+                        fault('record %d: is no extent of %d', key[3], number)
+                    r.all += other.attributes
+                    left += [(a.type, a.name, a.lowest, key[3], a.instance)
+                             for a in other.attributes]
+                if key in left:
+                    left.remove(key)
+                else:
+                    fault('record %d: its list has %r, which is not there', number, key)
+            for key in left:
+                fault('record %d: %r is not in its list', number, key)
+        for number, r in self.records.items():
+            if r.base & 0xffffffffffff and number not in claimed:
+                fault('record %d: an extent of %d, which does not know it', number,
+                      r.base & 0xffffffffffff)
+
+    def check_mft_bitmap(self):
+        bits = self.content(self.attribute(0, BITMAP))
+        for n in range(SYSTEM, len(bits) * 8):
+            used = bits[n // 8] >> n % 8 & 1
+            if used != (n in self.records):
+                fault('record %d: in use %d, $MFT bitmap %d', n, n in self.records, used)
+
+    # -- clusters --------------------------------------------------------------------
 
     def check_clusters(self):
-        bits = self.content(self.attribute(BITMAP, DATA))
-        owner = {}
-        for n, attributes in self.files.items():
-            for a in attributes:
-                for _, lcn, count in a.runs:
-                    if lcn is None:
-                        continue
-                    if lcn < 0 or lcn + count > self.clusters:
-                        self.bad('record %d: clusters %d+%d' % (n, lcn, count))
-                        continue
-                    for c in range(lcn, lcn + count):
-                        if c in owner:
-                            self.bad('cluster %d: records %d and %d' % (c, owner[c], n))
-                        owner[c] = n
-        lost = missing = 0
-        for c in range(self.clusters):
-            used = bits[c >> 3] >> (c & 7) & 1
-            if used and c not in owner:
-                lost += 1
-            if not used and c in owner:
-                missing += 1
-                if missing < 5:
-                    self.bad('cluster %d of record %d is free in $Bitmap' % (c, owner[c]))
-        if lost or missing:
-            self.bad('$Bitmap: %d clusters belong to nobody, %d are not marked' % (lost, missing))
-        bits = self.content(self.attribute(0, BITMAP_ATTR))
-        for n in range(self.count):
-            used = n in self.heads and u16(self.heads[n], 22) & 1
-            bit = bits[n >> 3] >> (n & 7) & 1 if n >> 3 < len(bits) else 0
-            if n >= 24 and bool(bit) != bool(used):
-                self.bad('record %d: %s, and %s in $MFT\'s bitmap' % (
-                    n, 'in use' if used else 'free', 'in use' if bit else 'free'))
-        self.used = len(owner)
+        bits = self.content(self.attribute(6, DATA))
+        mine = bytearray(len(bits))
+        for number, r in self.files.items():
+            groups = {}
+            for a in r.all:
+                if a.type == FNAME:
+                    continue
+                groups.setdefault((a.type, a.name), []).append(a)
+            for (kind, name), parts in groups.items():
+                parts.sort(key=lambda a: a.lowest)
+                if parts[0].resident:
+                    if len(parts) > 1:
+                        fault('record %d: attribute %#x %r twice', number, kind, name)
+                    continue
+                if number == 8 and name == '$Bad':
+                    continue
+                self.check_runs(number, kind, name, parts, mine)
+        self.clusters_used = sum(bin(b).count('1') for b in mine)
+        for n in range(self.clusters):
+            if not n % 8 and bits[n // 8] == mine[n // 8]:
+                continue
+            a, b = bits[n // 8] >> n % 8 & 1, mine[n // 8] >> n % 8 & 1
+            if a != b:
+                fault('cluster %d: $Bitmap %d, in use by a file %d', n, a, b)
+        if self.clusters // 8 < len(bits):
+            for n in range(self.clusters, len(bits) * 8):
+                if not bits[n // 8] >> n % 8 & 1:
+                    fault('cluster %d is behind the end and free', n)
+                    break
 
-    # ---- folders
+    def check_runs(self, number, kind, name, parts, mine):
+        what = 'record %d: attribute %#x %r' % (number, kind, name)
+        vcn, real, first = 0, 0, parts[0]
+        for part in parts:
+            if part.lowest != vcn:
+                fault('%s: part begins at %d, not %d', what, part.lowest, vcn)
+            for _, lcn, n in part.runs:
+                vcn += n
+                if lcn is None:
+                    continue
+                real += n
+                if lcn < 0 or lcn + n > self.clusters:
+                    fault('%s: cluster %d outside', what, lcn)
+                    continue
+                for c in range(lcn, lcn + n):
+                    if mine[c // 8] >> c % 8 & 1:
+                        fault('%s: cluster %d belongs to two', what, c)
+                    mine[c // 8] |= 1 << c % 8
+            if part.highest != vcn - 1 and not (part.highest <= 0 and vcn == 0):
+                fault('%s: ends at %d, says %d', what, vcn - 1, part.highest)
+        if first.allocated != vcn * self.cluster:
+            fault('%s: allocated %d, runs %d', what, first.allocated, vcn * self.cluster)
+        if first.size > first.allocated or first.initialized > first.size:
+            fault('%s: sizes %d %d %d', what, first.allocated, first.size,
+                  first.initialized)
+        if first.compressed is None and real != vcn:
+            fault('%s: holes in what is not sparse', what)
+        if first.compressed is not None and first.compressed != real * self.cluster:
+            fault('%s: compressed size %d, runs %d', what, first.compressed,
+                  real * self.cluster)
 
-    def key(self, name):
-        return [self.upcase[c] for c in struct.unpack('<%dH' % (len(name) // 2), name)]
+    # -- indexes ---------------------------------------------------------------------
 
-    def entries(self, raw, what):
-        """Entries of one node: (reference, key, sub-node VCN or None)."""
-        at, size, used = u32(raw, 0), u32(raw, 4), 0
-        if size > len(raw) or at < 16:
-            self.bad('%s: impossible node' % what)
-            return
-        while at + 16 <= size:
-            length, keylen, flags = u16(raw, at + 8), u16(raw, at + 10), u16(raw, at + 12)
-            if length < 16 or at + length > size:
-                self.bad('%s: an entry of %d bytes' % (what, length))
-                return
-            sub = u64(raw, at + length - 8) if flags & 1 else None
-            yield (u64(raw, at), None if flags & 2 else raw[at + 16:at + 16 + keylen], sub)
-            used += 1
-            if flags & 2:
-                if at + length != size:
-                    self.bad('%s: bytes behind the last entry' % what)
-                return
-            at += length
-        self.bad('%s: no last entry' % what)
+    def entries(self, number, name, order=None):
+        """All (reference, key, data) of an index in order; checks the B-tree."""
+        root = self.content(self.attribute(number, IROOT, name))
+        size = u32(root, 8)
+        alloc = self.attribute(number, IALLOC, name)
+        blocks = self.content(alloc) if alloc else b''
+        bits = self.attribute(number, BITMAP, name)
+        bits = self.content(bits) if bits else b''
+        seen, out, what = set(), [], 'record %d: index %s' % (number, name)
+        unit = self.cluster if self.cluster <= size else 512
 
-    def walk(self, number, name):
-        """All entries of an index in order, with the index bitmap checked."""
-        root = self.attribute(number, INDEX_ROOT, name)
-        what = 'index %s of record %d' % (name, number)
-        if not root:
-            self.bad('%s: no root' % what)
-            return []
-        allocation = self.attribute(number, INDEX_ALLOCATION, name)
-        blocks = self.content(allocation) if allocation else b''
-        size = u32(root.value, 8)
-        step = self.cluster if size >= self.cluster else 512
-        seen, out = set(), []
+        def node(b, depth):
+            at, used = u32(b, 0), u32(b, 4)
+            if depth > 20 or used > len(b) or u32(b, 8) < used:
+                raise Bad('%s: node is wrong' % what)
+            while True:
+                if at + 16 > used:
+                    raise Bad('%s: node does not end' % what)
+                n, key, flags = u16(b, at + 8), u16(b, at + 10), u16(b, at + 12)
+                if n < 16 or at + n > used:
+                    raise Bad('%s: entry is wrong' % what)
+                if flags & 1:
+                    block(u64(b, at + n - 8), depth + 1)
+                if flags & 2:
+                    if at + n != used:
+                        fault('%s: bytes behind the last entry', what)
+                    return
+                e = b[at:at + n]
+                out.append((u64(e, 0), e[16:16 + key], e))
+                at += n
 
-        def descend(raw, depth):
-            for reference, key, sub in self.entries(raw, what):
-                if sub is not None:
-                    at = sub * step
-                    if sub in seen or depth > 30 or at + size > len(blocks):
-                        self.bad('%s: block %d' % (what, sub))
-                        continue
-                    seen.add(sub)
-                    block = self.fixed(blocks[at:at + size], b'INDX', '%s block %d' % (what, sub))
-                    if block is None or u64(block, 16) != sub:
-                        self.bad('%s: block %d is none' % (what, sub))
-                        continue
-                    descend(block[24:], depth + 1)
-                if key is not None:
-                    out.append((reference, key))
+        def block(vcn, depth):
+            at = vcn * unit
+            if vcn in seen or at % size or at + size > len(blocks):
+                raise Bad('%s: block %d' % (what, vcn))
+            seen.add(vcn)
+            raw = blocks[at:at + size]
+            if raw[:4] != b'INDX' or u64(raw, 16) != vcn:
+                raise Bad('%s: block %d is none' % (what, vcn))
+            if not bits[at // size // 8] >> at // size % 8 & 1:
+                fault('%s: block %d is free in its bitmap', what, vcn)
+            node(fixup(raw, what)[24:], depth)
 
-        descend(root.value[16:], 0)
-        bitmap = self.attribute(number, BITMAP_ATTR, name)
-        bits = self.content(bitmap) if bitmap else b''
-        for i in range(len(blocks) // size if size else 0):
-            used = i * size // step in seen
-            bit = bits[i >> 3] >> (i & 7) & 1 if i >> 3 < len(bits) else 0
-            if used != bool(bit):
-                self.bad('%s: block %d is %s' % (what, i, 'not marked' if used else 'lost'))
+        node(root[16:], 0)
+        used = sum(bin(b).count('1') for b in bits)
+        if used != len(seen):
+            fault('%s: %d blocks used, %d in its bitmap', what, len(seen), used)
+        if order:
+            for a, b in zip(out, out[1:]):
+                if not order(a[1]) < order(b[1]):
+                    fault('%s: not in order', what)
+                    break
         return out
 
-    def check_names(self):
-        table = self.content(self.attribute(UPCASE, DATA))
-        self.upcase = struct.unpack('<65536H', table[:131072])
-        names, stale = defaultdict(list), 0
-        for n, attributes in self.files.items():
-            for a in attributes:
-                if a.type == NAME:
-                    v = a.value
-                    names[n].append((u64(v, 0), v[65], bytes(v[66:66 + 2 * v[64]])))
-        found, folders = defaultdict(list), 0
-        for n in self.files:
-            if not u16(self.heads[n], 22) & 2:
+    def check_folders(self, strict):
+        upcase = self.content(self.attribute(10, DATA))
+        table = struct.unpack('<%dH' % (len(upcase) // 2), upcase)
+
+        def order(key):
+            units = struct.unpack_from('<%dH' % key[64], key, 66)
+            return [table[u] if u < len(table) else u for u in units], units
+
+        names = {}
+        self.folders = sum(1 for r in self.files.values() if r.flags & 2)
+        for number, r in self.files.items():
+            count = 0
+            for a in r.all:
+                if a.type != FNAME:
+                    continue
+                count += 1
+                names[(number, a.value[:8], a.value[64:66 + 2 * a.value[64]])] = a.value
+                if not a.indexed:
+                    fault('record %d: name is not marked as indexed', number)
+            self.named += count
+            if not count and number >= SYSTEM:
+                fault('record %d: a file without a name', number)
+            if count != r.links:
+                fault('record %d: %d names, link count %d', number, count, r.links)
+            self.check_pairs(r)
+        for number, r in self.files.items():
+            if not r.flags & 2:
                 continue
-            folders += 1
-            last = None
-            for reference, key in self.walk(n, '$I30'):
-                child, name = reference & 0xFFFFFFFFFFFF, bytes(key[66:66 + 2 * key[64]])
-                text = name.decode('utf-16-le', 'replace')
-                order = self.key(name)
-                if last is not None and (order, name) < last:
-                    self.bad('folder %d: "%s" is out of order' % (n, text))
-                last = (order, name)
-                if child not in self.files:
-                    self.bad('folder %d: "%s" leads to record %d, which is free' % (n, text, child))
-                elif u16(self.heads[child], 16) != reference >> 48:
-                    self.bad('folder %d: "%s": sequence number' % (n, text))
-                elif u64(key, 0) & 0xFFFFFFFFFFFF != n or u64(key, 0) >> 48 != u16(self.heads[n], 16):
-                    self.bad('folder %d: "%s" has another parent' % (n, text))
-                else:
-                    found[child].append((u64(key, 0), key[65], name))
-                    data = self.attribute(child, DATA)
-                    if data and child >= 24 and data.size != u64(key, 48):
-                        stale += 1
-        for n in self.files:
-            if sorted(names[n]) != sorted(found[n]):
-                self.bad('record %d: names %s, in folders %s' % (n, names[n], found[n]))
-            if len(names[n]) != u16(self.heads[n], 18):
-                self.bad('record %d: %d names, %d links' % (n, len(names[n]), u16(self.heads[n], 18)))
-            if n >= 24 and not names[n]:
-                self.bad('record %d: a file without a name' % n)
-        self.named, self.folders, self.stale = sum(map(len, found.values())), folders, stale
+            if number == 11 and not self.attribute(number, IROOT, '$I30'):
+                continue
+            try:
+                entries = self.entries(number, '$I30', order)
+            except Bad as e:
+                fault(str(e))
+                continue
+            for ref, key, _ in entries:
+                child = self.files.get(ref & 0xffffffffffff)
+                text = key[66:66 + 2 * key[64]].decode('utf-16le', 'replace')
+                if not child or child.sequence != ref >> 48:
+                    fault('record %d: entry %r leads to nothing', number, text)
+                    continue
+                if key[:8] != struct.pack('<Q', number | r.sequence << 48):
+                    fault('record %d: entry %r has another folder', number, text)
+                have = names.pop((child.number, key[:8], key[64:66 + 2 * key[64]]), None)
+                if have is None:
+                    fault('record %d: entry %r is not a name of record %d', number, text,
+                          child.number)
+                elif child.number >= SYSTEM:
+                    self.check_copy(child, key, text, strict)
+        for (number, parent, name) in names:
+            fault('record %d: name %r is in no folder', number,
+                  name[2:].decode('utf-16le', 'replace'))
 
-    # ---- security and state
-
-    def check_security(self):
-        if not self.attribute(SECURE, INDEX_ROOT, '$SII'):
+    @staticmethod
+    def check_pairs(r):
+        kinds = [a.value[65] for a in r.all if a.type == FNAME]
+        if r.number < SYSTEM:
             return
-        stream = self.content(self.attribute(SECURE, DATA, '$SDS'))
-        ids = set()
-        for _, key in self.walk(SECURE, '$SII'):
-            ids.add(u32(key, 0))
-        self.walk(SECURE, '$SDH')
-        at, listed = 0, set()
-        while at + 20 <= len(stream):
-            number, length = u32(stream, at + 4), u32(stream, at + 16)
-            if length < 20 or u64(stream, at + 8) != at:
-                at = (at // 0x40000 + 1) * 0x40000 # copies lie in every other block
+        if kinds.count(DOS) > 1 or kinds.count(WIN32_DOS) + kinds.count(DOS) > 1:
+            fault('record %d: several short names', r.number)
+        if kinds.count(DOS) != min(1, kinds.count(WIN32)) and DOS in kinds:
+            fault('record %d: a short name without its long one', r.number)
+
+    def check_copy(self, child, key, text, strict):
+        """What an entry repeats of its file: Windows brings it up to date at times."""
+        info = [a for a in child.all if a.type == SI][0].value
+        data = self.attribute(child.number, DATA)
+        size = allocated = 0
+        if data and not child.flags & 2:
+            size = data[0].size
+            allocated = ((size + 7) & ~7 if data[0].resident else
+                         data[0].allocated if data[0].compressed is None
+                         else data[0].compressed)
+        self.stale += u64(key, 48) != size
+        if not strict:
+            return
+        if key[8:40] != info[:32]:
+            fault('record %d: times of entry %r', child.number, text)
+        flags = u32(info, 32) & 0x47fb7
+        if (u32(key, 56) & 0x47fb7) != flags:
+            fault('record %d: attributes of entry %r: %#x %#x', child.number, text,
+                  u32(key, 56), flags)
+        if bool(u32(key, 56) & 0x10000000) != bool(child.flags & 2):
+            fault('record %d: folder flag of entry %r', child.number, text)
+        if u64(key, 48) != size or u64(key, 40) != allocated:
+            fault('record %d: sizes of entry %r are %d, %d, not %d, %d', child.number,
+                  text, u64(key, 40), u64(key, 48), allocated, size)
+
+    def check_secure(self):
+        if 9 not in self.files or not self.attribute(9, DATA, '$SDS'):
+            return
+        sds = self.content(self.attribute(9, DATA, '$SDS'))
+        ids = {}
+        for _, key, e in self.entries(9, '$SII', lambda k: u32(k, 0)):
+            at = u16(e, 0)
+            head = e[at:at + 20]
+            if u32(head, 4) != u32(key, 0):
+                fault('$SII: entry %d says %d', u32(key, 0), u32(head, 4))
+            ids[u32(key, 0)] = head
+        hashes = {}
+        for _, key, e in self.entries(9, '$SDH', lambda k: (u32(k, 0), u32(k, 4))):
+            hashes[u32(key, 4)] = e[u16(e, 0):u16(e, 0) + 20]
+        if ids != hashes:
+            fault('$SII and $SDH differ')
+        for number, head in ids.items():
+            at, size = u64(head, 8), u32(head, 16)
+            body = sds[at:at + size]
+            if body[:20] != head or len(body) != size:
+                fault('$SDS: descriptor %d', number)
                 continue
-            copy = stream[at + 0x40000:at + 0x40000 + length]
-            if copy != stream[at:at + length]:
-                self.bad('$SDS: the copy of descriptor %d differs' % number)
-            listed.add(number)
-            at += (length + 15) & ~15
-        if ids != listed:
-            self.bad('$Secure: descriptors %s' % sorted(ids ^ listed))
-        for n in self.files:
-            standard = self.attribute(n, STANDARD)
-            if not standard:
-                self.bad('record %d: no $STANDARD_INFORMATION' % n)
-            elif len(standard.value) >= 72 and n >= 24:
-                number = u32(standard.value, 52)
-                if number not in ids and not self.attribute(n, SECURITY):
-                    self.bad('record %d: security ID %d' % (n, number))
+            if body != sds[at + 0x40000:at + 0x40000 + size]:
+                fault('$SDS: the copy of descriptor %d differs', number)
+            h = 0
+            body = body[20:]
+            for i in range(0, len(body) & ~3, 4):
+                h = (u32(body, i) + (h << 3 | h >> 29)) & 0xffffffff
+            if h != u32(head, 0):
+                fault('$SDS: hash of descriptor %d', number)
+        if set(ids) != set(self.stored_descriptors(sds)):
+            fault('$SDS and $SII differ')
+        for number, r in self.files.items():
+            info = [a for a in r.all if a.type == SI]
+            if not info:
+                if number >= SYSTEM or number < 12:
+                    fault('record %d: no $STANDARD_INFORMATION', number)
+                continue
+            if len(info[0].value) >= 72 and u32(info[0].value, 52):
+                if u32(info[0].value, 52) not in ids:
+                    fault('record %d: security ID %d', number, u32(info[0].value, 52))
+            elif number >= SYSTEM and not any(a.type == SECDESC for a in r.all):
+                fault('record %d: no security descriptor', number)
 
-    def check(self):
-        self.load()
+    @staticmethod
+    def stored_descriptors(sds):
+        """The numbers in the stream; copies lie in every other 256 KiB."""
+        at = 0
+        while at + 20 <= len(sds):
+            size = u32(sds, at + 16)
+            if size < 20 or u64(sds, at + 8) != at:
+                at = (at // 0x40000 + 1) * 0x40000
+                continue
+            yield u32(sds, at + 4)
+            at += size + 15 & ~15
+
+    def check_by_name(self, name, index, kind, key_of, ref_of):
+        """$Reparse and $ObjId: what each file has against the volume's list."""
+        found = [n for n, r in self.files.items() if any(
+            a.type == IROOT and a.name == index for a in r.all) and any(
+            a.type == FNAME and a.value[66:] == name.encode('utf-16le') for a in r.all)]
+        if not found:
+            return
+        listed = {ref_of(key, e) for _, key, e in self.entries(found[0], index)}
+        have = set()
+        for n, r in self.files.items():
+            for a in r.all:
+                if a.type == kind:
+                    have.add((key_of(a.value if a.resident else self.content([a])),
+                              n | r.sequence << 48))
+        for _, ref in have - listed:
+            fault('%s: lacks record %d', name, ref & 0xffffffffffff)
+        for _, ref in listed - have:
+            fault('%s: has record %d, which has none', name, ref & 0xffffffffffff)
+
+    def check(self, strict):
+        self.gather()
+        info = self.attribute(3, VOLINFO)
+        if not info or u16(info[0].value, 10) & 1:
+            fault('the volume is dirty')
+        self.check_mft_bitmap()
         self.check_clusters()
-        self.check_names()
-        self.check_security()
-        info = self.attribute(VOLUME, VOLUME_INFO)
-        if u16(info.value, 10) & 1:
-            self.bad('the volume is dirty')
+        self.check_folders(strict)
+        self.check_secure()
+        self.check_by_name('$Reparse', '$R', REPARSE, lambda v: u32(v, 0),
+                           lambda key, e: (u32(key, 0), u64(key, 4)))
+        self.check_by_name('$ObjId', '$O', OBJID, lambda v: v[:16],
+                           lambda key, e: (key, u64(e, u16(e, 0))))
 
 
-def main():
-    offset = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    size = int(sys.argv[3]) if len(sys.argv) > 3 else 0
-    volume = Volume(sys.argv[1], offset, size)
-    volume.check()
-    for text in volume.problems[:40]:
+def main(args):
+    strict = '--strict' in args
+    args = [a for a in args if a != '--strict']
+    seen = 'nothing seen'
+    try:
+        v = Volume(args[0], *(int(a, 0) for a in args[1:]))
+        v.check(strict)
+        seen = '%d records, %d folders, %d names, %d clusters, %d stale sizes' % (
+            len(v.files), v.folders, v.named, v.clusters_used, v.stale)
+    except (Bad, struct.error, IndexError) as e:
+        fault('%s: %s', type(e).__name__, e)
+    for text in faults:
         print(text)
-    print('%d records, %d folders, %d names, %d clusters, %d stale sizes: %s' % (
-        len(volume.files), volume.folders, volume.named, volume.used, volume.stale,
-        '%d problems' % len(volume.problems) if volume.problems else 'sound'))
-    sys.exit(1 if volume.problems else 0)
+    print('%s: %s' % (seen, '%d problems' % len(faults) if faults else 'sound'))
+    return 1 if faults else 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Random edits, the same on an NTFS volume and on a folder: the trees must be the same after
-# each, and the volume sound by ntfscheck.py and ntfsaudit.py --strict.
+# each, and the volume sound by ntfscheck.py --strict.
 #
 #   ntfsrandom.py TOOLS VOLUME FOLDER SEED ROUNDS [CHANGES]
 #
@@ -92,13 +92,11 @@ def main(tools, volume, folder, seed, rounds, changes='60'):
             sys.stdout.write(script)
             sys.exit('seed %s, round %d: the trees differ: %s' % (
                 seed, number, list(set(have) ^ set(want))[:6] or refused))
-        for check in [['ntfscheck.py'], ['ntfsaudit.py', '--strict']]:
-            done = subprocess.run([sys.executable, HERE + '/' + check[0]] + check[1:] +
-                                  [volume], stdout=subprocess.PIPE, check=False)
-            if done.returncode:
-                sys.stdout.write(script)
-                sys.exit('seed %s, round %d: %s: %s' % (seed, number, check[0],
-                                                         done.stdout.decode()))
+        done = subprocess.run([sys.executable, HERE + '/ntfscheck.py', '--strict', volume],
+                              stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            sys.stdout.write(script)
+            sys.exit('seed %s, round %d: %s' % (seed, number, done.stdout.decode()))
     print('%d entries' % len(have))
 
 
