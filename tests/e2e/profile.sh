@@ -60,6 +60,18 @@ ok "the line is named" sh -c "'$GILD' profile import --all many.jsonl --output=a
 is "this machine has a profile" "$?$(cat err)" 0
 ok "which is valid" "$GILD" profile validate probe.xml
 
+# ---- what comes with gild ----------------------------------------------------------------------
+GILD_PROFILES=$GILD_SOURCE/profiles "$GILD" profile list --json >shipped.json
+is "the shipped profiles are read" $? 0
+is "each is valid as it stands, and named as its file" "$(for f in "$GILD_SOURCE"/profiles/*.xml; do
+	[ "$(basename "$f" .xml)" = "$(sed -n 's/.*<profile [^>]* id="\([^"]*\)".*/\1/p' "$f")" ] || echo "$f"
+done; "$GILD" profile validate "$GILD_SOURCE"/profiles/*.xml --quiet)" ""
+ok "there are 150 models of 12 makers from 2008 on" jq -e '[.profiles[] | select(.year >= 2008)] |
+	length >= 150 and ([.[].name | split(" ")[0]] | unique | length) >= 12' shipped.json
+ok "and the virtual machines" jq -e '[.profiles[].id] | contains(["generic-uefi", "generic-bios", "qemu-q35",
+	"qemu-i440fx", "hyperv-gen1", "hyperv-gen2", "vmware", "virtualbox", "xen-hvm", "aws-nitro",
+	"azure-gen2", "gcp"])' shipped.json
+
 # ---- real PCs ---------------------------------------------------------------------------------
 data=${GILD_TEST_DATA-}
 if [ ! -d "$data/pcs/raw" ]; then
@@ -76,6 +88,11 @@ else
 		"$("$tool" --count "$data"/pcs/raw/*.pciconf.txt | sed -n '1s/.*, \([0-9]*\) devices/\1/p')" \
 		"$(cat "$data"/pcs/raw/*.pciconf.txt | grep -c '^[a-z].*@pci')"
 	xz -dc "$data/pcs/pci-dmi.jsonl.xz" >pci-dmi.jsonl
+	# A PC of a shipped model is recognised as it.
+	jq -c 'select(.model == "Latitude 3410" or .model == "Aspire A315-58")' pci-dmi.jsonl | head -n 1 >one.jsonl
+	id=$(jq -r 'if .model == "Latitude 3410" then "dell-latitude-3410" else "acer-aspire-a315-58" end' one.jsonl)
+	is "a PC is recognised as its model" "$(GILD_PROFILES=$GILD_SOURCE/profiles "$GILD" profile match one.jsonl \
+		--json | jq -r '.matches[0].id')" "$id"
 	is "the population is whole" "$("$tool" --count pci-dmi.jsonl | head -n 1)" \
 		"$(jq -s -r '"\(length) PCs, \(map(.pci | length) | add) devices"' pci-dmi.jsonl)"
 fi
