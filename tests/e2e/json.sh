@@ -48,6 +48,31 @@ is "an index is a number there" "$(jq .image.index one.json)" 1
 is "build is a number, version its text" \
 	"$(jq -c '[.windows.build, .windows.version]' one.json)" '[19045,"10.0.19045"]'
 
+"$GILD_BUILD/samples/mksample" disk disk.raw --images=2 --oem || exit 1
+"$GILD" inspect disk.raw --json >disk.json
+layout="disk disk.table disk.subtype disk.sector_size disk.virtual_size disk.partitions
+	disk.partitions.[].number disk.partitions.[].offset disk.partitions.[].size
+	disk.partitions.[].type disk.partitions.[].name disk.partitions.[].file_system
+	disk.partitions.[].label disk.partitions.[].holds disk.problems"
+volume="image.partition image.system_partition image.file_system image.label"
+# shellcheck disable=SC2046,SC2086
+shape gild.inspect/1 disk.json schema $layout installations \
+	$(printf 'installations.[].%s\n' $image $volume)
+is "a disk without --index gives installations, without schema each" \
+	"$(jq -c '[.installations[] | [.image.index, .image.partition, .image.system_partition, has("schema")]]' disk.json)" \
+	"[[1,2,1,false],[2,3,1,false]]"
+is "the partitions tell what they hold" "$(jq -c '[.disk.partitions[].holds]' disk.json)" \
+	'["system","windows","windows"]'
+"$GILD" inspect disk.raw --index=2 --json >disk2.json
+# shellcheck disable=SC2086
+shape gild.inspect/1 disk2.json schema $layout $image $volume
+is "the second Windows alone" "$(jq -c '[.image.index, .image.partition]' disk2.json)" "[2,3]"
+fails 2 "two installations want --index to be edited" "$GILD" edit disk.raw --reg=a.reg
+"$GILD" inspect disk.raw >disk.txt
+is "the table for people names each Windows" "$(grep -c 'Windows, --index=[12]$' disk.txt)" 2
+is "and the boot manager's partition" "$(grep -c 'EFI system.*FAT32.*boot manager' disk.txt)" 1
+rm disk.raw
+
 "$GILD" inject windows --driver=drivers --any-controller --dry-run --json >plan.json
 is "a plan with a refused package is the answer no" $? 3
 shape gild.plan/1 plan.json schema trees trees.[].tree trees.[].files trees.[].files.[].action \
