@@ -78,7 +78,7 @@ is "DevicePath lists each folder behind Windows' own" \
 	"$(soft a 'Microsoft\Windows\CurrentVersion' DevicePath)" \
 	'%SystemRoot%\inf;%SystemRoot%\Drivers\oem0_exnet;%SystemRoot%\Drivers\oem1_exstor'
 ok "the folders are whole" sh -c "diff -r drv/exstor a/Windows/Drivers/oem1_exstor && diff -r drv/exnet a/Windows/Drivers/oem0_exnet"
-ok "the catalogs are known" sh -c "ls 'a/Windows/System32/CatRoot/{F750E6C3-38EE-11D1-85E5-00C04FC295EE}' | grep -q exstor" 
+ok "the catalogs are known" sh -c "ls 'a/Windows/System32/CatRoot/{F750E6C3-38EE-11D1-85E5-00C04FC295EE}' | grep -q exstor"
 ok "setup's own INF folder is as it was" diff -r xp/Windows/inf a/Windows/inf
 cp -r a b
 "$GILD" inject b --driver=drv --unsigned=allow --json >j 2>&1
@@ -246,6 +246,23 @@ ok "which it says" sh -c "grep -q boot.ini j && test -e noini/Windows/System32/h
 cp -r xp std
 cp rtm/hal.dll std/Windows/System32/hal.dll
 fails 3 "an image for PCs without ACPI cannot be made neutral" "$GILD" inject std --any-controller
+
+# ---- in place on a disk --------------------------------------------------------------------------
+if [ -x "$GILD_BUILD/tests/ntfsedit" ] && command -v ntfscat ntfsinfo >/dev/null; then
+	"$mksample" disk xp.raw --windows=xp --table=mbr || exit 1
+	# Hidden, system and read-only, as setup leaves it.
+	printf 'attr\tboot.ini\t27\n' | "$GILD_BUILD/tests/ntfsedit" --image xp.raw >/dev/null || exit 1
+	ok "a disk, in place" "$GILD" inject xp.raw --any-controller --driver=drv --unsigned=allow
+	dd if=xp.raw of=vol bs=1M skip=1 status=none
+	ok "boot.ini has the entries" sh -c "ntfscat vol boot.ini | cmp - any/boot.ini"
+	ok "and its attributes" sh -c "ntfsinfo -F boot.ini vol | grep -q 'READONLY HIDDEN SYSTEM'"
+	ok "the volume is sound" python3 "$GILD_SOURCE/tests/ntfscheck.py" vol
+	ntfscat vol $config/SYSTEM >disk.hive
+	is "and its hive says so" \
+		"$(hivexget disk.hive 'ControlSet002\Services\exstor' Start) $(hivexget disk.hive 'ControlSet001\Services\symc8xx' Start)" "0 0"
+else
+	skip "in place on a disk" "no ntfs-3g tools, or tests/ntfsedit is not built"
+fi
 
 # ---- the real hive of an XP SP3 ----------------------------------------------------------------
 hives=$GILD_TEST_DATA/hives
