@@ -75,8 +75,26 @@ static int open_for_lock(struct disk_image *disk, bool exclusive, struct error *
 	return set_lock(disk, exclusive, err);
 }
 
+/* The kernel's own claim tells at once what would only be found at the commit. */
+static int check_unclaimed(const struct disk_image *disk, struct error *err)
+{
+	_cleanup_close_ int fd =
+		open(disk->image.path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NOCTTY);
+
+	if (fd >= 0 || errno != EBUSY)
+		return 0;
+	error_set(
+		err, ERROR_STATE, disk->image.path,
+		"is in use: it or a part of it is mounted, or belongs to a volume group "
+		"or an array");
+	return error_remedy(err, "unmount it first");
+}
+
 int disk_lock(struct disk_image *disk, struct error *err)
 {
+	if (disk->container.format == CONTAINER_DEVICE && disk->image.options.write &&
+	    check_unclaimed(disk, err) < 0)
+		return -1;
 	return open_for_lock(disk, disk->image.options.write, err);
 }
 
@@ -99,13 +117,14 @@ static int check_owner(const struct disk_image *disk, const char *journal,
 				 "the journal if it is not to be trusted");
 }
 
-/* A VHDX that QEMU was writing to when it was stopped is readable only after this. */
+/*
+ * A VHDX that QEMU was writing to when it was stopped is readable only after this, and a
+ * qcow2 has lost clusters.
+ */
 static int replay(struct disk_image *disk, struct error *err)
 {
 	_cleanup_container_ struct container again = {0};
 
-	if (!disk->container.log_pending)
-		return 0;
 	if (container_replay(&disk->container, err) < 0 ||
 	    container_probe(disk->image.path, disk->image.options.allow_backing, &again,
 			    err) < 0)

@@ -178,6 +178,21 @@ is "is seen by hivexget" "$(hivexget hive.out Setup Edited)" "7"
 ok "and so is the file by ntfscat" sh -c 'ntfscat -f volume.out Windows/json.out 2>/dev/null | cmp - json.out'
 ok "the edited volume is sound" sound
 
+# ---- a block device; loop devices are root's
+
+cp --sparse=always base.raw x.raw
+if loop=$(losetup --show -f x.raw 2>/dev/null); then
+	device() { ./gild inject "$loop" --driver=drivers --any-controller --unsigned=allow --quiet "$@"; }
+	fails 2 "a device without a place for the journal" device
+	fails 2 "a journal in memory" device --journal=/dev/shm/gild-journal
+	ok "a journal on a disk" device --journal="$scratch/device.journal"
+	losetup -d "$loop"
+	ok "the same disk as the raw file" cmp x.raw want.raw
+	is "the journal is gone" "$(find . -name '*journal*')" ""
+else
+	skip "a block device" "no loop device can be made here"
+fi
+
 # ---- what is refused, and how
 
 fresh() {
