@@ -13,6 +13,7 @@
  *   fill OFFSET LENGTH BYTE
  *   trim OFFSET LENGTH | flush
  *   reopen read|write
+ *   either OLD NEW       every sector of the disk is as in one of these raw files
  *   replay               before anything that needs the disk
  *   overlay FILE [relative]
  *   convert FILE FORMAT [SUBTYPE]
@@ -160,6 +161,30 @@ static int do_flush(struct tool *t, char **argv _unused_, struct error *err)
 	return disk(t, err) ? block_flush(t->block, err) : -1;
 }
 
+static int do_either(struct tool *t, char **argv, struct error *err)
+{
+	_cleanup_block_ struct block *old = block_file_open(argv[0], false, 0, err);
+	_cleanup_block_ struct block *new = block_file_open(argv[1], false, 0, err);
+	uint8_t is[4096], was[4096], will[4096];
+
+	if (!old || !new || !disk(t, err))
+		return -1;
+	for (uint64_t at = 0; at < t->block->size; at += sizeof(is)) {
+		if (block_pread(t->block, is, sizeof(is), at, err) < 0 ||
+		    block_pread(old, was, sizeof(was), at, err) < 0 ||
+		    block_pread(new, will, sizeof(will), at, err) < 0)
+			return -1;
+		for (size_t i = 0; i < sizeof(is); i += 512)
+			if (memcmp(is + i, was + i, 512) != 0 &&
+			    memcmp(is + i, will + i, 512) != 0)
+				return error_set(err, ERROR_FAILED, argv[0],
+						 "sector at %" PRIu64
+						 " is neither old nor new",
+						 at + i);
+	}
+	return 0;
+}
+
 static int do_reopen(struct tool *t, char **argv, struct error *err)
 {
 	return disk(t, err)
@@ -221,7 +246,8 @@ static const struct command {
 	{"trim", 2, 2, do_trim},       {"flush", 0, 0, do_flush},
 	{"reopen", 1, 1, do_reopen},   {"replay", 0, 0, do_replay},
 	{"overlay", 1, 2, do_overlay}, {"convert", 2, 3, do_convert},
-	{"extents", 0, 0, do_extents}, {"sleep", 0, 0, do_sleep},
+	{"either", 2, 2, do_either},   {"extents", 0, 0, do_extents},
+	{"sleep", 0, 0, do_sleep},
 };
 
 /* `argv` up to a ":" or the end; gives how many it took, or -1. */

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "block/container_private.h"
+#include "block/differencing.h"
 #include "block/nbd.h"
 
 static const char *const format_names[] = {
@@ -227,8 +228,8 @@ static void take_top(struct container *c, struct container_header *h)
 	c->direct = h->format == CONTAINER_RAW || h->fixed;
 	c->differencing = h->differencing;
 	c->log_pending = h->log_pending;
-	c->why_not = h->why_not;
-	c->editable = !h->why_not;
+	c->why_not = h->differencing ? "gild only reads differencing disks" : h->why_not;
+	c->editable = !c->why_not;
 }
 
 /* One image of the chain; `e` becomes what is expected of the next. */
@@ -360,22 +361,8 @@ static struct block *open_below(const struct container *c, bool write, struct er
 		error_remedy(err, "write the result to a new image with --output");
 		return NULL;
 	}
-	if (c->log_pending && !write) {
-		error_set(err, ERROR_STATE, c->path,
-			  "is a VHDX whose log was not replayed: what wrote to it last "
-			  "was interrupted");
-		error_remedy(err,
-			     "attach it once in Hyper-V, or run qemu-img check -r all "
-			     "on it");
-		return NULL;
-	}
-	if (c->differencing) {
-		error_set(err, ERROR_FAILED, c->path,
-			  "is a differencing disk, which gild "
-			  "does not open");
-		error_remedy(err, "merge it with its parent");
-		return NULL;
-	}
+	if (c->differencing)
+		return differencing_open(c, err);
 	nodes = container_nodes(c, err);
 	if (!nodes)
 		return NULL;
@@ -470,10 +457,14 @@ int container_reopen(struct block *block, bool write, struct error *err)
 	struct block_container *b = (struct block_container *)block;
 	const struct container *c = b->container;
 	bool was_reading = !block->writable;
+	bool died = b->below && !c->direct && !c->differencing && nbd_died(b->below);
 	struct stat now;
 
 	block_close(b->below);
+	b->below = NULL;
 	block->writable = false;
+	if (died && !was_reading && container_replay(c, err) < 0)
+		return -1;
 	b->below = open_below(c, write, err);
 	if (!b->below) {
 		b->below = write ? open_below(c, false, NULL) : NULL;
@@ -490,19 +481,5 @@ int container_reopen(struct block *block, bool write, struct error *err)
 		return error_remedy(err, "run the command again");
 	}
 	b->seen = now;
-	return 0;
-}
-
-int container_replay(const struct container *container, struct error *err)
-{
-	struct block *block;
-
-	if (!container->log_pending)
-		return 0;
-	block = container_open(container, true, err);
-	if (!block)
-		return -1;
-	/* What is replayed is synced when it is closed. */
-	block_close(block);
 	return 0;
 }

@@ -43,7 +43,7 @@ struct container {
 	uint32_t sector_size;
 	bool direct;		/* read and written without QEMU: raw, device, fixed VHD */
 	bool differencing;	/* VHD or VHDX with a parent: served by block/differencing.h */
-	bool log_pending;	/* a VHDX whose log was not replayed */
+	bool log_pending;	/* a VHDX with a log: see container_replay() */
 	/*
 	 * True if a writer of it that is killed at any point leaves a container that opens
 	 * and holds either the old or the new content of every block. Others are edited
@@ -81,8 +81,9 @@ struct block *container_open(const struct container *container, bool write,
  */
 int container_reopen(struct block *block, bool write, struct error *err);
 /*
- * Has QEMU replay the log of a VHDX that an interrupted edit left, by opening it for
- * writing once.
+ * Makes whole again what a writer left that was stopped: replays the log of a VHDX, frees
+ * what is lost in a qcow2; does nothing for others. Nobody may have it open.
+ * container_reopen() does so by itself if the writer that it closes had died.
  */
 int container_replay(const struct container *container, struct error *err);
 

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* New containers from old ones, by qemu-img: overlays and full copies. */
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,71 +11,9 @@
 #include "block/nbd.h"
 #include "block/qemu.h"
 
-/* ---- running qemu-img ---- */
-
-/* Its progress is "    (12.34/100%)\r"; the last whole figure of a piece counts. */
-static void take_progress(const char *step, char *text)
-{
-	char *end = strstr(text, "/100%");
-
-	for (char *next = end; next; next = strstr(end + 1, "/100%"))
-		end = next;
-	if (!end)
-		return;
-	while (end > text && end[-1] != '(')
-		end--;
-	progress_report(step, (uint64_t)(strtod(end, NULL) * 100), 10000);
-}
-
-/* Reads what it prints until it ends; a signal to gild ends it. */
-static int follow(struct qemu_process *process, int fd, const char *step,
-		  struct error *err)
-{
-	char text[256];
-
-	for (;;) {
-		struct pollfd p = {fd, POLLIN, 0};
-		ssize_t n;
-
-		if (interrupted())
-			return error_interrupted(err);
-		if (poll(&p, 1, 1000) < 0 && errno != EINTR)
-			return error_errno(err, process->program, "cannot follow it");
-		if (!(p.revents & (POLLIN | POLLHUP)))
-			continue;
-		n = read(fd, text, sizeof(text) - 1);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return 0;
-		text[n] = '\0';
-		if (step)
-			take_progress(step, text);
-	}
-}
-
-/* `step` is what progress calls it, NULL if it is over at once. */
-static int run_qemu_img(char *const argv[], const char *subject, const char *step,
-			struct error *err)
-{
-	struct qemu_process process;
-	int output[2], result;
-
-	if (pipe2(output, O_CLOEXEC) < 0)
-		return error_errno(err, subject, "cannot start qemu-img");
-	result = qemu_start(&process, argv, -1, output[1], err);
-	close(output[1]);
-	if (result == 0) {
-		result = follow(&process, output[0], step, err);
-		if (result == 0) {
-			qemu_wait(&process, -1);
-			result = qemu_result(&process, subject, err);
-		}
-		qemu_end(&process);
-	}
-	close(output[0]);
-	return result;
-}
+#define COPYING "copying the disk"
+#define CHUNK ((size_t)1 << 20)
+#define ZERO_BLOCK 4096
 
 /* ---- overlays ---- */
 
@@ -173,7 +107,7 @@ int container_make_overlay(const struct container *base, const char *overlay,
 			size,
 			NULL};
 
-	return run_qemu_img(argv, overlay, NULL, err);
+	return qemu_img_run(argv, overlay, NULL, err);
 }
 
 int container_overlay_extents(const struct container *overlay, struct block_extents *ret,
@@ -296,7 +230,70 @@ static int convert_nodes(const char *nodes, const char *path, const char *driver
 	argv[n++] = (char *)nodes;
 	argv[n++] = (char *)path;
 	argv[n] = NULL;
-	return run_qemu_img(argv, path, "copying the disk", err);
+	return qemu_img_run(argv, path, COPYING, err);
+}
+
+/* What QEMU cannot read, as a sparse raw file. */
+static int copy_raw(const struct container *source, const char *path, struct error *err)
+{
+	static const uint8_t zeros[ZERO_BLOCK];
+	_cleanup_block_ struct block *block = container_open(source, false, err);
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ uint8_t *chunk = xmalloc(CHUNK);
+
+	if (!block)
+		return -1;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0 || ftruncate(fd, (off_t)block->size) < 0)
+		return error_errno(err, path, "cannot make");
+	for (uint64_t at = 0; at < block->size;) {
+		size_t len =
+			block->size - at < CHUNK ? (size_t)(block->size - at) : CHUNK;
+
+		if (interrupted())
+			return error_interrupted(err);
+		progress_report(COPYING, at, block->size);
+		if (block_pread(block, chunk, len, at, err) < 0)
+			return -1;
+		for (size_t i = 0; i < len; i += ZERO_BLOCK) {
+			size_t n = len - i < ZERO_BLOCK ? len - i : ZERO_BLOCK;
+
+			if (memcmp(chunk + i, zeros, n) == 0)
+				continue;
+			if (lseek(fd, (off_t)(at + i), SEEK_SET) < 0)
+				return error_errno(err, path, "cannot write");
+			if (file_write_all(fd, (struct bytes){chunk + i, n}, path, err) <
+			    0)
+				return -1;
+		}
+		at += len;
+	}
+	return 0;
+}
+
+/* By way of a raw copy beside the result. */
+static int convert_differencing(const struct container *source, const char *path,
+				const char *driver, const char *options,
+				struct error *err)
+{
+	_cleanup_(temp_folder_removep) char *folder = NULL;
+	_cleanup_free_ char *raw = NULL, *nodes = NULL;
+	struct container_layer layer = {.format = CONTAINER_RAW};
+	struct container copy = {0};
+
+	if (strcmp(driver, "raw") == 0)
+		return copy_raw(source, path, err);
+	folder = temp_folder_make(path, err);
+	if (!folder)
+		return -1;
+	raw = xasprintf("%s/disk.raw", folder);
+	if (copy_raw(source, raw, err) < 0)
+		return -1;
+	layer.path = raw;
+	copy.layers.items = &layer;
+	copy.layers.len = 1;
+	nodes = container_nodes(&copy, err);
+	return nodes ? convert_nodes(nodes, path, driver, options, err) : -1;
 }
 
 int container_convert(const struct container *source, const char *path,
@@ -304,12 +301,16 @@ int container_convert(const struct container *source, const char *path,
 {
 	_cleanup_free_ char *options = NULL, *nodes = NULL, *target = NULL;
 	const char *driver = output_options(source, output, &options, err);
+	int result;
 
 	if (!driver || check_sectors(source, output->format, err) < 0 ||
 	    !(target = resolve_new(path, err)))
 		return -1;
-	nodes = container_nodes(source, err);
-	if (!nodes || convert_nodes(nodes, target, driver, options, err) < 0)
-		return -1;
-	return sync_file(target, err);
+	if (source->differencing) {
+		result = convert_differencing(source, target, driver, options, err);
+	} else {
+		nodes = container_nodes(source, err);
+		result = nodes ? convert_nodes(nodes, target, driver, options, err) : -1;
+	}
+	return result < 0 ? -1 : sync_file(target, err);
 }

@@ -305,6 +305,11 @@ struct block *nbd_open(const char *nodes, const char *name, uint32_t sector_size
 	return NULL;
 }
 
+bool nbd_died(const struct block *block)
+{
+	return ((const struct block_nbd *)block)->broken;
+}
+
 /* ---- what the top image holds itself -------------------------------------------------
  */
 

@@ -17,6 +17,8 @@ struct block_extents;
  */
 struct block *nbd_open(const char *nodes, const char *name, uint32_t sector_size,
 		       bool write, bool depth, struct error *err);
+/* True if the server ended by itself: what it wrote last may be half done. */
+bool nbd_died(const struct block *block);
 /* The ranges that the top image of the chain holds itself, in order. */
 int nbd_own_extents(struct block *block, struct block_extents *ret, struct error *err);
 

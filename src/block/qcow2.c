@@ -121,6 +121,8 @@ static int parse(struct block *file, struct bytes cluster, struct container_head
 		return -1;
 	if (data_file && !ret->data_file)
 		return damaged(file, err, "it does not say which file has its data");
+	if (data_file)
+		ret->why_not = "its data lies in another file than its tables";
 	if (!data_file) {
 		free(ret->data_file);
 		ret->data_file = NULL;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/progress.h"
 
 #define MAX_MESSAGE 4096
 #define FIRST_LISTENER 3 /* systemd's SD_LISTEN_FDS_START */
@@ -174,6 +176,14 @@ int qemu_result(const struct qemu_process *process, const char *subject,
 		return error_remedy(err, "shut the virtual machine down, or wait for the "
 					 "other program to end");
 	}
+	if (strstr(text, "contains a log that needs to be replayed")) {
+		error_set(err, ERROR_STATE, subject,
+			  "is a VHDX whose log was not replayed: what wrote to it last "
+			  "was interrupted");
+		return error_remedy(err,
+				    "attach it once in Hyper-V, or run qemu-img check "
+				    "-r all on it");
+	}
 	if (WIFSIGNALED(status))
 		return error_set(err, ERROR_FAILED, subject,
 				 "%s was ended by signal %d%s%s", process->program,
@@ -188,4 +198,69 @@ void qemu_end(struct qemu_process *process)
 		(void)kill(process->pid, SIGTERM);
 	qemu_wait(process, 10000);
 	closep(&process->messages);
+}
+
+/* ---- running qemu-img ---- */
+
+/* Its progress is "    (12.34/100%)\r"; the last whole figure of a piece counts. */
+static void take_progress(const char *step, char *text)
+{
+	char *end = strstr(text, "/100%");
+
+	for (char *next = end; next; next = strstr(end + 1, "/100%"))
+		end = next;
+	if (!end)
+		return;
+	while (end > text && end[-1] != '(')
+		end--;
+	progress_report(step, (uint64_t)(strtod(end, NULL) * 100), 10000);
+}
+
+/* Reads what it prints until it ends; a signal to gild ends it. */
+static int follow(struct qemu_process *process, int fd, const char *step,
+		  struct error *err)
+{
+	char text[256];
+
+	for (;;) {
+		struct pollfd p = {fd, POLLIN, 0};
+		ssize_t n;
+
+		if (interrupted())
+			return error_interrupted(err);
+		if (poll(&p, 1, 1000) < 0 && errno != EINTR)
+			return error_errno(err, process->program, "cannot follow it");
+		if (!(p.revents & (POLLIN | POLLHUP)))
+			continue;
+		n = read(fd, text, sizeof(text) - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return 0;
+		text[n] = '\0';
+		if (step)
+			take_progress(step, text);
+	}
+}
+
+int qemu_img_run(char *const argv[], const char *subject, const char *step,
+		 struct error *err)
+{
+	struct qemu_process process;
+	int output[2], result;
+
+	if (pipe2(output, O_CLOEXEC) < 0)
+		return error_errno(err, subject, "cannot start qemu-img");
+	result = qemu_start(&process, argv, -1, output[1], err);
+	close(output[1]);
+	if (result == 0) {
+		result = follow(&process, output[0], step, err);
+		if (result == 0) {
+			qemu_wait(&process, -1);
+			result = qemu_result(&process, subject, err);
+		}
+		qemu_end(&process);
+	}
+	close(output[0]);
+	return result;
 }

@@ -37,5 +37,11 @@ int qemu_result(const struct qemu_process *process, const char *subject,
 		struct error *err);
 /* Ends it if it still runs; releases all. */
 void qemu_end(struct qemu_process *process);
+/*
+ * Runs qemu-img to its end, on behalf of `subject`. `step` is what its progress (option -p)
+ * is called; NULL if it is over at once. Ended when gild is interrupted.
+ */
+int qemu_img_run(char *const argv[], const char *subject, const char *step,
+		 struct error *err);
 
 #endif

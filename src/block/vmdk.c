@@ -183,6 +183,24 @@ static int read_sparse(struct block *file, struct container_header *ret,
 					   "each other");
 }
 
+/* What tests/e2e/containers-kill.sh tries survives a writer that is killed. */
+static const char *why_not(const struct container_header *h)
+{
+	static const char *const tried[] = {"monolithicSparse", "monolithicFlat",
+					    "twoGbMaxExtentSparse"};
+
+	if (h->backing)
+		return "it is a snapshot of another VMDK";
+	for (size_t i = 0; i < ARRAY_SIZE(tried); i++)
+		if (text_equal(h->subtype, tried[i]))
+			return NULL;
+	return text_equal(h->subtype, "streamOptimized")
+		       ? "a streamOptimized VMDK is compressed and cannot be written to"
+		       : "QEMU does not write this type of VMDK so that it survives "
+			 "being "
+			 "stopped";
+}
+
 int vmdk_header_read(struct block *file, struct container_header *ret, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
@@ -205,5 +223,6 @@ int vmdk_header_read(struct block *file, struct container_header *ret, struct er
 			return -1;
 	}
 	ret->qemu_size = ret->virtual_size;
+	ret->why_not = why_not(ret);
 	return 0;
 }
