@@ -221,19 +221,12 @@ static void settle(struct disk_image *disk)
 }
 
 /*
- * After a failure: a VHDX whose writer died has a log that nobody but a writer may
- * replay. Where that cannot be done now the journal stays, and the next opening does it.
+ * After a failure. Where what a dead writer left in the container cannot be mended now, the
+ * journal stays, and the next opening does it.
  */
 static void calm(struct disk_image *disk, struct block *journal)
 {
-	_cleanup_container_ struct container container = {0};
-
-	(void)container_reopen(disk->block, false, NULL);
-	if (disk->container.direct)
-		return;
-	if (container_probe(disk->image.path, disk->image.options.allow_backing,
-			    &container, NULL) < 0 ||
-	    (container.log_pending && container_replay(&container, NULL) < 0))
+	if (container_reopen(disk->block, false, NULL) < 0 && !disk->container.direct)
 		journal_keep(journal);
 }
 
