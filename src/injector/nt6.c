@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Vista and 7: opening an image, and what adding a package means for it as it is. */
 #include "injector/nt6.h"
+#include "injector/signing.h"
 
 #include "base/text.h"
 #include "windows/pe.h"
@@ -167,14 +168,20 @@ static void name_neutral(struct package *package)
 static void check_digest(struct store *store, struct package *package)
 {
 	const struct nt6 *nt6 = store->generation;
+	enum unsigned_policy policy = signing_policy(store->signing);
+	bool fatal =
+		package->boot_critical && store->installation->target.arch == ARCH_AMD64;
 
 	if (nt6->sha2 || package->signature.sha1 || !package->signature.sha2)
 		return;
-	if (package->boot_critical && store->installation->target.arch == ARCH_AMD64)
+	if (policy == UNSIGNED_REFUSE)
+		package_decide(package, PACKAGE_REFUSED, WOULD_BE_UNSIGNED);
+	else if (fatal && policy != UNSIGNED_ALLOW)
 		package_decide(package, PACKAGE_REFUSED,
 			       WOULD_BE_UNSIGNED
 			       ": it would not start from the device; update the image, "
-			       "or take a package that is signed with SHA-1 as well");
+			       "or take a package that is signed with SHA-1 as well "
+			       "(--unsigned=allow injects it nevertheless)");
 	else
 		package_remark(package, WOULD_BE_UNSIGNED);
 }

@@ -56,7 +56,7 @@ int nt6_unstage(struct store *store, const struct injected_package *package,
 /* 1: it is all there, 0, -1. */
 int nt6_staged(struct store *store, const struct package *package,
 	       const struct injected_package *record, struct error *err);
-/* It has a catalog, and what was looked at of it is sound. */
+/* It has a catalog that Windows trusts, or that was not looked at. */
 bool nt6_is_signed(const struct package *package);
 /* "Windows/Drivers/oem3_vioscsi". Caller's. */
 char *nt6_folder(unsigned number, const char *inf_name);

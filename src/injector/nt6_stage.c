@@ -39,8 +39,9 @@ bool nt6_is_signed(const struct package *package)
 {
 	enum signature_verdict verdict = package->signature.verdict;
 
-	return package->catalog && verdict != SIGNATURE_UNSIGNED &&
-	       verdict != SIGNATURE_MISMATCH;
+	/* What Windows does not trust counts as not signed. */
+	return package->catalog &&
+	       (verdict == SIGNATURE_VALID || verdict == SIGNATURE_UNCHECKED);
 }
 
 static bool is_winpe(const struct store *store)
@@ -51,8 +52,8 @@ static bool is_winpe(const struct store *store)
 }
 
 /*
- * pnputil asks about unsigned packages, in an image that is to come up by itself. Windows
- * PE has nobody who logs on, and XP no pnputil.
+ * pnputil asks about packages that it does not trust, in an image that is to come up by
+ * itself. Windows PE has nobody who logs on, and XP no pnputil.
  */
 static bool runs_once(const struct store *store, const struct package *package)
 {

@@ -106,6 +106,11 @@ struct signing *signing_open(enum unsigned_policy policy)
 	return signing;
 }
 
+enum unsigned_policy signing_policy(const struct signing *signing)
+{
+	return signing ? signing->policy : UNSIGNED_WARN;
+}
+
 void signing_close(struct signing *signing)
 {
 	if (!signing)

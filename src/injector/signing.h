@@ -29,6 +29,8 @@ uint32_t signature_score(const struct signature *signature);
 struct signing;
 struct signing *signing_open(enum unsigned_policy policy);
 void signing_close(struct signing *signing);
+/* UNSIGNED_WARN for NULL. */
+enum unsigned_policy signing_policy(const struct signing *signing);
 
 /*
  * Verifies the package: fills its signature, signer_score and remarks, and refuses it

@@ -36,7 +36,7 @@ struct injected_package {
 	uint64_t date, version;
 	enum windows_arch arch;
 	bool boot_critical;
-	bool is_signed;		/* its catalog was sound, or not looked at */
+	bool is_signed;		/* its catalog was trusted, or not looked at */
 	uint32_t sequence;	/* later packages have higher ones */
 	struct strings services, events, files, ids;
 	hkey key;

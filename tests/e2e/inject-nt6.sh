@@ -34,6 +34,18 @@ cp -a seven image
 "$GILD" inject image --driver=drivers/exstor --driver=drivers/exnic --dry-run >/dev/null 2>&1
 ok "a dry run writes nothing" diff -r seven image
 inject() { "$GILD" inject "$1" --unsigned=allow "${@:2}"; }
+fails 3 "a boot driver that only SHA-256 vouches for" "$GILD" inject image --driver=drivers/exstor
+said "is refused by a 64-bit 7 without the update" KB3033929
+ok "and the image is as it was" diff -r seven image
+cp -a seven patched
+hivexregedit --merge patched/$config/SOFTWARE <<-'END'
+	Windows Registry Editor Version 5.00
+
+	[\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages\Package_for_KB3033929~31bf3856ad364e35~amd64~~6.1.1.1]
+	"CurrentState"=dword:00000070
+END
+"$GILD" inject patched --driver=drivers/exstor >"$scratch/.out" 2>&1
+is "but not for that reason by one with it" "$(grep -c KB3033929 "$scratch/.out")" 0
 ok "a storage driver" inject image --driver=drivers/exstor
 said "is boot-critical by the image's own database" "boot-critical"
 for set in ControlSet001 ControlSet002; do
@@ -48,7 +60,7 @@ done
 ok "its file is in place" cmp drivers/exstor/amd64/exstor.sys image/Windows/System32/drivers/exstor.sys
 ok "the package waits for Plug and Play" cmp drivers/exstor/exstor.inf image/Windows/Drivers/oem0_exstor/exstor.inf
 is "where DevicePath leads" "$(path image)" '%SystemRoot%\inf;%SystemRoot%\Drivers\oem0_exstor'
-is "no line asks about an unsigned package" \
+is "nobody is asked about a package that Windows does not trust" \
 	"$(get image SOFTWARE 'Microsoft\Windows\CurrentVersion\RunOnce' 'gild oem0.inf')" ""
 ok "its catalog is where signatures are looked up" sh -c "ls '$scratch/image/$catalogs'/exstor.inf_amd64_neutral_*.cat"
 ok "the index of the driver store and what it names are untouched" \

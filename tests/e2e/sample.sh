@@ -72,6 +72,22 @@ is "oem numbers 0, 1 and 3 are taken" \
 ok "a driver and its store copy are one file" \
 	test a/Windows/System32/drivers/stornvme.sys -ef "$store"/stornvme.inf_*/stornvme.sys
 
+# ---- Windows 7 -----------------------------------------------------------------------------
+"$mksample" tree seven --windows=7 --arch=x86 --oem --plain
+ok "Windows 7 has no driver database" test ! -e seven/$config/DRIVERS
+is "nowhere" "$(hivexregedit --export seven/$config/SYSTEM '\' | grep -c DriverDatabase)" 0
+hivexregedit --export --unsafe-printable-strings seven/$config/SYSTEM \
+	'\ControlSet001\Control\CriticalDeviceDatabase' 2>/dev/null | tr -d '\r' >critical
+ok "but entries of critical devices" test "$(grep -c '^"Service"' critical)" -ge 40
+wrong=$(sed -n 's/^"DriverPackageId"=str(1):"\(.*\)"$/\1/p' critical | sort -u | while read -r p; do
+	[ -d "seven/Windows/System32/DriverStore/FileRepository/$p" ] || echo "$p"
+done)
+is "which name packages of its store" "$wrong" ""
+wrong=$(sed -n 's/^"Service"=str(1):"\(.*\)"$/\1/p' critical | sort -u | while read -r s; do
+	hivexget seven/$config/SYSTEM "ControlSet002\\Services\\$s" Start >/dev/null 2>&1 || echo "$s"
+done)
+is "and services of both control sets" "$wrong" ""
+
 # ---- executables ---------------------------------------------------------------------------
 machine() { # PE machine type, as the four hexadecimal digits in the file
 	local at
