@@ -70,8 +70,8 @@ static void put_inf(struct making *m, char *const *words, size_t count)
 	put(m, words[1], &out);
 }
 
-/* sys PATH ARCH VERSION */
-static void put_sys(struct making *m, char *const *words, const char *where)
+/* sys PATH ARCH VERSION [unsigned] */
+static void put_sys(struct making *m, char *const *words, bool sign, const char *where)
 {
 	_cleanup_buffer_ struct buffer image = BUFFER_INIT;
 	struct pe pe = {.machine = strcmp(words[2], "amd64") == 0   ? MACHINE_AMD64
@@ -85,7 +85,8 @@ static void put_sys(struct making *m, char *const *words, const char *where)
 			.size = 40000};
 
 	pe_build(&pe, &image);
-	pe_sign(&image, sample_signer());
+	if (sign)
+		pe_sign(&image, sample_signer());
 	put(m, words[1], &image);
 }
 
@@ -129,7 +130,10 @@ static void pack_line(void *arg, char *line, const char *where)
 	} else if (strcmp(words[0], "inf") == 0 && count >= 2) {
 		put_inf(m, words, count);
 	} else if (strcmp(words[0], "sys") == 0 && count == 4) {
-		put_sys(m, words, where);
+		put_sys(m, words, true, where);
+	} else if (strcmp(words[0], "sys") == 0 && count == 5 &&
+		   strcmp(words[4], "unsigned") == 0) {
+		put_sys(m, words, false, where);
 	} else if (strcmp(words[0], "cat") == 0 && count == 2) {
 		put_cat(m, words[1]);
 	} else {
