@@ -25,6 +25,7 @@
 
 /* "%SystemRoot%\Drivers\oem3_exstor" for a folder of the tree. Caller's. */
 char *nt5_device_path_entry(const char *folder);
+char *nt5_device_path(struct store *store);	/* all of it, or NULL; caller's */
 bool nt5_device_path_has(struct store *store, const char *folder);
 int nt5_device_path_add(struct store *store, const char *folder, struct error *err);
 int nt5_device_path_remove(struct store *store, const char *folder, struct error *err);

@@ -95,15 +95,15 @@ static int search_folder(struct search *s, const char *folder, struct error *err
 
 /* The files out of a cabinet on the host. */
 static int search_cabinet(struct search *s, const char *host, const char *label,
-			  struct error *err)
+			  const struct strings *names, struct error *err)
 {
 	_cleanup_error_ struct error mine = ERROR_INIT;
 	_cleanup_free_ char *folder =
-		media_cab_files(s->media, host, label, s->names, &mine);
+		media_cab_files(s->media, host, label, names, &mine);
 
 	if (!folder)
 		return note(s, &mine, err);
-	vec_foreach (name, s->names) {
+	vec_foreach (name, names) {
 		char *path = media_find_plain(folder, *name);
 
 		if (path && add(s, *name, label, path, NULL, err) < 0)
@@ -123,36 +123,60 @@ static unsigned cabinet_rank(const char *name)
 	return 0;
 }
 
+/*
+ * What no place before had. The first release's cabinet is the largest by far, and of
+ * what a service pack brought anew nobody wants the old one.
+ */
+static void not_found(const struct search *s, struct strings *ret)
+{
+	vec_foreach (name, s->names) {
+		bool found = false;
+
+		vec_foreach (file, s->out)
+			found |= text_equal(file->name, *name);
+		if (!found)
+			strings_push(ret, *name);
+	}
+}
+
+static int search_stored_cabinet(struct search *s, const char *path, bool first_release,
+				 struct error *err)
+{
+	_cleanup_(strings_free) struct strings left = VEC_INIT;
+	_cleanup_error_ struct error mine = ERROR_INIT;
+	_cleanup_free_ char *scratch = NULL, *host = NULL;
+
+	if (first_release)
+		not_found(s, &left);
+	if (first_release && !left.len)
+		return 0;
+	scratch = media_scratch_folder(s->media, err);
+	if (!scratch)
+		return -1;
+	host = xasprintf("%s/%s", scratch, path_base(path));
+	if (tree_extract(s->tree, path, host, &mine) < 0)
+		return note(s, &mine, err);
+	if (search_cabinet(s, host, path, first_release ? &left : s->names, err) < 0)
+		return -1;
+	/* Some are a hundred MB: they do not have to wait for the end. */
+	return remove_tree(scratch, err);
+}
+
 static int search_stored_cabinets(struct search *s, const char *folder, struct error *err)
 {
 	_cleanup_tree_entries_ struct tree_entries entries = VEC_INIT;
 
 	if (tree_list(s->tree, folder, &entries, err) < 0)
 		return -1;
-	for (unsigned rank = 11; rank > 0; rank--) {
+	for (unsigned rank = 11; rank > 0; rank--)
 		vec_foreach (entry, &entries) {
-			_cleanup_error_ struct error mine = ERROR_INIT;
-			_cleanup_free_ char *path = NULL, *scratch = NULL, *host = NULL;
+			_cleanup_free_ char *path =
+				xasprintf("%s/%s", folder, entry->name);
 
-			if (cabinet_rank(entry->name) != rank)
-				continue;
-			path = xasprintf("%s/%s", folder, entry->name);
-			scratch = media_scratch_folder(s->media, err);
-			if (!scratch)
-				return -1;
-			host = xasprintf("%s/%s", scratch, entry->name);
-			if (tree_extract(s->tree, path, host, &mine) < 0) {
-				if (note(s, &mine, err) < 0)
-					return -1;
-				continue;
-			}
-			if (search_cabinet(s, host, path, err) < 0)
-				return -1;
-			/* Some are a hundred MB: they do not have to wait for the end. */
-			if (remove_tree(scratch, err) < 0)
+			if (cabinet_rank(entry->name) == rank &&
+			    search_stored_cabinet(s, path, rank == 1, err) < 0)
 				return -1;
 		}
-	}
 	return 0;
 }
 
@@ -174,7 +198,7 @@ static int search_source(struct search *s, const char *folder, struct error *err
 	for (size_t i = 0; i < ARRAY_SIZE(cabinets); i++) {
 		_cleanup_free_ char *host = media_find_plain(folder, cabinets[i]);
 
-		if (host && search_cabinet(s, host, host, err) < 0)
+		if (host && search_cabinet(s, host, host, s->names, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -19,11 +19,17 @@ char *nt5_device_path_entry(const char *folder)
 	return path;
 }
 
-static void read_list(struct store *store, struct strings *ret)
+char *nt5_device_path(struct store *store)
 {
 	struct hive *hive = store->software;
 	hkey key = hive ? hive_find(hive, hive_root(hive), CURRENT_VERSION) : 0;
-	_cleanup_free_ char *list = key ? hive_get_string(hive, key, "DevicePath") : NULL;
+
+	return key ? hive_get_string(hive, key, "DevicePath") : NULL;
+}
+
+static void read_list(struct store *store, struct strings *ret)
+{
+	_cleanup_free_ char *list = nt5_device_path(store);
 	char *save = NULL;
 
 	for (char *part = list ? strtok_r(list, ";", &save) : NULL; part;

@@ -37,8 +37,9 @@ int nt62_add(struct store *store, struct package *package, bool force,
 int nt62_remove(struct store *store, const char *published, struct removal *ret,
 		struct error *err);
 
-/* Windows XP and Server 2003: injector/nt5.h; add and remove are those of Vista. */
+/* Windows XP and Server 2003: injector/nt5.h; removing is that of Vista. */
 int nt5_open(struct store *store, struct error *err);
+int nt5_add(struct store *store, struct package *package, bool force, struct error *err);
 int nt5_add_textmode(struct store *store, struct media *media, struct packages *packages,
 		     struct strings *problems, struct error *err);
 int nt5_any_controller(struct store *store, const struct any_controller_options *options,

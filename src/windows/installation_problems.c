@@ -3,6 +3,7 @@
  * Problems of an installation other than those of the driver store. Codes are stable:
  * programs select by them.
  */
+#include "base/name_set.h"
 #include "base/text.h"
 #include "windows/installation_private.h"
 
@@ -82,6 +83,26 @@ static void check_generation(struct inspection *in)
 		problem_add(in->out, "drivers_hive_missing", PROBLEM_WARNING, NULL,
 			    "there is no DRIVERS hive: packages of classes that are not "
 			    "boot-critical (network, display, ...) cannot be listed");
+}
+
+/* What System32 has and what the registry says of it belong together. */
+static void check_hal(struct inspection *in)
+{
+	const struct hal *hal = in->out->hal;
+
+	if (!hal || !hal->kind)
+		return;
+	if (hal->registered && hal->registered != hal->kind)
+		problem_add(
+			in->out, "hal_mismatch", PROBLEM_WARNING, NULL,
+			"hal.dll is %s (%s), but the device Computer was installed as "
+			"%s",
+			hal->file, hal->kind->text, hal->registered->text);
+	if (hal->kernel && hal->kind->multiprocessor != hal->kernel_multiprocessor)
+		problem_add(in->out, "hal_mismatch", PROBLEM_WARNING,
+			    "put HAL and kernel of one kind there",
+			    "hal.dll is %s (%s), but the kernel is %s", hal->file,
+			    hal->kind->text, hal->kernel);
 }
 
 /* ---- services ---------------------------------------------------------------------- */
@@ -175,21 +196,24 @@ static int check_service_files(struct inspection *in, struct error *err)
 
 /* ---- packages and filters ---------------------------------------------------------- */
 
-/* How many IDs of a staged package better, reflected ones claim as well. */
+/* Whether better, reflected packages claim all IDs that a staged one does. */
 struct superseding {
-	const struct inspection *in;
 	const struct db_package *staged;
-	char *id; /* the walk comes ID by ID */
-	bool claimed, better;
-	size_t total, covered;
+	struct name_set better; /* published names of newer packages that are reflected */
+	char *id;		/* the walk comes ID by ID */
+	bool claimed, covered;
+	size_t total;
 };
 
-static void finish_id(struct superseding *s)
+/* False if the ID is the staged package's alone: that settles it. */
+static bool finish_id(struct superseding *s)
 {
+	bool settled = s->claimed && !s->covered;
+
 	s->total += s->claimed;
-	s->covered += s->claimed && s->better;
-	s->claimed = s->better = false;
+	s->claimed = s->covered = false;
 	free(steal_ptr(s->id));
+	return !settled;
 }
 
 static bool is_newer(const struct package_version *a, const struct package_version *b)
@@ -202,19 +226,15 @@ static int note_claim(const char *id, const struct db_match *match, void *arg,
 {
 	struct superseding *s = arg;
 
-	if (!s->id || !text_equal(s->id, id)) {
-		finish_id(s);
+	if (!s->id || strcmp(s->id, id) != 0) {
+		if (!finish_id(s))
+			return 1;
 		s->id = xstrdup(id);
 	}
-	if (text_equal(match->published, s->staged->published)) {
+	if (text_equal(match->published, s->staged->published))
 		s->claimed = true;
-		return 0;
-	}
-	vec_foreach (package, &s->in->packages)
-		if (package->reflected && package->published &&
-		    text_equal(package->published, match->published) &&
-		    is_newer(&package->version, &s->staged->version))
-			s->better = true;
+	else if (name_set_has(&s->better, match->published))
+		s->covered = true;
 	return 0;
 }
 
@@ -223,14 +243,24 @@ static int note_claim(const char *id, const struct db_match *match, void *arg,
 static int is_superseded(struct inspection *in, const struct db_package *staged,
 			 struct error *err)
 {
-	struct superseding s = {.in = in, .staged = staged};
+	struct superseding s = {.staged = staged};
 	int result = 0;
+	bool covered;
 
-	for (size_t i = 0; staged->published && i < in->node_count && result == 0; i++)
+	vec_foreach (package, &in->packages)
+		if (package->reflected && package->published &&
+		    is_newer(&package->version, &staged->version))
+			(void)name_set_add(&s.better, package->published);
+	/* Without any there is no need to go through all IDs of the database. */
+	if (!staged->published || !s.better.used)
+		goto done;
+	for (size_t i = 0; i < in->node_count && result == 0; i++)
 		if (in->nodes[i].node == staged->node)
 			result = driverdb_each_device(&in->nodes[i], note_claim, &s, err);
-	finish_id(&s);
-	return result < 0 ? -1 : s.total && s.covered == s.total;
+done:
+	covered = finish_id(&s) && result == 0;
+	name_set_free(&s.better);
+	return result < 0 ? -1 : covered && s.total;
 }
 
 static int check_staged(struct inspection *in, struct error *err)
@@ -336,6 +366,8 @@ int inspect_problems(struct inspection *in, struct error *err)
 
 	check_hives(in);
 	check_generation(in);
+	if (in->out->target.major == 5)
+		check_hal(in);
 	check_overrides(in);
 	check_starts(in);
 	if (check_service_files(in, err) < 0 || check_staged(in, err) < 0 ||

@@ -247,6 +247,24 @@ cp -r xp std
 cp rtm/hal.dll std/Windows/System32/hal.dll
 fails 3 "an image for PCs without ACPI cannot be made neutral" "$GILD" inject std --any-controller
 
+cp -r xp w2k
+hivexregedit --merge w2k/$config/SOFTWARE <<-'END'
+	Windows Registry Editor Version 5.00
+
+	[\Microsoft\Windows NT\CurrentVersion]
+	"CurrentVersion"="5.0"
+	"CurrentBuildNumber"="2195"
+END
+fails 2 "Windows 2000 is refused" "$GILD" inject w2k --driver=drv
+cp .out j
+ok "by name" grep -q 'Windows 2000' j
+is "inspect tells a HAL of another kind than registered" \
+	"$("$GILD" inspect std --json | json '[p["code"] for p in d["problems"] if "hal" in p["code"]]')" "['hal_mismatch']"
+mkdir mini/sysprep
+printf '[Unattended]\r\nOemPnPDriversPath=drv\\net\r\n' >mini/sysprep/sysprep.inf
+"$GILD" inject mini --driver=drv --unsigned=allow --json >j 2>&1
+ok "mini-setup's own list of folders is pointed at" grep -q OemPnPDriversPath j
+
 # ---- in place on a disk --------------------------------------------------------------------------
 if [ -x "$GILD_BUILD/tests/ntfsedit" ] && command -v ntfscat ntfsinfo >/dev/null; then
 	"$mksample" disk xp.raw --windows=xp --table=mbr || exit 1
