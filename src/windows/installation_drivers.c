@@ -258,12 +258,10 @@ static int add_injected(struct inspection *in, struct error *err)
 		return -1;
 	vec_foreach (package, &packages) {
 		struct installed_driver driver = {
-			.published = steal_ptr(package->published),
-			.original = steal_ptr(package->inf_name),
-			.store = steal_ptr(package->id),
-			.folder = steal_ptr(package->folder),
-			.class_name = steal_ptr(package->class_name),
-			.provider = steal_ptr(package->provider),
+			.published = xstrdup(package->published),
+			.original = xstrdup(package->inf_name),
+			.store = xstrdup(package->id),
+			.folder = xstrdup(package->folder),
 			.date = package->date,
 			.version = package->version,
 			.arch = package->arch,
@@ -274,6 +272,8 @@ static int add_injected(struct inspection *in, struct error *err)
 		};
 
 		guid_format(&package->class_guid, driver.class_guid);
+		driver.class_name = steal_ptr(package->class_name);
+		driver.provider = steal_ptr(package->provider);
 		package->services = (struct strings){0};
 		vec_push(&in->out->drivers, driver);
 	}
