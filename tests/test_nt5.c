@@ -344,14 +344,15 @@ static void test_textmode_inf(void **state _unused_)
 
 static void test_textmode_refused(void **state _unused_)
 {
+	/* Folders and names that lead elsewhere. */
+	static const char up[] = "[Disks]\nd=x,y,\\..\\..\n[scsi]\nA=x\n"
+				 "[Files.scsi.A]\ndriver=d,a.sys,a\n";
+	static const char drive[] = "[Disks]\nd=x,y,C:\\\n[scsi]\nA=x\n"
+				    "[Files.scsi.A]\ndriver=d,a.sys,a\n";
+	static const char name[] = "[scsi]\nA=x\n[Files.scsi.A]\n"
+				   "driver=d,..\\..\\a.sys,a\n";
 	static const char *const bad[] = {
-		"",
-		"[Disks]\r\nd1=x,y,z\r\n",
-		"[scsi]\r\n",
-		"[Disks]\nd=x,y,\\..\\..\n[scsi]\nA=x\n[Files.scsi.A]\ndriver=d,a.sys,"
-		"a\n",
-		"[Disks]\nd=x,y,C:\\\n[scsi]\nA=x\n[Files.scsi.A]\ndriver=d,a.sys,a\n",
-		"[scsi]\nA=x\n[Files.scsi.A]\ndriver=d,..\\..\\a.sys,a\n",
+		"", "[Disks]\r\nd1=x,y,z\r\n", "[scsi]\r\n", up, drive, name,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
