@@ -257,7 +257,8 @@ static void the_database_is_read(void **state _unused_)
 	assert_int_equal(driverdb_descriptors(&db, &package, &descriptors, NULL), 0);
 	assert_int_equal(descriptors.len, 1);
 	assert_string_equal(descriptors.items[0].id, "PCI\\CC_010802");
-	assert_string_equal(descriptors.items[0].description, "A Controller");
+	assert_string_equal(descriptors.items[0].configuration,
+			    configurations.items[0].name);
 	assert_int_equal(driverdb_device(&db, "pci\\cc_010802", &matches, NULL), 0);
 	assert_int_equal(matches.len, 1);
 	assert_string_equal(matches.items[0].published, "stornvme.inf");

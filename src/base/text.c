@@ -182,10 +182,12 @@ static struct units units_of(const char *s)
 void utf16_append(struct buffer *b, const char *utf8)
 {
 	struct units u = units_of(utf8);
+	/* No byte gives more than one unit. */
+	uint8_t *to = buffer_reserve(b, 2 * u.left);
 	uint16_t unit;
 
-	while (next_unit(&u, &unit))
-		buffer_append_le16(b, unit);
+	for (; next_unit(&u, &unit); b->len += 2, to += 2)
+		put_le16(to, unit);
 }
 
 void utf16_append_z(struct buffer *b, const char *utf8)
@@ -214,6 +216,8 @@ int text_compare(const char *a, const char *b)
 		p++;
 		q++;
 	}
+	if (*p < 0x80 && *q < 0x80)
+		return (int)upcase_unit(*p) - (int)upcase_unit(*q);
 	struct units u = units_of((const char *)p), v = units_of((const char *)q);
 	uint16_t x, y;
 

@@ -169,22 +169,6 @@ int driverdb_configurations(const struct driverdb *db, const struct db_package *
 	return 0;
 }
 
-char *driverdb_text(const struct driverdb *db, const struct db_package *package,
-		    const char *text)
-{
-	size_t len = strlen(text);
-	hkey strings = hive_find(db->hive, package->key, "Strings");
-
-	if (strings && len > 2 && text[0] == '%' && text[len - 1] == '%') {
-		_cleanup_free_ char *token = xstrndup(text + 1, len - 2);
-		char *value = hive_get_string(db->hive, strings, token);
-
-		if (value)
-			return value;
-	}
-	return xstrdup(text);
-}
-
 /*
  * IDs are stored as keys, split at their first '\': an enumerator with IDs below it, or
  * the whole ID. Both lists (Descriptors, DeviceIds) are walked alike, two levels deep.
@@ -230,25 +214,14 @@ void db_descriptors_free(struct db_descriptors *descriptors)
 	vec_foreach (descriptor, descriptors) {
 		free(descriptor->id);
 		free(descriptor->configuration);
-		free(descriptor->description);
-		free(descriptor->manufacturer);
 	}
 	vec_free(descriptors);
 }
 
 struct descriptor_walk {
 	const struct driverdb *db;
-	const struct db_package *package;
 	struct db_descriptors *ret;
 };
-
-static char *descriptor_text(const struct descriptor_walk *walk, hkey key,
-			     const char *name)
-{
-	_cleanup_free_ char *raw = text_value(walk->db->hive, key, name);
-
-	return raw ? driverdb_text(walk->db, walk->package, raw) : NULL;
-}
 
 static int add_descriptor(hkey key, const char *id, void *arg, struct error *err _unused_)
 {
@@ -257,14 +230,11 @@ static int add_descriptor(hkey key, const char *id, void *arg, struct error *err
 	/* The enumerator's own key carries no values. */
 	if (!hive_value_count(walk->db->hive, key))
 		return 0;
-	vec_push(
-		walk->ret,
-		(struct db_descriptor){
-			.id = xstrdup(id),
-			.configuration = text_value(walk->db->hive, key, "Configuration"),
-			.description = descriptor_text(walk, key, "Description"),
-			.manufacturer = descriptor_text(walk, key, "Manufacturer"),
-		});
+	vec_push(walk->ret, (struct db_descriptor){
+				    .id = xstrdup(id),
+				    .configuration = text_value(walk->db->hive, key,
+								"Configuration"),
+			    });
 	return 0;
 }
 
@@ -274,7 +244,7 @@ int driverdb_descriptors(const struct driverdb *db, const struct db_package *pac
 	hkey list = hive_find(db->hive, package->key, "Descriptors");
 
 	return list ? walk_ids(db->hive, list, add_descriptor,
-			       &(struct descriptor_walk){db, package, ret}, err)
+			       &(struct descriptor_walk){db, ret}, err)
 		    : 0;
 }
 

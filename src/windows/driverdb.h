@@ -158,16 +158,12 @@ int driverdb_configurations(const struct driverdb *db, const struct db_package *
 struct db_descriptor {
 	char *id;		/* "PCI\VEN_1AF4&DEV_1001" */
 	char *configuration;	/* NULL if missing */
-	char *description, *manufacturer;	/* texts, %token% resolved; NULL if missing */
 };
 DEFINE_VEC(db_descriptors, struct db_descriptor);
 void db_descriptors_free(struct db_descriptors *descriptors);
 #define _cleanup_db_descriptors_ _cleanup_(db_descriptors_free)
 int driverdb_descriptors(const struct driverdb *db, const struct db_package *package,
 			 struct db_descriptors *ret, struct error *err);
-/* "%token%" resolved by the package's Strings, other text as it is. Caller's. */
-char *driverdb_text(const struct driverdb *db, const struct db_package *package,
-		    const char *text);
 
 /* DriverInfFiles\<published>. */
 struct db_inf {
