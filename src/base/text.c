@@ -81,6 +81,8 @@ char *utf16_to_utf8(const void *utf16, size_t len)
 	const uint8_t *p = utf16;
 	struct buffer out = BUFFER_INIT;
 
+	/* Enough for ASCII with its terminator. */
+	(void)buffer_reserve(&out, len / 2 + 1);
 	for (size_t i = 0; i + 1 < len; i += 2) {
 		uint32_t c = get_le16(p + i);
 

@@ -52,6 +52,7 @@ char *hive_name_text(const uint8_t *name, size_t len, bool comp)
 	_cleanup_buffer_ struct buffer wide = BUFFER_INIT;
 	size_t units = comp ? len : len / 2;
 
+	(void)buffer_reserve(&wide, 2 * units);
 	for (size_t i = 0; i < units; i++) {
 		uint16_t unit = comp ? name[i] : get_le16(name + 2 * i);
 
