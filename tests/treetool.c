@@ -6,6 +6,7 @@
  *   treetool [--write] [--allow-esd] IMAGE COMMAND [ARGUMENT...] [: COMMAND ...]...
  *
  *   use INDEX            the image that the following commands mean (1 at first)
+ *   system               the tree that this image is started from
  *   info                 format, provider, images
  *   ls PATH | tree       one folder; everything
  *   digest               SHA-256 of all names, attributes, times and contents
@@ -27,16 +28,26 @@
 struct tool {
 	struct image *image;
 	size_t index;
+	struct tree *system;
 };
 
 static struct tree *tree_of(struct tool *tool, struct error *err)
 {
-	return image_tree(tool->image, tool->index, err);
+	return tool->system ? tool->system : image_tree(tool->image, tool->index, err);
+}
+
+static int cmd_system(struct tool *tool, char **arg _unused_, struct error *err)
+{
+	_cleanup_free_ char *why = NULL;
+	int found = image_system_tree(tool->image, tool->index, &tool->system, &why, err);
+
+	return found ? found : error_set(err, ERROR_FAILED, "system volume", "%s", why);
 }
 
 static int cmd_use(struct tool *tool, char **arg, struct error *err)
 {
 	tool->index = (size_t)strtoul(arg[0], NULL, 10) - 1;
+	tool->system = NULL;
 	return tree_of(tool, err) ? 0 : -1;
 }
 
@@ -253,14 +264,23 @@ static const struct command {
 	int arguments;
 	int (*run)(struct tool *tool, char **arg, struct error *err);
 } commands[] = {
-	{"use", 1, cmd_use},	   {"info", 0, cmd_info},
-	{"ls", 1, cmd_ls},	   {"tree", 0, cmd_tree},
-	{"cat", 1, cmd_cat},	   {"extract", 2, cmd_extract},
-	{"put", 2, cmd_put},	   {"write", 2, cmd_write},
-	{"mkdir", 1, cmd_mkdir},   {"rm", 1, cmd_rm},
-	{"mv", 2, cmd_mv},	   {"attr", 2, cmd_attr},
-	{"staged", 0, cmd_staged}, {"commit", 0, cmd_commit},
-	{"output", 1, cmd_output}, {"output-esd", 1, cmd_output_esd},
+	{"system", 0, cmd_system},
+	{"use", 1, cmd_use},
+	{"info", 0, cmd_info},
+	{"ls", 1, cmd_ls},
+	{"tree", 0, cmd_tree},
+	{"cat", 1, cmd_cat},
+	{"extract", 2, cmd_extract},
+	{"put", 2, cmd_put},
+	{"write", 2, cmd_write},
+	{"mkdir", 1, cmd_mkdir},
+	{"rm", 1, cmd_rm},
+	{"mv", 2, cmd_mv},
+	{"attr", 2, cmd_attr},
+	{"staged", 0, cmd_staged},
+	{"commit", 0, cmd_commit},
+	{"output", 1, cmd_output},
+	{"output-esd", 1, cmd_output_esd},
 	{"digest", 0, cmd_digest},
 };
 

@@ -152,6 +152,20 @@ ok "both at once" inject two.raw --index=all
 volume two.raw 17 32
 ok "the first volume is sound" sound
 ok "and has the driver, too" has_driver
+treetool() { "$GILD_BUILD/tests/treetool" "$@"; }
+ok "the system volume and a Windows in one edit" treetool --write two.raw use 2 : \
+	write Windows/both.txt two : system : write Boot/both.txt one : commit : \
+	cat Boot/both.txt : use 2 : cat Windows/both.txt
+volume two.raw 1 16
+is "the system volume has its part" "$(ntfscat -f volume.out Boot/both.txt 2>/dev/null)" "one"
+ok "and is sound" sound
+volume two.raw 49 32
+is "the other has its own" "$(ntfscat -f volume.out Windows/both.txt 2>/dev/null)" "two"
+ok "a change of the system volume alone" treetool --write two.raw system : rm Boot/both.txt : commit
+volume two.raw 1 16
+fails 1 "is made, too" ntfscat -f volume.out Boot/both.txt
+ok "a FAT system volume is named" sh -c "! '$GILD_BUILD/tests/treetool' base.raw system 2>why"
+ok "with what opens it" grep -q 'partition 1 (FAT32).*--via=guestfs' why
 "$mksample" disk bare.raw --table=none --volume-size=33554432 >/dev/null
 chown --reference=base.raw bare.raw
 ok "a volume without a table" inject bare.raw
