@@ -230,9 +230,8 @@ static int refuse(const char *path, struct error *err)
 		     "(JSON or CSV), msinfo32 /nfo, modaliases, or JSON lines");
 }
 
-/* Reads what is not a population. The data is changed. */
-static int read_part(struct buffer *data, const char *path, struct pc *pc,
-		     struct error *err)
+int inventory_parse(struct buffer *data, const char *path, struct pc *pc,
+		    struct error *err)
 {
 	enum inventory_format format = inventory_recognise(buffer_view(data));
 	char *text;
@@ -303,7 +302,7 @@ static int read_probe(const char *folder, struct pc *pc, struct error *err)
 			return -1;
 		if (inventory_recognise(buffer_view(&data)) == INVENTORY_UNKNOWN)
 			continue;
-		if (read_part(&data, path, pc, err) < 0)
+		if (inventory_parse(&data, path, pc, err) < 0)
 			return -1;
 		found = true;
 		pci |= strstr(names[i], "pci") != NULL;
@@ -327,7 +326,7 @@ static int read_one(const char *path, struct pc *pc, struct error *err)
 		return read_probe(path, pc, err);
 	if (file_read(path, INVENTORY_MAX_FILE, &data, err) < 0)
 		return -1;
-	return read_part(&data, path, pc, err);
+	return inventory_parse(&data, path, pc, err);
 }
 
 int inventory_read_one(const struct strings *paths, struct pc *ret, struct error *err)

@@ -43,6 +43,8 @@ typedef int inventory_fn(struct pc *pc, void *arg, struct error *err);
  * which is one PC. A population is read line by line, never as a whole.
  */
 int inventory_read(const char *path, inventory_fn *fn, void *arg, struct error *err);
+/* The same for the bytes of one file that describes one PC; they are changed. */
+int inventory_parse(struct buffer *data, const char *name, struct pc *pc, struct error *err);
 /* The parts of one PC that several files describe (lspci and dmidecode), put together. */
 int inventory_read_one(const struct strings *paths, struct pc *ret, struct error *err);
 

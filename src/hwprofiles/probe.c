@@ -107,7 +107,6 @@ static void probe_firmware(const char *root, struct pc *pc)
 			  "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
 			  root);
 	_cleanup_free_ char *tpm = sys_text(root, "class/tpm/tpm0/tpm_version_major");
-	_cleanup_free_ char *groups = xasprintf("%s/sys/kernel/iommu_groups", root);
 	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
 
 	pc->uefi = sys_exists(root, "firmware/efi") ? PC_YES : PC_NO;
