@@ -62,11 +62,20 @@ static bool sysprep_names_folders(struct tree *tree)
 int nt5_add(struct store *store, struct package *package, bool force, struct error *err)
 {
 	_cleanup_free_ char *path = NULL;
+	size_t before, after;
 
-	if (nt60_add(store, package, force, err) < 0)
+	if (nt5_stale_instances(store, &before, err) < 0 ||
+	    nt60_add(store, package, force, err) < 0)
 		return -1;
 	if (package->verdict != PACKAGE_ADDED)
 		return 0;
+	if (nt5_stale_instances(store, &after, err) < 0)
+		return -1;
+	if (after > before)
+		package_remark(package,
+			       "the image remembers %zu of its devices with another "
+			       "driver, which keeps them: --any-controller drops these",
+			       after - before);
 	path = nt5_device_path(store);
 	if (path && strlen(path) > DEVICE_PATH_MAX)
 		package_remark(package,

@@ -87,6 +87,7 @@ int nt5_any_hal(struct nt5_any *any, struct error *err);
 /* nt5_device.c: instances in Enum that would keep devices from the entries. */
 int nt5_drop_stale_instances(struct store *store, struct any_controller_result *out,
 			     struct error *err);
+int nt5_stale_instances(struct store *store, size_t *ret, struct error *err);
 /* One more reason why the image would not start everywhere. Takes `message`. */
 void nt5_any_error(struct nt5_any *any, const char *subject, char *message,
 		   const char *remedy);

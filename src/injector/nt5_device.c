@@ -48,8 +48,12 @@ static int is_stale(struct store *store, const char *set, hkey instance,
 	       !text_equal(device.service, service);
 }
 
-static int drop_in_set(struct store *store, const char *set,
-		       struct any_controller_result *out, struct error *err)
+/* Called for a stale instance, which it may delete. */
+typedef int stale_fn(struct store *store, const char *path, hkey instance, void *arg,
+		     struct error *err);
+
+static int each_stale(struct store *store, const char *set, stale_fn *fn, void *arg,
+		      struct error *err)
 {
 	struct hive *hive = store->system;
 	_cleanup_free_ char *path = xasprintf("%s\\Enum\\PCI", set);
@@ -70,12 +74,22 @@ static int drop_in_set(struct store *store, const char *set,
 				xasprintf("%s\\%s\\%s", path, name, id ? id : "?");
 			int stale = id ? is_stale(store, set, instance, err) : 0;
 
-			if (stale < 0 || (stale && hive_delete(hive, instance, err) < 0))
+			if (stale < 0 ||
+			    (stale && fn(store, full, instance, arg, err) < 0))
 				return -1;
-			if (stale)
-				strings_push(&out->removed, full);
 		}
 	}
+	return 0;
+}
+
+static int drop(struct store *store, const char *path, hkey instance, void *arg,
+		struct error *err)
+{
+	struct any_controller_result *out = arg;
+
+	if (hive_delete(store->system, instance, err) < 0)
+		return -1;
+	strings_push(&out->removed, path);
 	return 0;
 }
 
@@ -83,7 +97,20 @@ int nt5_drop_stale_instances(struct store *store, struct any_controller_result *
 			     struct error *err)
 {
 	vec_foreach (set, &store->control_sets)
-		if (drop_in_set(store, *set, out, err) < 0)
+		if (each_stale(store, *set, drop, out, err) < 0)
 			return -1;
 	return 0;
+}
+
+static int count(struct store *store _unused_, const char *path _unused_,
+		 hkey instance _unused_, void *arg, struct error *err _unused_)
+{
+	++*(size_t *)arg;
+	return 0;
+}
+
+int nt5_stale_instances(struct store *store, size_t *ret, struct error *err)
+{
+	*ret = 0;
+	return each_stale(store, store->installation->control_set, count, ret, err);
 }

@@ -31,8 +31,9 @@ static char *inbox_path(const struct inf_service *service, enum windows_arch arc
 	if (!service->binary || !folder || !text_starts_with(folder, "Windows/"))
 		return NULL;
 	path = xasprintf("%s/%s", folder + strlen("Windows/"), service->binary);
-	if (text_starts_with(path, "System32/"))
-		*path = 's';
+	/* As Windows' own services of XP have it. */
+	if (text_starts_with(path, "System32/drivers/"))
+		memcpy(path, "system32/DRIVERS/", strlen("system32/DRIVERS/"));
 	for (char *c = path; *c; c++)
 		if (*c == '/')
 			*c = '\\';

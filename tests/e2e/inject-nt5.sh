@@ -153,6 +153,13 @@ for tree in xp x64; do
 	is "$tree: and it can be removed" "$(start t extxt)$(cdd t 'pci#ven_e010&dev_0500')$(ls t/Windows/Drivers 2>&1 | grep -c oem)" 0
 	rm -rf t2
 done
+# shellcheck disable=SC2086
+pack mine/exide exide $scsi 0 05/06/2008,1.0.0.0 'PCI\VEN_8086&DEV_7111'
+cp -r xp m
+"$GILD" inject m --driver=mine --unsigned=allow --json >j 2>&1
+ok "an instance that keeps a device from its driver is told" grep -q 'remembers 1 of its devices' j
+ok "and dropped by --any-controller" sh -c "'$GILD' inject m --any-controller --json | grep -q 'DEV_7111'"
+is "the injected driver keeps its device" "$(cdd m 'pci#ven_8086&dev_7111')" exide
 # With its INF, which lacks one of the IDs.
 # shellcheck disable=SC2086
 pack f6/x86 extxt $scsi 0 05/06/2008,1.0.0.0 'PCI\VEN_E010&DEV_0500'
@@ -301,6 +308,26 @@ if [ -e "$hives/xp-sp3-x86-IECOMPATVHD.SYSTEM.xz" ] && command -v xz >/dev/null;
 	hivexregedit --export r/$config/SYSTEM 'ControlSet001\Control\CriticalDeviceDatabase\pci#ven_9004&dev_7078' 2>/dev/null | tr -d '\r' | cut -d= -f1 | grep '^"' | sort >e1
 	hivexregedit --export r/$config/SYSTEM 'ControlSet001\Control\CriticalDeviceDatabase\pci#ven_8086&dev_7111' 2>/dev/null | tr -d '\r' | cut -d= -f1 | grep '^"' | sort >e2
 	ok "an entry of the device database has the values that Windows' own has" cmp e1 e2
+	# Windows' own records taken out, and made again from the INF: what comes is what was.
+	cp real.hive off.hive
+	for set in ControlSet001 ControlSet003; do
+		printf '[-\\%s\\Control\\CriticalDeviceDatabase\\%s]\n' $set 'pci#ven_8086&dev_7111' $set primary_ide_channel \
+			$set secondary_ide_channel
+		printf '[-\\%s\\Services\\IntelIde]\n[\\%s\\Services\\IntelIde]\n' $set $set
+		printf '"ErrorControl"=dword:00000001\n"Group"=hex(1):%s00,00\n"Start"=dword:00000004\n"Tag"=dword:00000004\n"Type"=dword:00000001\n\n' \
+			"$(printf 'System Bus Extender' | od -An -v -tx1 | tr -d '\n' | sed 's/ \(..\)/\1,00,/g')"
+	done | { printf 'Windows Registry Editor Version 5.00\n\n' && cat; } >off.reg
+	ok "its records are out" hivexregedit --merge off.hive off.reg
+	"$mksample" tree off --windows=xp --system=off.hive || exit 1
+	"$GILD" inject off --any-controller >/dev/null 2>&1
+	for set in ControlSet001 ControlSet003; do
+		for key in "Services\\IntelIde" 'Control\CriticalDeviceDatabase\pci#ven_8086&dev_7111' \
+			'Control\CriticalDeviceDatabase\primary_ide_channel' 'Control\CriticalDeviceDatabase\secondary_ide_channel'; do
+			hivexregedit --export real.hive "$set\\$key" >w1
+			hivexregedit --export off/$config/SYSTEM "$set\\$key" >w2
+			ok "$set\\$key is made as Windows made it" cmp w1 w2
+		done
+	done
 	is "both control sets are served" "$(start r symc8xx ControlSet001) $(start r symc8xx ControlSet003)" "0 0"
 	is "Windows' entries stay" "$(cdd r 'pci#ven_8086&dev_7111') $(cdd r gendisk) $(cdd r '*pnp0303')" "intelide disk i8042prt"
 	hivexregedit --export real/$config/SYSTEM '\' >s1
