@@ -7,10 +7,11 @@
  * and gets into the store by Windows' own hand:
  *
  *	DevicePath names the folder. Plug and Play searches it for every device that the
- *	store has nothing for, copies the package into the store and installs it.
+ *	store has nothing for, copies the package into the store and installs it. (Whether
+ *	it is searched where an inbox driver fits, Microsoft's own guides contradict each
+ *	other.)
  *	RunOnce has a line that gives a signed package to pnputil when an administrator
- *	logs on for the first time: for devices that an inbox driver already serves, which
- *	DevicePath is not searched for.
+ *	logs on for the first time: for devices that an inbox driver already serves.
  *
  * What Windows starts from cannot wait for that. Packages of the classes that the image's
  * own CriticalDeviceDatabase has entries of are made bootable as the store of Windows 7

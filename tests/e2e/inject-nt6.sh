@@ -130,6 +130,21 @@ rm bare/Windows/System32/halmacpi.dll
 "$GILD" inject bare --any-controller >"$scratch/.out" 2>&1
 said "without the HALs it is said that one PC's HAL decides" "halmacpi.dll is missing"
 
+# ---- the boot manager on a volume of its own ------------------------------------------------------
+if command -v ntfscat >/dev/null; then
+	"$mksample" disk disk.raw --windows=7 --arch=x86 --table=mbr --system-volume || exit 1
+	ok "a disk" "$GILD" inject disk.raw --any-controller
+	said "with its boot configuration" 'set in Boot/BCD'
+	ok "a second time" "$GILD" inject disk.raw --any-controller
+	said "nothing is left to do" '^0 bytes written'
+	dd if=disk.raw of=system.ntfs bs=1M skip=1 count=16 2>/dev/null
+	ntfscat system.ntfs Boot/BCD >BCD 2>/dev/null
+	is "ntfscat reads it there" \
+		"$(hivexget BCD 'Objects\{b012b84d-c47c-4ed5-b722-c0c42163e569}\Elements\26000010' Element | od -An -tx1 | tr -d ' \n')" 01
+else
+	skip "a disk" "ntfscat is not installed"
+fi
+
 # ---- a real Windows 7 ---------------------------------------------------------------------------
 for python in python3 /usr/bin/python3; do
 	"$python" -c 'import hivex' 2>/dev/null && break
