@@ -431,8 +431,14 @@ static const struct block_ops container_ops = {
 struct block *container_open(const struct container *container, bool write,
 			     struct error *err)
 {
-	struct block_container *b = xcalloc(1, sizeof(*b));
+	struct block_container *b;
 
+	if (container->format == CONTAINER_NONE) {
+		error_set(err, ERROR_FAILED, container->path, "is no disk image");
+		error_remedy(err, "give an image of a disk or a volume");
+		return NULL;
+	}
+	b = xcalloc(1, sizeof(*b));
 	b->block = (struct block){&container_ops, xstrdup(container->path),
 				  container->virtual_size, container->sector_size, write};
 	b->container = container;

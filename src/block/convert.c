@@ -52,7 +52,7 @@ static char *resolve_new(const char *path, struct error *err)
 static int check_base(const struct container *base, const char **format,
 		      struct error *err)
 {
-	const struct container_layer *layer = &base->layers.items[0];
+	const struct container_layer *layer = base->layers.items;
 	static const char *const names[] = {
 		[CONTAINER_RAW] = "raw",     [CONTAINER_DEVICE] = "raw",
 		[CONTAINER_VHD] = "vpc",     [CONTAINER_VHDX] = "vhdx",
@@ -60,8 +60,10 @@ static int check_base(const struct container *base, const char **format,
 	};
 
 	/* The overlay's size keeps a fixed VHD's footer out. */
-	*format = layer->fixed ? "raw" : names[base->format];
-	if (base->log_pending)
+	*format = layer && layer->fixed ? "raw" : names[base->format];
+	if (base->format == CONTAINER_NONE)
+		error_set(err, ERROR_FAILED, base->path, "is no disk image");
+	else if (base->log_pending)
 		error_set(err, ERROR_STATE, base->path,
 			  "is a VHDX whose log was not replayed");
 	else if (base->differencing || base->format == CONTAINER_DEVICE)
@@ -303,6 +305,8 @@ int container_convert(const struct container *source, const char *path,
 	const char *driver = output_options(source, output, &options, err);
 	int result;
 
+	if (source->format == CONTAINER_NONE)
+		return error_set(err, ERROR_FAILED, source->path, "is no disk image");
 	if (!driver || check_sectors(source, output->format, err) < 0 ||
 	    !(target = resolve_new(path, err)))
 		return -1;

@@ -158,6 +158,8 @@ static int read_sparse(struct block *file, struct container_header *ret,
 	uint64_t offset, len, capacity, bytes;
 	uint8_t header[SECTOR];
 
+	if (file->size < sizeof(header))
+		return damaged(file, err, "it is cut short");
 	if (block_pread(file, header, sizeof(header), 0, err) < 0)
 		return -1;
 	if (get_le32(header + 4) < 1 || get_le32(header + 4) > 3)
@@ -207,9 +209,8 @@ int vmdk_header_read(struct block *file, struct container_header *ret, struct er
 	uint8_t magic[4] = {0};
 
 	ret->sector_size = 512;
-	if (file->size < SECTOR)
-		return damaged(file, err, "it is cut short");
-	if (block_pread(file, magic, sizeof(magic), 0, err) < 0)
+	if (file->size >= sizeof(magic) &&
+	    block_pread(file, magic, sizeof(magic), 0, err) < 0)
 		return -1;
 	if (memcmp(magic, "KDMV", 4) == 0) {
 		if (read_sparse(file, ret, err) < 0)
