@@ -81,8 +81,10 @@ static void read_entry(struct boot_ini *ini, const char *text, size_t line)
 		entry.title = xstrndup(rest + 1, (size_t)(quote - rest - 1));
 		rest = quote + 1;
 	} else {
-		size_t n = strcspn(rest, "/");
+		size_t n;
 
+		rest += *rest == '"'; /* never closed */
+		n = strcspn(rest, "/");
 		entry.title = trimmed(rest, n);
 		rest += n;
 	}
@@ -207,6 +209,27 @@ static bool next_word(const char **at, const char **word, size_t *len)
 	return *len > 0;
 }
 
+/* Without quotes, which would end what the text stands in. */
+static char *without_quotes(const char *text)
+{
+	char *copy = xstrdup(text), *to = copy;
+
+	for (const char *from = text; *from; from++)
+		if (*from != '"')
+			*to++ = *from;
+	*to = 0;
+	return copy;
+}
+
+static bool closes(const char *word, size_t len)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < len; i++)
+		quoted ^= word[i] == '"';
+	return !quoted;
+}
+
 /* True if the word is /NAME or /NAME=...; *value is what follows the sign. */
 static bool word_is(const char *word, size_t len, const char *name, const char **value)
 {
@@ -260,6 +283,7 @@ bool boot_ini_add_pair(struct boot_ini *ini, const struct boot_entry *model,
 {
 	_cleanup_buffer_ struct buffer options = BUFFER_INIT;
 	_cleanup_free_ char *text = NULL, *all = NULL;
+	_cleanup_free_ char *title = without_quotes(model->title);
 	const char *at = model->options, *word, *value, *end;
 	size_t len, last;
 
@@ -268,7 +292,8 @@ bool boot_ini_add_pair(struct boot_ini *ini, const struct boot_entry *model,
 	while (next_word(&at, &word, &len))
 		if (!word_is(word, len, "kernel", &value) &&
 		    !word_is(word, len, "hal", &value))
-			buffer_printf(&options, " %.*s", (int)len, word);
+			buffer_printf(&options, " %.*s%s", (int)len, word,
+				      closes(word, len) ? "" : "\"");
 	all = buffer_steal_string(&options);
 	last = ini->entries.items[ini->entries.len - 1].line;
 	end = line_end(ini->lines.items[last]);
@@ -280,8 +305,8 @@ bool boot_ini_add_pair(struct boot_ini *ini, const struct boot_entry *model,
 		ini->lines.items[last] = xasprintf("%s%s", old, end);
 		free(old);
 	}
-	text = xasprintf("%s=\"%s (%s)\"%s /kernel=%s /hal=%s%s", model->path,
-			 model->title, note, all ? all : "", kernel, hal, end);
+	text = xasprintf("%s=\"%s (%s)\"%s /kernel=%s /hal=%s%s", model->path, title,
+			 note, all ? all : "", kernel, hal, end);
 	vec_push(&ini->lines, NULL);
 	for (size_t i = ini->lines.len - 1; i > last + 1; i--)
 		ini->lines.items[i] = ini->lines.items[i - 1];
