@@ -113,6 +113,7 @@ struct sample {
 	const char *install;	 /* lines of [I.NTamd64] */
 	const char *class_lines; /* of [Version], instead of the System class */
 	const char *decoration;
+	enum signature_verdict signature;
 };
 
 #define SAMPLE(l, d, m, ...)                                            \
@@ -162,7 +163,7 @@ static void rank_samples(const struct sample *samples, size_t n, const char *dev
 
 		if (!s || !d)
 			fail_msg("%s: %s", samples[i].label, err.reason);
-		ranking_add(&ranking, samples[i].label, d, s);
+		ranking_add(&ranking, samples[i].label, d, s, samples[i].signature);
 	}
 	ranking_sort(&ranking);
 	vec_foreach (r, &ranking.list)
@@ -206,6 +207,37 @@ static void the_best_driver_wins(void **state _unused_)
 		"second 00ff3001 loses: it matches by a compatible ID of both, exact by "
 		"a "
 		"hardware ID\n");
+}
+
+/* All whom Windows trusts are equal, and before all others, however well those match. */
+static void signatures_come_first(void **state _unused_)
+{
+	static const struct sample samples[] = {
+		SAMPLE("unsigned", "01/01/2024,9.0.0.0", "D=I," PCI_ID,
+		       .signature = SIGNATURE_UNSIGNED),
+		SAMPLE("untrusted", "01/01/2023,9.0.0.0", "D=I," PCI_ID,
+		       .signature = SIGNATURE_UNTRUSTED),
+		SAMPLE("mismatch", "01/01/2022,9.0.0.0", "D=I," PCI_ID,
+		       .signature = SIGNATURE_MISMATCH),
+		SAMPLE("valid", "01/01/2010,1.0.0.0", "D=I,PCI\\VEN_8086&DEV_2822",
+		       .signature = SIGNATURE_VALID),
+		SAMPLE("unknown", "01/01/2009,1.0.0.0", "D=I,PCI\\VEN_8086&DEV_2822", ),
+	};
+	_cleanup_free_ char *got = NULL;
+
+	rank_samples(samples, ARRAY_SIZE(samples), PCI_ID, &got);
+	assert_string_equal(
+		got,
+		"valid 00ff2001 chosen: -\n"
+		"unknown 00ff2001 loses: its date 2009-01-01 is before 2010-01-01 of "
+		"valid\n"
+		"unsigned 80ff0000 loses: it is not signed, valid is signed as "
+		"Windows wants it\n"
+		"untrusted 80ff0000 loses: Windows does not trust its signature, valid "
+		"is "
+		"signed as Windows wants it\n"
+		"mismatch 80ff0000 loses: its signature is not for these files, valid is "
+		"signed as Windows wants it\n");
 }
 
 static void feature_score_comes_first(void **state _unused_)
@@ -386,6 +418,7 @@ int main(void)
 		cmocka_unit_test(ids_are_those_of_the_bus),
 		cmocka_unit_test(scores_are_microsofts),
 		cmocka_unit_test(the_best_driver_wins),
+		cmocka_unit_test(signatures_come_first),
 		cmocka_unit_test(feature_score_comes_first),
 		cmocka_unit_test(what_cannot_be_taken_says_why),
 		cmocka_unit_test(ranks_are_those_of_real_windows),

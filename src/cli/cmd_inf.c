@@ -7,6 +7,7 @@
 #include "injector/inf.h"
 #include "injector/ranking.h"
 #include "injector/selection.h"
+#include "injector/signing.h"
 #include "media/media.h"
 #include "windows/driverdb.h"
 
@@ -20,6 +21,7 @@ struct inf_view {
 	struct selection *selection; /* NULL: refused, see error */
 	struct driver *driver;	     /* with --for; NULL: refused, see error */
 	char *not_for;		     /* with --for: why no model applies */
+	struct signature signature;  /* of the INF, not of the whole package */
 	struct error error;
 };
 
@@ -30,6 +32,7 @@ struct device_view {
 
 struct inf_command {
 	struct media media;
+	struct signing *signing;
 	struct vec_of(struct inf_view) files;
 	bool has_target, has_device;
 	struct target target;
@@ -44,6 +47,7 @@ static void command_free(struct inf_command *c)
 		selection_close(f->selection);
 		driver_close(f->driver);
 		free(f->not_for);
+		signature_free(&f->signature);
 		error_clear(&f->error);
 	}
 	vec_free(&c->files);
@@ -52,6 +56,7 @@ static void command_free(struct inf_command *c)
 	vec_free(&c->rankings);
 	device_ids_free(&c->device);
 	media_close(&c->media);
+	signing_close(c->signing);
 }
 
 /* ---- reading ------------------------------------------------------------------------
@@ -73,6 +78,19 @@ static int find_include(const char *name, struct buffer *ret, void *arg,
 		return 1;
 	}
 	return 0;
+}
+
+/* A catalog that cannot be read leaves the signature unchecked. */
+static void read_signature(struct inf_command *c, struct inf_view *f)
+{
+	const struct strings *catalogs = &f->selection->catalogs;
+	_cleanup_error_ struct error ignored = ERROR_INIT;
+	const char *name = f->driver	   ? f->driver->catalog
+			   : catalogs->len ? catalogs->items[0]
+					   : NULL;
+
+	(void)signing_check_inf(c->signing, &c->media, f->media, name, &f->signature,
+				&ignored);
 }
 
 static void read_file(struct inf_command *c, struct inf_view *f)
@@ -119,6 +137,8 @@ static int read_all(struct inf_command *c, const struct strings *paths)
 			return cli_fail(&(struct error){.code = ERROR_INTERRUPTED,
 							.reason = (char *)"interrupted"});
 		read_file(c, &c->files.items[i]);
+		if (c->files.items[i].selection)
+			read_signature(c, &c->files.items[i]);
 	}
 	progress_report("reading INF files", c->files.len, c->files.len);
 	return -1;
@@ -137,7 +157,7 @@ static void rank_for(struct inf_command *c, const struct target *target)
 			continue;
 		if (f->driver) {
 			ranking_add(&view.ranking, f->media->label, f->driver,
-				    f->selection);
+				    f->selection, f->signature.verdict);
 			continue;
 		}
 		s = selection_read(name, buffer_view(&f->raw), target, NULL);
@@ -145,7 +165,8 @@ static void rank_for(struct inf_command *c, const struct target *target)
 				    NULL, NULL)
 		      : NULL;
 		if (d)
-			ranking_add(&view.ranking, f->media->label, d, s);
+			ranking_add(&view.ranking, f->media->label, d, s,
+				    f->signature.verdict);
 	}
 	ranking_sort(&view.ranking);
 	vec_push(&c->rankings, view);
@@ -322,6 +343,10 @@ static void add_facts(struct json_object *o, const struct inf_command *c,
 	add_version(o, s->date, s->version);
 	cli_add(o, "catalog", f->driver ? f->driver->catalog : catalog);
 	cli_add_strings(o, "catalogs", &s->catalogs);
+	cli_add(o, "signature", signature_verdict_name(f->signature.verdict));
+	cli_add(o, "signature_reason", f->signature.reason);
+	cli_add(o, "signer", f->signature.signer);
+	cli_add(o, "signer_kind", signer_kind_name(f->signature.kind));
 	cli_add_strings(o, "arch", &archs);
 	strings_free(&archs);
 	if (f->driver)
@@ -364,13 +389,22 @@ static void add_file(struct json_object *array, const struct inf_command *c,
 		cli_add(o, "line", NULL);
 }
 
+/* False if the catalog of one of them was not there to look at. */
+static bool all_checked(const struct device_view *view)
+{
+	vec_foreach (r, &view->ranking.list)
+		if (r->signature == SIGNATURE_UNCHECKED)
+			return false;
+	return true;
+}
+
 static void add_ranking(struct json_object *array, const struct device_view *view)
 {
 	struct json_object *o = cli_add_object(array, NULL), *list;
 	_cleanup_free_ char *target = target_format(&view->target);
 
 	cli_add(o, "target", target);
-	cli_add(o, "signature", "unchecked");
+	cli_add(o, "signature", all_checked(view) ? "checked" : "unchecked");
 	list = cli_add_array(o, "candidates");
 	vec_foreach (r, &view->ranking.list) {
 		struct json_object *m = cli_add_object(list, NULL);
@@ -385,6 +419,7 @@ static void add_ranking(struct json_object *array, const struct device_view *vie
 		cli_add(m, "match", id_match_name(r->match));
 		cli_add(m, "rank", number);
 		cli_add_int(m, "feature_score", r->feature_score);
+		cli_add(m, "signature", signature_verdict_name(r->signature));
 		add_version(m, r->date, r->version);
 		cli_add(m, "verdict", ranked_verdict_name(r->verdict));
 		cli_add(m, "reason", r->reason);
@@ -499,6 +534,12 @@ static void print_file(const struct inf_command *c, const struct inf_view *f)
 			      s->provider ? s->provider : "no provider", date, version,
 			      catalog ? "catalog " : "no catalog",
 			      catalog ? catalog : "");
+		if (f->signature.signer)
+			buffer_printf(&text, ", signed by %s", f->signature.signer);
+		if (f->signature.reason && catalog)
+			buffer_printf(&text, ", signature %s: %s",
+				      signature_verdict_name(f->signature.verdict),
+				      f->signature.reason);
 	}
 	_cleanup_free_ char *line_text = buffer_steal_string(&text);
 
@@ -521,9 +562,9 @@ static void print_ranking(const struct inf_command *c, const struct device_view 
 	struct cli_table table = {.columns = 7};
 	_cleanup_free_ char *target = target_format(&view->target);
 	_cleanup_free_ char *title =
-		xasprintf("%s on Windows %s%s (signatures not checked)",
-			  c->device.hardware.items[0], target,
-			  c->has_target ? "" : " (taken because --for is not given)");
+		xasprintf("%s on Windows %s%s%s", c->device.hardware.items[0], target,
+			  c->has_target ? "" : " (taken because --for is not given)",
+			  all_checked(view) ? "" : " (signatures not checked)");
 
 	print_line(title);
 	if (!view->ranking.list.len) {
@@ -608,7 +649,8 @@ static int exit_code(const struct inf_command *c)
 
 int cmd_inf(const struct cli_command *command, int argc, char **argv)
 {
-	_cleanup_(command_free) struct inf_command c = {0};
+	_cleanup_(command_free) struct inf_command c = {
+		.signing = signing_open(UNSIGNED_ALLOW)};
 	_cleanup_(strings_free) struct strings paths = VEC_INIT, ids = VEC_INIT;
 	_cleanup_error_ struct error err = ERROR_INIT;
 	const char *target = NULL;

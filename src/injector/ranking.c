@@ -8,6 +8,8 @@
 
 /* Where no FeatureScore is given: no preference. */
 #define DEFAULT_FEATURE_SCORE 0xFFu
+/* SS of what no trusted signer signed. */
+#define RANK_UNTRUSTED 0x80000000u
 
 const char *ranked_verdict_name(enum ranked_verdict verdict)
 {
@@ -34,14 +36,17 @@ const char *id_match_name(enum id_match match)
 }
 
 static struct ranked *push(struct ranking *ranking, const char *label,
-			   const struct strings *ids)
+			   const struct strings *ids, enum signature_verdict signature)
 {
-	struct ranked r = {.feature_score = DEFAULT_FEATURE_SCORE};
+	struct ranked r = {.feature_score = DEFAULT_FEATURE_SCORE,
+			   .signature = signature};
 	const char *id;
 
 	r.match = device_ids_match(ranking->device, ids, &r.rank, &id);
 	if (r.match == ID_NONE)
 		return NULL;
+	if (signature != SIGNATURE_VALID && signature != SIGNATURE_UNCHECKED)
+		r.rank |= RANK_UNTRUSTED;
 	r.inf = xstrdup(label);
 	r.id = xstrdup(id);
 	vec_push(&ranking->list, r);
@@ -62,13 +67,14 @@ static const char *excluded_id(const struct device_ids *device,
 }
 
 static void add_chosen(struct ranking *ranking, const char *label,
-		       const struct driver *driver, const struct inf_model *model)
+		       const struct driver *driver, const struct inf_model *model,
+		       enum signature_verdict signature)
 {
 	const struct inf_configuration *c =
 		&driver->configurations.items[model->configuration];
 	const char *by_file = excluded_id(ranking->device, &driver->exclude_ids);
 	const char *by_section = excluded_id(ranking->device, &c->exclude_ids);
-	struct ranked *r = push(ranking, label, &model->ids);
+	struct ranked *r = push(ranking, label, &model->ids, signature);
 
 	if (!r)
 		return;
@@ -95,10 +101,10 @@ static void add_chosen(struct ranking *ranking, const char *label,
 }
 
 void ranking_add(struct ranking *ranking, const char *label, const struct driver *driver,
-		 const struct selection *selection)
+		 const struct selection *selection, enum signature_verdict signature)
 {
 	vec_foreach (model, &driver->models)
-		add_chosen(ranking, label, driver, model);
+		add_chosen(ranking, label, driver, model, signature);
 	vec_foreach (line, &selection->models) {
 		const struct models_section *section =
 			&selection->sections.items[line->section];
@@ -106,7 +112,7 @@ void ranking_add(struct ranking *ranking, const char *label, const struct driver
 
 		if (section->verdict == DECORATION_CHOSEN)
 			continue;
-		r = push(ranking, label, &line->ids);
+		r = push(ranking, label, &line->ids, signature);
 		if (!r)
 			continue;
 		r->section = xstrdup(section->name);
@@ -157,6 +163,13 @@ static char *why_behind(const struct ranked *r, const struct ranked *best)
 {
 	char mine[PACKAGE_VERSION_TEXT_SIZE], its[PACKAGE_VERSION_TEXT_SIZE];
 
+	if ((r->rank & RANK_UNTRUSTED) > (best->rank & RANK_UNTRUSTED))
+		return xasprintf("%s, %s is signed as Windows wants it",
+				 r->signature == SIGNATURE_UNSIGNED ? "it is not signed"
+				 : r->signature == SIGNATURE_UNTRUSTED
+					 ? "Windows does not trust its signature"
+					 : "its signature is not for these files",
+				 best->inf);
 	if (r->feature_score != best->feature_score)
 		return xasprintf("its feature score 0x%02X is worse than 0x%02X of %s",
 				 r->feature_score, best->feature_score, best->inf);

@@ -2,11 +2,12 @@
 /*
  * Which of several INFs Windows would take for a device, and why not the others: PnP's
  * ranking (Vista and later). Lower rank first (0xSSGGTHHH: signature, feature score,
- * identifier score), then the later DriverVer date, then the higher version. Signatures
- * are not looked at: SS is 0 for all, as under the default policy for trusted signers.
+ * identifier score), then the later DriverVer date, then the higher version. SS is 0 for
+ * all signers that Windows trusts (its default policy since Windows 7) and 0x80 for all
+ * else; where the signature was not checked it counts as trusted.
  *
  *	struct ranking r = {.device = &ids};
- *	ranking_add(&r, "a.inf", driver, selection);	// for each INF
+ *	ranking_add(&r, "a.inf", driver, selection, verdict);	// for each INF
  *	ranking_sort(&r);				// the winner, if any, is items[0]
  */
 #ifndef INJECTOR_RANKING_H
@@ -14,6 +15,7 @@
 
 #include "injector/driver.h"
 #include "injector/selection.h"
+#include "sign/signature.h"
 #include "windows/device_id.h"
 
 /* In the order of the result. */
@@ -31,7 +33,8 @@ struct ranked {
 	char *section, *install, *description;
 	char *id;		/* of the device, that matched */
 	enum id_match match;
-	uint32_t rank;		/* 0x00GGTHHH */
+	uint32_t rank;		/* 0xSSGGTHHH */
+	enum signature_verdict signature;
 	uint32_t feature_score;
 	uint64_t date, version;
 	bool extension;
@@ -50,7 +53,7 @@ const char *id_match_name(enum id_match match); /* "hardware ID", ... */
 
 /* Adds the lines of the INF that match the device. */
 void ranking_add(struct ranking *ranking, const char *label, const struct driver *driver,
-		 const struct selection *selection);
+		 const struct selection *selection, enum signature_verdict signature);
 void ranking_sort(struct ranking *ranking);
 void ranking_free(struct ranking *ranking);
 #define _cleanup_ranking_ _cleanup_(ranking_free)

@@ -230,6 +230,24 @@ static const struct package_file *catalog_file(const struct package *package)
 	return NULL;
 }
 
+/* The catalog belongs to the cache; NULL if the file is none. */
+static int host_catalog(struct signing *signing, const char *path, const char *name,
+			const struct catalog **ret, struct signature *signature,
+			struct error *err)
+{
+	struct known_file *file = known(signing, path);
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+
+	if (file->as_catalog.verdict == SIGNATURE_UNCHECKED) {
+		if (file_read(path, CATALOG_SIZE_MAX, &data, err) < 0)
+			return -1;
+		open_catalog(buffer_view(&data), name, &file->catalog, &file->as_catalog);
+	}
+	*ret = file->catalog;
+	*signature = signature_copy(&file->as_catalog);
+	return 0;
+}
+
 /* `own` is the catalog if it is the caller's to close (it came out of the image). */
 static int read_catalog(struct signing *signing, const struct package *package,
 			struct tree *tree, const struct catalog **ret,
@@ -238,24 +256,14 @@ static int read_catalog(struct signing *signing, const struct package *package,
 {
 	const struct package_file *file = catalog_file(package);
 	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
-	struct known_file *before;
 
-	if (!file->host) {
-		if (package_read(package, file, tree, CATALOG_SIZE_MAX, &data, err) < 0)
-			return -1;
-		open_catalog(buffer_view(&data), package->catalog, own, signature);
-		*ret = *own;
-		return 0;
-	}
-	before = known(signing, file->host);
-	if (before->as_catalog.verdict == SIGNATURE_UNCHECKED) {
-		if (package_read(package, file, tree, CATALOG_SIZE_MAX, &data, err) < 0)
-			return -1;
-		open_catalog(buffer_view(&data), package->catalog, &before->catalog,
-			     &before->as_catalog);
-	}
-	*ret = before->catalog;
-	*signature = signature_copy(&before->as_catalog);
+	if (file->host)
+		return host_catalog(signing, file->host, package->catalog, ret, signature,
+				    err);
+	if (package_read(package, file, tree, CATALOG_SIZE_MAX, &data, err) < 0)
+		return -1;
+	open_catalog(buffer_view(&data), package->catalog, own, signature);
+	*ret = *own;
 	return 0;
 }
 
@@ -360,6 +368,34 @@ int signing_check(struct signing *signing, struct package *package, struct tree 
 			       signature_verdict_name(package->signature.verdict),
 			       package->signature.reason);
 	return 0;
+}
+
+int signing_check_inf(struct signing *signing, struct media *media,
+		      const struct media_inf *inf, const char *catalog,
+		      struct signature *ret, struct error *err)
+{
+	const struct package_file file = {.host = inf->path};
+	_cleanup_free_ char *path = NULL;
+	const struct catalog *found = NULL;
+	int in;
+
+	*ret = (struct signature){0};
+	if (!catalog) {
+		signature_decide(ret, SIGNATURE_UNSIGNED, "the INF names no catalog");
+		return 0;
+	}
+	path = media_find(media, inf->folder, catalog, err);
+	if (!path)
+		return err && err->code ? -1 : 0;
+	if (host_catalog(signing, path, catalog, &found, ret, err) < 0)
+		return -1;
+	if (ret->verdict != SIGNATURE_VALID && ret->verdict != SIGNATURE_UNTRUSTED)
+		return 0;
+	in = covered(signing, NULL, &file, NULL, found, err);
+	if (in == 0)
+		signature_decide(ret, SIGNATURE_MISMATCH,
+				 "the INF is not what %s has the digest of", catalog);
+	return in < 0 ? -1 : 0;
 }
 
 /* ---- what Windows starts from -------------------------------------------------------

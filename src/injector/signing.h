@@ -9,6 +9,7 @@
 #define INJECTOR_SIGNING_H
 
 #include "injector/package.h"
+#include "media/media.h"
 
 enum unsigned_policy {
 	UNSIGNED_WARN,		/* remark; refuse what would keep Windows from starting */
@@ -38,6 +39,14 @@ enum unsigned_policy signing_policy(const struct signing *signing);
  */
 int signing_check(struct signing *signing, struct package *package, struct tree *tree,
 		  const struct target *target, struct error *err);
+/*
+ * The same for an INF by itself: its catalog is sound and has the INF's digest. What else
+ * the package has is not looked at. SIGNATURE_UNCHECKED if the catalog that it names is
+ * not on the medium, SIGNATURE_UNSIGNED if it names none (`catalog` is NULL).
+ */
+int signing_check_inf(struct signing *signing, struct media *media,
+		      const struct media_inf *inf, const char *catalog,
+		      struct signature *ret, struct error *err);
 /*
  * For a package that Windows shall start from, after signing_check(): refuses it if a
  * driver in it is not signed and Windows enforces that. Without signing_check() nothing

@@ -52,7 +52,7 @@ is "the schema" "$(json enc.json .schema)" gild.inf/1
 is "the target" "$(json enc.json .target)" 10.0.19041/amd64/client
 is "the members of a file" "$(json enc.json '.files[0] | keys | join(" ")')" \
 	"applies arch catalog catalogs class class_guid date inf installs line models path \
-provider reason remedy sections unsupported verdict version"
+provider reason remedy sections signature signature_reason signer signer_kind unsupported verdict version"
 is "the facts of a file" "$(json enc.json '.files[0] | [.inf, .path, .class, .class_guid,
 	.version, .date, .catalog, .arch[0], .verdict] | join(" ")')" \
 	"ansi.inf enc/ansi.inf SCSIAdapter {4d36e97b-e325-11ce-bfc1-08002be10318} 1.2.3.4 \
