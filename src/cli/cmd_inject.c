@@ -169,8 +169,8 @@ static void print_controllers(const struct any_controller_result *r)
 		       service->ids.len);
 	}
 	vec_foreach (left, &r->left)
-		printf("  %s: %s left: %s\n", left->control_set, left->name,
-		       left->reason);
+		printf("  %s%s%s left: %s\n", left->control_set,
+		       *left->control_set ? ": " : "", left->name, left->reason);
 	vec_foreach (filter, &r->filters)
 		printf("  %s: filter %s of class %s removed: %s\n", filter->control_set,
 		       filter->filter, filter->class_name, filter->reason);

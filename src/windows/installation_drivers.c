@@ -4,7 +4,6 @@
  * Windows 7, from the class keys of the devices that were installed.
  */
 #include "base/text.h"
-#include "windows/injected.h"
 #include "windows/installation_private.h"
 
 #define INF_LIMIT ((size_t)16 << 20)
@@ -248,38 +247,6 @@ static int add_published(struct inspection *in, struct error *err)
 	return 0;
 }
 
-static int add_injected(struct inspection *in, struct error *err)
-{
-	_cleanup_injected_packages_ struct injected_packages packages = VEC_INIT;
-
-	if (!in->software)
-		return 0;
-	if (injected_packages_read(in->software, &packages, err) < 0)
-		return -1;
-	vec_foreach (package, &packages) {
-		struct installed_driver driver = {
-			.published = xstrdup(package->published),
-			.original = xstrdup(package->inf_name),
-			.store = xstrdup(package->id),
-			.folder = xstrdup(package->folder),
-			.date = package->date,
-			.version = package->version,
-			.arch = package->arch,
-			.boot_critical = package->boot_critical,
-			.reflected = package->ids.len > 0 || package->services.len > 0,
-			.node = REGISTRY_SYSTEM,
-			.services = package->services,
-		};
-
-		guid_format(&package->class_guid, driver.class_guid);
-		driver.class_name = steal_ptr(package->class_name);
-		driver.provider = steal_ptr(package->provider);
-		package->services = (struct strings){0};
-		vec_push(&in->out->drivers, driver);
-	}
-	return 0;
-}
-
 static int add_instances(struct inspection *in, struct error *err)
 {
 	_cleanup_free_ char *path = xasprintf("%s\\Control\\Class", in->out->control_set);
@@ -317,8 +284,9 @@ int inspect_drivers(struct inspection *in, struct error *err)
 		if (add_package(in, db, package, err) < 0)
 			return -1;
 	}
-	if (!in->node_count && (add_instances(in, err) < 0 ||
-				add_published(in, err) < 0 || add_injected(in, err) < 0))
+	if (!in->node_count &&
+	    (add_instances(in, err) < 0 || add_published(in, err) < 0 ||
+	     inspect_injected(in, err) < 0))
 		return -1;
 	if (in->out->drivers.len)
 		qsort(in->out->drivers.items, in->out->drivers.len,

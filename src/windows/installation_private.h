@@ -29,6 +29,8 @@ char *names_list(const struct strings *names, size_t limit);
 int inspect_identity(struct inspection *in, struct error *err);
 /* Third-party packages. */
 int inspect_drivers(struct inspection *in, struct error *err);
+/* Those that gild put into Windows up to 7, and what is wrong with them. */
+int inspect_injected(struct inspection *in, struct error *err);
 /* Everything that is wrong, or should be known before the image is used. */
 int inspect_problems(struct inspection *in, struct error *err);
 /* Its part about the driver store and database. */

@@ -70,6 +70,19 @@ ok "inspect lists it" "$GILD" inspect image --json
 said "by its name" '"original": *"exstor.inf"'
 said "and as a boot driver" '"boot_critical": *true'
 said "with the devices it serves" 'VEN_E010&DEV_0300'
+cp -a image damaged
+rm -r damaged/Windows/Drivers/oem0_exstor
+hivexregedit --merge damaged/$config/SYSTEM <<-'END'
+	Windows Registry Editor Version 5.00
+
+	[-\ControlSet001\Services\exstor]
+END
+"$GILD" inspect damaged --json >"$scratch/.out"
+said "inspect tells when the package is gone" injected_missing
+said "and when it could not be started from" injected_incomplete
+ok "injecting it again mends both" inject damaged --driver=drivers/exstor
+said "and says so" repaired
+is "nothing is wrong then" "$("$GILD" inspect damaged --json | grep -c '"injected_')" 0
 cp -a image again
 ok "a second time" inject image --driver=drivers/exstor
 said "is told" already
