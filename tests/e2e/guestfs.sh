@@ -147,7 +147,7 @@ outside() { # IMAGE INDEX...: inspected, edited, edited again with nothing left 
 want=$("$GILD" inspect windows --json | jq -cS .windows)
 if command -v mkfs.btrfs >/dev/null; then
 	truncate -s 200M btrfs.raw
-	mkfs.btrfs -q --rootdir windows btrfs.raw || exit 1
+	mkfs.btrfs -q --rootdir windows btrfs.raw >/dev/null 2>&1 || exit 1
 	outside btrfs.raw
 else
 	skip "Windows on Btrfs" "mkfs.btrfs is not installed"
