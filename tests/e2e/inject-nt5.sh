@@ -237,6 +237,29 @@ cp cab/* cd/i386/
 for f in aic78xx symc8xx mraid35x dpti2o; do cp rtm/$f.sys cd/i386/; done
 ok "--source serves it" "$GILD" inject gap --any-controller --source=cd
 ok "with the same result" sh -c "cp -r any any3; rm -rf any3/Windows/'Driver Cache'; for t in gap any3; do hivexregedit --export \$t/$config/SYSTEM '\\' | sed '/^\"Tag\"/d' >\$t.reg; rm \$t/$config/SYSTEM; done; cmp gap.reg any3.reg && diff -r gap any3"
+# As on a real CD: a file packed by compress.exe, one as a cabinet; the rest in MSZIP cabinets.
+if command -v gcab >/dev/null; then
+	cp -r xp packed
+	rm -rf packed/Windows/'Driver Cache'
+	mkdir -p cd2/I386 packed/Windows/'Driver Cache'/i386
+	python3 - cab/halmacpi.dll cd2/I386/HALMACPI.DL_ <<-'END'
+		import struct, sys
+		data = open(sys.argv[1], "rb").read()
+		out = b"SZDD\x88\xf0\x27\x33A" + b"l" + struct.pack("<I", len(data))
+		for i in range(0, len(data), 8):
+		    out += b"\xff" + data[i:i + 8]
+		open(sys.argv[2], "wb").write(out)
+	END
+	(cd cab && gcab -cz ../cd2/I386/NTKRNLMP.EX_ ntkrnlmp.exe && gcab -cz ../cd2/I386/SP3.CAB halaacpi.dll pciide.sys)
+	(cd rtm && gcab -cz ../packed/Windows/'Driver Cache'/i386/driver.cab aic78xx.sys symc8xx.sys mraid35x.sys dpti2o.sys halmacpi.dll)
+	ok "compressed files of a CD and compressed cabinets" "$GILD" inject packed --any-controller --source=cd2
+	for f in halmacpi.dll halaacpi.dll ntkrnlmp.exe drivers/pciide.sys; do
+		ok "$f out of them" cmp cab/"${f##*/}" packed/Windows/System32/$f
+	done
+	ok "dpti2o.sys out of them" cmp rtm/dpti2o.sys packed/Windows/System32/drivers/dpti2o.sys
+else
+	skip "compressed cabinets" "gcab is not installed"
+fi
 cp -r xp sp
 mkdir -p 'sp2cd'
 cp rtm/hal*.dll rtm/nt*.exe sp2cd/
