@@ -14,6 +14,9 @@
 #include "tree/ntfs_wof.h"
 
 #define BOOT_SECTOR 512
+#define BOOT_NAME 0x03
+#define BOOT_SECTOR_SIZE 0x0b
+#define BOOT_SECTORS 0x28
 #define BOOT_SERIAL 0x48
 /* How much of a file is in memory at a time when it goes to a host file. */
 #define PIECE (1024u * 1024)
@@ -100,14 +103,36 @@ static char *read_label(const struct ntfs *ntfs)
 	return label;
 }
 
-static int mount(struct ntfs *ntfs, struct error *err)
+/* What libntfs-3g would say less clearly. */
+static int check_boot_sector(struct ntfs *ntfs, struct error *err)
 {
-	struct ntfs_device *device;
 	uint8_t boot[BOOT_SECTOR];
+	uint64_t sectors, size;
 
 	if (block_pread(ntfs->block, boot, sizeof(boot), 0, err) < 0)
 		return -1;
+	if (memcmp(boot + BOOT_NAME, "NTFS    ", 8) != 0)
+		return error_set(err, ERROR_FAILED, ntfs->block->name,
+				 "is no NTFS volume");
+	sectors = get_le64(boot + BOOT_SECTORS);
+	if (mul_overflow(sectors, (uint64_t)get_le16(boot + BOOT_SECTOR_SIZE), &size) ||
+	    size > ntfs->block->size) {
+		error_set(
+			err, ERROR_FAILED, ntfs->block->name,
+			"is cut short: it has %ju bytes of an NTFS volume of %ju sectors",
+			(uintmax_t)ntfs->block->size, (uintmax_t)sectors);
+		return error_remedy(err, "get the image again");
+	}
 	ntfs->serial = get_le64(boot + BOOT_SERIAL);
+	return 0;
+}
+
+static int mount(struct ntfs *ntfs, struct error *err)
+{
+	struct ntfs_device *device;
+
+	if (check_boot_sector(ntfs, err) < 0)
+		return -1;
 	ntfs_begin(ntfs);
 	device = ntfs_device_new(ntfs);
 	if (!device)
@@ -121,7 +146,7 @@ static int mount(struct ntfs *ntfs, struct error *err)
 		return 0;
 	}
 	ntfs_failed(ntfs, err, ntfs->block->name,
-		    "is no NTFS volume that can be mounted");
+		    "is an NTFS volume that cannot be mounted");
 	(void)ntfs_device_free(device);
 	return -1;
 }
