@@ -137,18 +137,18 @@ static void test_hibernation(void **state _unused_)
 		skip();
 	path = volume_copy("hibernated");
 	put_hibernation(path, "hibr", 0xa8, 0, 0);
-	check_state(path, NTFS_HIBERNATED, "Windows is hibernated:");
+	check_state(path, NTFS_HIBERNATED, "holds its session");
 	put_hibernation(path, "HIBR", 0x3e0, 0x364, 0);
-	check_state(path, NTFS_HIBERNATED, "Windows is hibernated:");
+	check_state(path, NTFS_HIBERNATED, "holds its session");
 	put_hibernation(path, "HIBR", 0x3e0, 0x364, 1);
-	check_state(path, NTFS_FAST_STARTED, "fast startup");
+	check_state(path, NTFS_FAST_STARTED, "kernel's session");
 	put_hibernation(path, "HIBR", 0x2c8, 0x27c, 1);
-	check_state(path, NTFS_FAST_STARTED, "fast startup");
+	check_state(path, NTFS_FAST_STARTED, "kernel's session");
 	/* A header of a Windows yet to come: which of the two cannot be told. */
 	put_hibernation(path, "HIBR", 0x500, 0x364, 1);
-	check_state(path, NTFS_HIBERNATED, "or was shut down with fast startup");
+	check_state(path, NTFS_HIBERNATED, "of fast startup");
 	put_hibernation(path, "RSTR", 0x3e0, 0x364, 0);
-	check_state(path, NTFS_HIBERNATED, "Windows is hibernated:");
+	check_state(path, NTFS_HIBERNATED, "holds its session");
 	put_hibernation(path, "WAKE", 0x3e0, 0x364, 1);
 	check_state(path, NTFS_SOUND, NULL);
 	put_hibernation(path, "wake", 0xa8, 0, 0);

@@ -250,22 +250,16 @@ static void judge_session(const uint8_t *header, enum ntfs_condition *ret, char 
 
 		if (hibernation_headers[i].length != length || hiberboot > 1)
 			continue;
-		if (hiberboot) {
+		if (hiberboot)
 			*ret = NTFS_FAST_STARTED;
-			*detail = xstrdup("Windows was shut down with fast startup: "
-					  "hiberfil.sys holds its kernel's session");
-		} else {
-			*detail = xstrdup("Windows is hibernated: hiberfil.sys holds its "
-					  "session");
-		}
+		*detail = xstrdup(hiberboot ? "hiberfil.sys holds the kernel's session"
+					    : "hiberfil.sys holds its session");
 		return;
 	}
-	if (length <= MAX_HEADER_OF_7)
-		*detail =
-			xstrdup("Windows is hibernated: hiberfil.sys holds its session");
-	else
-		*detail = xstrdup("Windows is hibernated or was shut down with fast "
-				  "startup: hiberfil.sys holds its session");
+	*detail = xstrdup(length <= MAX_HEADER_OF_7
+				  ? "hiberfil.sys holds its session"
+				  : "hiberfil.sys holds a session, if not of hibernation "
+				    "then of fast startup");
 }
 
 static int examine_hibernation(struct ntfs *ntfs, enum ntfs_condition *ret, char **detail,
@@ -285,8 +279,8 @@ static int examine_hibernation(struct ntfs *ntfs, enum ntfs_condition *ret, char
 	if (!data || data->data_size < HIBERNATION_HEADER) {
 		/* So libntfs-3g judges it, and does not write then. */
 		*ret = NTFS_HIBERNATED;
-		*detail = xstrdup("another Windows than the one on the volume is "
-				  "hibernated: hiberfil.sys is too small for a session");
+		*detail = xstrdup("hiberfil.sys is too small for a session: it is "
+				  "another Windows' than that on the volume");
 		return 0;
 	}
 	if (ntfs_read_attribute(ntfs, data, header, sizeof(header), 0, HIBERNATION_FILE,
