@@ -362,6 +362,17 @@ if [ -e "$hives/xp-sp3-x86-IECOMPATVHD.SYSTEM.xz" ] && command -v xz >/dev/null;
 else
 	skip "real XP SP3 hive" "not in GILD_TEST_DATA"
 fi
+virtio=$GILD_TEST_DATA/inf/virtio-built/Wxp
+if [ -d "$virtio" ]; then
+	cp -r xp v
+	"$GILD" inject v --driver="$virtio" --json >j 2>/dev/null
+	is "real packages for XP: disk and network go in, those without their co-installer do not" \
+		"$(json '[(p["inf"],p["verdict"],p["boot_critical"]) for p in d["packages"] if p["verdict"] == "added"],[p["inf"] for p in d["packages"] if p["verdict"] == "refused"]' <j)" \
+		"[('netkvm.inf', 'added', False), ('viostor.inf', 'added', True)] ['balloon.inf', 'vioser.inf']"
+	is "the disk's IDs lead to the driver" "$(cdd v 'pci#ven_1af4&dev_1001&subsys_00020000') $(start v viostor)" "viostor 0"
+else
+	skip "real packages for XP" "not in GILD_TEST_DATA"
+fi
 if [ -e "$hives/xp-x86-corrupted.SYSTEM.xz" ] && command -v xz >/dev/null; then
 	xz -dc "$hives/xp-x86-corrupted.SYSTEM.xz" >bad.hive
 	"$mksample" tree bad --windows=xp --system=bad.hive || exit 1
