@@ -433,6 +433,13 @@ static void problems_are_found(void **state _unused_)
 				    "ConfigFlags", NULL),
 			 1);
 	put_text(s, inf, "; changed\r\n");
+	/* The list of shadow copies, and one. */
+	put_text(s, "System Volume Information/{3808876b-c176-4e48-b7ae-04046e6cc752}",
+		 "");
+	put_text(s,
+		 "System Volume Information/{9b2ae2cc-8461-11eb-90f8-080027768df7}"
+		 "{3808876b-c176-4e48-b7ae-04046e6cc752}",
+		 "");
 	remove_file(s, "Windows/INF/oem2.inf");
 	remove_file(s, "Windows/System32/CatRoot/{F750E6C3-38EE-11D1-85E5-00C04FC295EE}/"
 		       "oem0.cat");
@@ -469,6 +476,7 @@ static void problems_are_found(void **state _unused_)
 		{"filter_missing", PROBLEM_ERROR},
 		{"storage_not_boot_start", PROBLEM_INFO},
 		{"hibernated", PROBLEM_WARNING},
+		{"shadow_copies", PROBLEM_INFO},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)

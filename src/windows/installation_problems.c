@@ -9,6 +9,9 @@
 
 #define NAMES_SHOWN 8
 #define ANY_CONTROLLER "gild inject --any-controller does it"
+/* volsnap's files: each holds what one shadow copy had where the volume has changed. */
+#define SHADOW_FOLDER "System Volume Information"
+#define SHADOW_STORE "}{3808876b-c176-4e48-b7ae-04046e6cc752}"
 
 static void check_hives(struct inspection *in)
 {
@@ -360,6 +363,27 @@ static int check_classes(struct inspection *in, struct error *err)
 	return 0;
 }
 
+/*
+ * Only Windows' own driver saves what is overwritten. What cannot be listed is no problem
+ * of the installation.
+ */
+static void check_shadow_copies(struct inspection *in)
+{
+	_cleanup_tree_entries_ struct tree_entries list = VEC_INIT;
+	size_t count = 0;
+
+	(void)tree_list(in->tree, SHADOW_FOLDER, &list, NULL);
+	vec_foreach (entry, &list)
+		count += text_ends_with(entry->name, SHADOW_STORE);
+	if (count)
+		problem_add(
+			in->out, "shadow_copies", PROBLEM_INFO,
+			"delete them in Windows before: vssadmin delete shadows /all",
+			"the volume has %zu shadow cop%s (restore points), which an edit "
+			"from outside of Windows damages",
+			count, count == 1 ? "y" : "ies");
+}
+
 int inspect_problems(struct inspection *in, struct error *err)
 {
 	struct problems sorted = VEC_INIT, *problems = &in->out->problems;
@@ -370,6 +394,7 @@ int inspect_problems(struct inspection *in, struct error *err)
 		check_hal(in);
 	check_overrides(in);
 	check_starts(in);
+	check_shadow_copies(in);
 	if (check_service_files(in, err) < 0 || check_staged(in, err) < 0 ||
 	    check_classes(in, err) < 0 || inspect_store(in, err) < 0)
 		return -1;
