@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -21,6 +22,13 @@
 #include "tree/security.h"
 
 #define EPOCH "1720000000"
+
+/* Where a write fails inside of it, libntfs-3g forgets an inode now and then. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libntfs-3g.so";
+}
 
 /* ---- short names ---------------------------------------------------------------------
  */
@@ -479,8 +487,12 @@ static int apply_failing(const struct edit *e, struct error *err)
 	ntfs = ntfs_open(&block, true, err);
 	assert_non_null(ntfs);
 	result = ntfs_apply(ntfs, e->base.tree, err);
-	if (ntfs_close(ntfs, result < 0 ? NULL : err) < 0)
-		result = -1;
+	/* It leaves nothing to the unmounting, where libntfs-3g leaks on errors. */
+	if (result == 0)
+		assert_int_equal(writes_left, 0);
+	writes_left = UINT_MAX;
+	if (ntfs_close(ntfs, NULL) < 0)
+		assert_int_equal(result, -1);
 	munmap(image, VOLUME_SIZE);
 	return result;
 }

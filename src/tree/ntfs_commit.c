@@ -282,6 +282,22 @@ static int apply_node(struct ntfs_edit *edit, struct overlay *node, struct error
 	return node->attributes_set ? set_attributes(edit, node, path, err) : 0;
 }
 
+/* What libntfs-3g would write when unmounting only, where an error is hard to tell. */
+static int sync_system(struct ntfs_edit *edit, struct error *err)
+{
+	ntfs_volume *volume = edit->volume;
+	ntfs_inode *const inodes[] = {volume->secure_ni, volume->lcnbmp_ni,
+				      volume->mftmirr_ni, volume->mft_ni};
+
+	for (size_t i = 0; i < ARRAY_SIZE(inodes); i++) {
+		ntfs_begin(edit->ntfs);
+		if (inodes[i] && ntfs_inode_sync(inodes[i]) != 0)
+			return ntfs_failed(edit->ntfs, err, tree_name(edit->tree),
+					   "cannot write the volume's own records");
+	}
+	return 0;
+}
+
 static int apply(struct ntfs_edit *edit, struct error *err)
 {
 	struct overlay *top = edit->tree->overlay;
@@ -297,7 +313,9 @@ static int apply(struct ntfs_edit *edit, struct error *err)
 		if (apply_node(edit, (struct overlay *)n, err) < 0)
 			return -1;
 	}
-	return ntfs_edit_touched(edit, err);
+	if (ntfs_edit_touched(edit, err) < 0)
+		return -1;
+	return sync_system(edit, err);
 }
 
 int ntfs_apply(struct ntfs *ntfs, const struct tree *tree, struct error *err)

@@ -149,6 +149,8 @@ void ntfs_edit_set_attributes(struct ntfs_edit *edit, ntfs_inode *inode,
 /* Opens for writing; the caller closes with ntfs_edit_close(). */
 ntfs_inode *ntfs_edit_open(struct ntfs_edit *edit, uint64_t inode, const char *path,
 			   struct error *err);
+/* Closes it without writing anything. */
+void ntfs_edit_abandon(ntfs_inode *inode);
 /* Writes the inode back and closes it. NULL is fine. */
 int ntfs_edit_close(struct ntfs_edit *edit, ntfs_inode *inode, const char *path,
 		    struct error *err);

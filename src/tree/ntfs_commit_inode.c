@@ -285,8 +285,11 @@ static int free_extents(struct ntfs_edit *edit, ntfs_inode *inode)
 		extent->base_ni = NULL;
 		extent->nr_extents = 0;
 		inode->nr_extents = i;
-		if (ntfs_mft_record_free(edit->volume, extent) != 0)
+		if (ntfs_mft_record_free(edit->volume, extent) != 0) {
+			NInoClearDirty(extent);
+			(void)ntfs_inode_real_close(extent);
 			return -1;
+		}
 	}
 	if (inode->nr_extents == 0) {
 		free(inode->extent_nis);
@@ -305,11 +308,11 @@ static int free_inode(struct ntfs_edit *edit, ntfs_inode *inode, const char *pat
 	    ntfs_delete_reparse_index(inode) != 0 ||
 	    ntfs_delete_object_id_index(inode) != 0) {
 		ntfs_failed(edit->ntfs, err, path, "cannot remove");
-		ntfs_inode_close(inode);
+		ntfs_edit_abandon(inode);
 		return -1;
 	}
 	if (free_clusters(edit, inode, path, err) < 0) {
-		ntfs_inode_close(inode);
+		ntfs_edit_abandon(inode);
 		return -1;
 	}
 	inode->mrec->link_count = cpu_to_le16(0);
@@ -318,7 +321,7 @@ static int free_inode(struct ntfs_edit *edit, ntfs_inode *inode, const char *pat
 	if (free_extents(edit, inode) != 0 ||
 	    ntfs_mft_record_free(edit->volume, inode) != 0) {
 		ntfs_failed(edit->ntfs, err, path, "cannot free its record");
-		ntfs_inode_close(inode);
+		ntfs_edit_abandon(inode);
 		return -1;
 	}
 	return 0;
@@ -402,7 +405,7 @@ static int drop_file(struct ntfs_edit *edit, ntfs_inode *inode, uint64_t folder,
 	unsigned links;
 
 	if (ntfs_edit_unlink_all(edit, inode, folder, path, &links, err) < 0) {
-		ntfs_inode_close(inode);
+		ntfs_edit_abandon(inode);
 		return -1;
 	}
 	if (!links && !is_held(edit, inode->mft_no))
@@ -449,7 +452,7 @@ static int empty_folder(struct ntfs_edit *edit, ntfs_inode *top, const char *pat
 			continue;
 		}
 		if (push_level(edit, &levels, inode, path, err) < 0) {
-			ntfs_inode_close(inode);
+			ntfs_edit_abandon(inode);
 			return -1;
 		}
 		if (ntfs_edit_close(edit, inode, path, err) < 0)

@@ -59,17 +59,31 @@ ntfs_inode *ntfs_edit_open(struct ntfs_edit *edit, uint64_t inode, const char *p
 	return ret;
 }
 
+void ntfs_edit_abandon(ntfs_inode *inode)
+{
+	/* libntfs-3g keeps (and leaks) an inode that it could not write. */
+	for (int i = 0; i < inode->nr_extents; i++)
+		NInoClearDirty(inode->extent_nis[i]);
+	NInoFileNameClearDirty(inode);
+	NInoAttrListClearDirty(inode);
+	NInoClearDirty(inode);
+	(void)ntfs_inode_close(inode);
+}
+
 int ntfs_edit_close(struct ntfs_edit *edit, ntfs_inode *inode, const char *path,
 		    struct error *err)
 {
+	int result = 0;
+
 	if (!inode)
 		return 0;
 	/* See ntfs_commit.h. */
 	NInoFileNameClearDirty(inode);
 	ntfs_begin(edit->ntfs);
-	if (ntfs_inode_close(inode) != 0)
-		return ntfs_failed(edit->ntfs, err, path, "cannot write its record");
-	return 0;
+	if (ntfs_inode_sync(inode) != 0)
+		result = ntfs_failed(edit->ntfs, err, path, "cannot write its record");
+	ntfs_edit_abandon(inode);
+	return result;
 }
 
 /* ---- $FILE_NAME
@@ -239,7 +253,7 @@ static int volume_habit(struct ntfs_edit *edit, struct error *err)
 	if (!root)
 		return -1;
 	if (ntfs_index_each(edit->ntfs, root, see_habit, &habit, err) < 0) {
-		ntfs_inode_close(root);
+		ntfs_edit_abandon(root);
 		return -1;
 	}
 	edit->short_names = habit.has_short;
@@ -263,7 +277,7 @@ static int wants_short(struct ntfs_edit *edit, uint64_t folder, const char *path
 	if (!inode)
 		return -1;
 	if (ntfs_index_each(edit->ntfs, inode, see_habit, &habit, err) < 0) {
-		ntfs_inode_close(inode);
+		ntfs_edit_abandon(inode);
 		return -1;
 	}
 	if (ntfs_edit_close(edit, inode, path, err) < 0)
