@@ -3,7 +3,8 @@
  * The tree layer from a shell: opens an image, carries out the commands in order and
  * ends. Used by tests/e2e/tree*.sh and the fault injection tests.
  *
- *   treetool [--write] [--allow-esd] IMAGE COMMAND [ARGUMENT...] [: COMMAND ...]...
+ *   treetool [--write] [--allow-esd] [--guestfs] IMAGE COMMAND [ARGUMENT...]
+ *            [: COMMAND ...]...
  *
  *   use INDEX            the image that the following commands mean (1 at first)
  *   system               the tree that this image is started from
@@ -315,6 +316,8 @@ int main(int argc, char **argv)
 	for (; at < argc && strncmp(argv[at], "--", 2) == 0; at++) {
 		options.write |= strcmp(argv[at], "--write") == 0;
 		options.allow_esd |= strcmp(argv[at], "--allow-esd") == 0;
+		if (strcmp(argv[at], "--guestfs") == 0)
+			options.via = IMAGE_VIA_GUESTFS;
 	}
 	notice_set(show_notice, NULL);
 	if (at >= argc)

@@ -123,6 +123,17 @@ ok "into a new VHDX" "$GILD" edit disk.vhdx --reg=a.reg --via=guestfs --output=n
 ok "which the native path reads" "$GILD" inspect new.vhdx --json
 ok "and hivexget too" sh -c "'$GILD' edit new.vhdx --reg=a.reg --dry-run --json | jq -e '.trees[0].registry == []'"
 
+treetool=$GILD_BUILD/tests/treetool
+fails 1 "the native path leaves a FAT system volume alone" "$treetool" gpt.raw system : ls EFI
+echo other >other
+ok "libguestfs edits it, and the Windows volume, in one step" "$treetool" --write --guestfs gpt.raw \
+	put Windows/both.txt other : system : put EFI/Microsoft/Boot/BCD other : \
+	mkdir "EFI/New folder" : commit
+is "the system volume has it" "$(mtype -i gpt.raw@@1M ::EFI/Microsoft/Boot/BCD)" other
+ok "and is sound" sh -c "mdir -i gpt.raw@@1M '::EFI/New folder' && tail -c +1048577 gpt.raw |
+	head -c $((36 << 20)) >esp.raw && fsck.vfat -n esp.raw"
+is "the Windows volume too" "$("$treetool" gpt.raw cat Windows/both.txt)" other
+
 # A run that is killed while the appliance works has changed nothing.
 before=$(sha256sum gpt2.raw)
 "$GILD" edit gpt2.raw --reg=a.reg --via=guestfs >/dev/null 2>&1 &
