@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "windows/anycontroller.h"
+#include "windows/bcd.h"
 #include "windows/critical_device.h"
 #include "windows/service.h"
 
@@ -320,6 +321,76 @@ static void windows_8_needs_its_database(void **state _unused_)
 	sample_free(s);
 }
 
+/* ---- boot configuration ------------------------------------------------------------ */
+
+#define LOADER 0x10200003u
+#define DETECT "\\Elements\\26000010"
+
+static void add_object(struct hive *store, const char *guid, uint32_t type,
+		       const char *element)
+{
+	_cleanup_free_ char *description = xasprintf("Objects\\%s\\Description", guid);
+	_cleanup_free_ char *path =
+		element ? xasprintf("Objects\\%s\\Elements\\%s", guid, element) : NULL;
+
+	set_number(store, description, "Type", type);
+	if (path)
+		set_bytes(store, path, "Element", REG_BINARY, "\1", 1);
+}
+
+static bool detects(const struct opened *o, const char *path, const char *guid)
+{
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	_cleanup_free_ char *key = xasprintf("Objects\\%s" DETECT, guid);
+	struct hive_options options = {.name = path};
+	_cleanup_hive_ struct hive *store = NULL;
+
+	assert_int_equal(tree_read(o->tree, path, 1 << 20, &data, NULL), 0);
+	store = hive_open(buffer_view(&data), &options, NULL);
+	assert_non_null(store);
+	return hive_find(store, hive_root(store), key) != 0;
+}
+
+static void loaders_detect_the_hal(void **state _unused_)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_hive_ struct hive *store = hive_new("BCD", NULL);
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	_cleanup_(strings_free) struct strings changed = VEC_INIT;
+	struct sample *s = sample_make();
+	struct opened o;
+
+	add_object(store, "{01}", LOADER, NULL);
+	add_object(store, "{02}", LOADER, "26000022"); /* Windows PE */
+	add_object(store, "{03}", LOADER, "22000012"); /* has a HAL of its own */
+	add_object(store, "{04}", LOADER, "22000011"); /* and a kernel */
+	add_object(store, "{05}", 0x10200004u, NULL);  /* resumes from hibernation */
+	assert_int_equal(hive_serialize(store, &data, NULL), 0);
+	put_file(s, "Boot/BCD", buffer_view(&data));
+	put_text(s, "Boot/BCD.LOG", "");
+	o = sample_open(s);
+	assert_int_equal(bcd_detect_hal(o.tree, BCD_EFI, false, &changed, &err), 0);
+	assert_int_equal(bcd_detect_hal(o.tree, BCD_BIOS, false, &changed, &err), 1);
+	assert_int_equal(changed.len, 1);
+	assert_string_equal(changed.items[0], "Boot/BCD {01}: detecthal");
+	assert_true(detects(&o, BCD_BIOS, "{01}"));
+	assert_false(detects(&o, BCD_BIOS, "{02}"));
+	assert_false(detects(&o, BCD_BIOS, "{03}"));
+	assert_false(detects(&o, BCD_BIOS, "{04}"));
+	assert_false(detects(&o, BCD_BIOS, "{05}"));
+	assert_int_equal(bcd_detect_hal(o.tree, BCD_BIOS, false, &changed, &err), 0);
+	sample_close(&o);
+	sample_free(s);
+	/* What is no hive is named. */
+	s = sample_make();
+	put_text(s, "Boot/BCD", "no hive");
+	o = sample_open(s);
+	assert_int_equal(bcd_detect_hal(o.tree, BCD_BIOS, false, &changed, &err), -1);
+	assert_int_equal(err.code, ERROR_STATE);
+	sample_close(&o);
+	sample_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +400,7 @@ int main(void)
 		cmocka_unit_test(older_windows_has_no_database),
 		cmocka_unit_test(windows_7_starts_from_inbox_controllers),
 		cmocka_unit_test(windows_8_needs_its_database),
+		cmocka_unit_test(loaders_detect_the_hal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -315,7 +315,6 @@ static int add(struct store *store, struct package *package, struct state *state
 	}
 	if (nt6_stage(store, package, folder, &state->records, &record, err) < 0)
 		return -1;
-	package_remark(package, "Windows imports it from %s when it starts", folder);
 	if (!package->boot_critical)
 		return 0;
 	vec_foreach (c, &package->driver->configurations)

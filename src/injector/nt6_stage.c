@@ -143,6 +143,20 @@ static int set_record(struct store *store, const struct package *package,
 	return 0;
 }
 
+/* How it comes into use; nothing in Windows PE imports packages by itself. */
+static void remark_import(const struct store *store, struct package *package,
+			  const char *folder)
+{
+	_cleanup_free_ char *entry = nt5_device_path_entry(folder);
+
+	if (!is_winpe(store))
+		package_remark(package, "Windows imports it from %s when it starts",
+			       folder);
+	else if (!package->boot_critical)
+		package_remark(package, "in Windows PE, load it with: drvload %s\\%s",
+			       entry, package->inf_name);
+}
+
 int nt6_stage(struct store *store, struct package *package, const char *folder,
 	      const struct injected_packages *before, hkey *record, struct error *err)
 {
@@ -150,6 +164,7 @@ int nt6_stage(struct store *store, struct package *package, const char *folder,
 	_cleanup_free_ char *path = injected_record_path(package->published);
 	uint32_t sequence;
 
+	remark_import(store, package, folder);
 	if (put_files(store, package, folder, err) < 0 ||
 	    nt5_device_path_add(store, folder, err) < 0 ||
 	    add_run_once(store, package, folder, err) < 0 ||
