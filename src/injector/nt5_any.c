@@ -3,6 +3,8 @@
  * --any-controller on XP and Server 2003: one image for many PCs, as it was prepared for
  * sysprep: mass storage, HAL, and the services that stop a PC of another make.
  */
+#include <sys/stat.h>
+
 #include "base/text.h"
 #include "injector/nt5.h"
 #include "windows/boot_storage.h"
@@ -90,7 +92,14 @@ int nt5_any_controller(struct store *store, const struct any_controller_options 
 		       struct any_controller_result *ret, struct error *err)
 {
 	struct nt5_any any = {store, options, ret};
+	struct stat st;
 
 	*ret = (struct any_controller_result){0};
+	if (options->source && stat(options->source, &st) < 0)
+		return error_errno(err, options->source, "cannot open");
+	if (options->source && !S_ISDIR(st.st_mode)) {
+		error_set(err, ERROR_USAGE, options->source, "is no folder");
+		return error_remedy(err, "unpack the CD (7z x) and give its i386 folder");
+	}
 	return apply(&any, err);
 }

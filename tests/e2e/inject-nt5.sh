@@ -237,6 +237,8 @@ cp cab/* cd/i386/
 for f in aic78xx symc8xx mraid35x dpti2o; do cp rtm/$f.sys cd/i386/; done
 ok "--source serves it" "$GILD" inject gap --any-controller --source=cd
 ok "with the same result" sh -c "cp -r any any3; rm -rf any3/Windows/'Driver Cache'; for t in gap any3; do hivexregedit --export \$t/$config/SYSTEM '\\' | sed '/^\"Tag\"/d' >\$t.reg; rm \$t/$config/SYSTEM; done; cmp gap.reg any3.reg && diff -r gap any3"
+fails 1 "a source that is not there" "$GILD" inject xp --any-controller --source=nowhere
+fails 2 "a source that is no folder" "$GILD" inject xp --any-controller --source=cd/i386/hal.dll
 # As on a real CD: a file packed by compress.exe, one as a cabinet; the rest in MSZIP cabinets.
 if command -v gcab >/dev/null; then
 	cp -r xp packed
