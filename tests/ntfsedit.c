@@ -184,7 +184,7 @@ static void stage_all(struct tree *tree, const char *temp)
 
 	while ((len = getline(&line, &size, stdin)) > 0) {
 		_cleanup_error_ struct error err = ERROR_INIT;
-		char *words[MAX_WORDS], *rest = line, *word;
+		char *words[MAX_WORDS] = {0}, *rest = line, *word;
 		size_t n = 0;
 
 		if (line[len - 1] == '\n')

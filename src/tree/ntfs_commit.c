@@ -43,6 +43,8 @@ static void edit_free(struct ntfs_edit *edit)
 	vec_free(&edit->habits);
 	vec_free(&edit->inherited);
 	vec_free(&edit->held);
+	free(edit->chunk);
+	free(edit->there);
 }
 
 static void edit_begin(struct ntfs_edit *edit, struct ntfs *ntfs, const struct tree *tree)

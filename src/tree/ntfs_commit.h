@@ -31,6 +31,7 @@ struct ntfs_edit {
 	int short_names;		/* of the volume's root: 1, 0; -1: not looked yet */
 	struct vec_of(uint64_t) held;	/* inodes between two names: not to be freed */
 	uint64_t bytes;			/* content written so far, for the progress */
+	uint8_t *chunk, *there;		/* of content; what lies where it goes */
 };
 
 /* Whether new names in a folder get short ones. */

@@ -221,10 +221,11 @@ static int write_clusters(struct ntfs_edit *edit, s64 at, const uint8_t *from, s
 {
 	ntfs_begin(edit->ntfs);
 	if (all_zero(from, len)) {
-		_cleanup_free_ uint8_t *there = xmalloc(len);
-
-		if (ntfs_pread(edit->volume->dev, at, (s64)len, there) == (s64)len &&
-		    all_zero(there, len))
+		if (!edit->there)
+			edit->there = xmalloc(WRITE_CHUNK);
+		if (ntfs_pread(edit->volume->dev, at, (s64)len, edit->there) ==
+			    (s64)len &&
+		    all_zero(edit->there, len))
 			return 0;
 		ntfs_begin(edit->ntfs);
 	}
@@ -234,9 +235,9 @@ static int write_clusters(struct ntfs_edit *edit, s64 at, const uint8_t *from, s
 }
 
 static int write_run(struct ntfs_edit *edit, struct overlay_reader *reader,
-		     const runlist_element *run, uint8_t *chunk, const char *path,
-		     struct error *err)
+		     const runlist_element *run, const char *path, struct error *err)
 {
+	uint8_t *chunk = edit->chunk;
 	s64 cluster_size = edit->volume->cluster_size, left = run->length * cluster_size;
 	s64 at = run->lcn * cluster_size;
 
@@ -266,14 +267,16 @@ static int write_node(struct ntfs_edit *edit, const struct overlay *node,
 		      const runlist_element *runs, struct error *err)
 {
 	_cleanup_free_ char *path = overlay_path(node);
-	_cleanup_free_ uint8_t *chunk = xmalloc(WRITE_CHUNK);
 	struct overlay_reader reader;
 	int result = 0;
+
+	if (!edit->chunk)
+		edit->chunk = xmalloc(WRITE_CHUNK);
 
 	if (overlay_open(node, &reader, err) < 0)
 		return -1;
 	for (; runs->length && result == 0; runs++)
-		result = write_run(edit, &reader, runs, chunk, path, err);
+		result = write_run(edit, &reader, runs, path, err);
 	overlay_close(&reader);
 	return result;
 }
