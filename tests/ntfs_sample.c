@@ -249,19 +249,52 @@ void ntfs_sample_reparse(ntfs_volume *volume, const char *path, uint32_t tag,
 	ntfs_inode_close(ni);
 }
 
-void ntfs_sample_wof(ntfs_volume *volume, const char *path, struct bytes data,
-		     unsigned algorithm)
+/* Compressed stream and reparse point of a file that is sparse already. */
+static void put_wof(ntfs_volume *volume, const char *path, struct bytes data,
+		    unsigned algorithm)
 {
 	_cleanup_buffer_ struct buffer stream = BUFFER_INIT;
 	uint8_t reparse[16] = {1, 0, 0, 0, 2, 0, 0, 0, 1};
 
-	ntfs_sample_sparse(volume, path, data.len, (struct bytes){0}, 0);
 	ntfs_sample_wof_pack(data, algorithm, &stream);
 	ntfs_sample_wof_stream(volume, path, buffer_view(&stream));
 	reparse[12] = (uint8_t)algorithm;
 	ntfs_sample_reparse(volume, path, 0x80000017u,
 			    (struct bytes){reparse, sizeof(reparse)});
 	ntfs_sample_attributes(volume, path, 0x200);
+}
+
+void ntfs_sample_wof(ntfs_volume *volume, const char *path, struct bytes data,
+		     unsigned algorithm)
+{
+	ntfs_sample_sparse(volume, path, data.len, (struct bytes){0}, 0);
+	put_wof(volume, path, data, algorithm);
+}
+
+void ntfs_sample_compact(ntfs_volume *volume, const char *path, unsigned algorithm)
+{
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	ntfs_inode *ni = open_path(volume, path);
+	ntfs_attr *na = ntfs_attr_open(ni, AT_DATA, AT_UNNAMED, 0);
+
+	if (!na)
+		die(path, "cannot read");
+	if (ntfs_attr_pread(na, 0, na->data_size,
+			    buffer_reserve(&data, (size_t)na->data_size)) !=
+	    na->data_size)
+		die(path, "cannot read");
+	data.len = (size_t)na->data_size;
+	ntfs_attr_close(na);
+	/* An unnamed stream that is nothing but a hole. */
+	if (ntfs_attr_remove(ni, AT_DATA, AT_UNNAMED, 0) != 0 ||
+	    ntfs_attr_add(ni, AT_DATA, AT_UNNAMED, 0, NULL, 0) != 0)
+		die(path, "cannot empty");
+	na = ntfs_attr_open(ni, AT_DATA, AT_UNNAMED, 0);
+	if (!na || ntfs_attr_truncate(na, (s64)data.len) != 0)
+		die(path, "cannot grow");
+	ntfs_attr_close(na);
+	ntfs_inode_close(ni);
+	put_wof(volume, path, buffer_view(&data), algorithm);
 }
 
 void ntfs_sample_attributes(ntfs_volume *volume, const char *path, uint32_t set)

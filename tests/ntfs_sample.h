@@ -35,6 +35,8 @@ void ntfs_sample_sparse(ntfs_volume *volume, const char *path, uint64_t size,
 /* As Windows' "compact /exe" leaves it; algorithm: see ntfs_wof.h. */
 void ntfs_sample_wof(ntfs_volume *volume, const char *path, struct bytes data,
 		     unsigned algorithm);
+/* Makes such a file of one that is there. */
+void ntfs_sample_compact(ntfs_volume *volume, const char *path, unsigned algorithm);
 /* WofCompressedData of a content. */
 void ntfs_sample_wof_pack(struct bytes data, unsigned algorithm, struct buffer *out);
 /* Replaces the stream WofCompressedData. */

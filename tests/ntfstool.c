@@ -8,6 +8,7 @@
  *   ntfstool VOLUME state | info | cat PATH | bitmap | mark OUT
  *   ntfstool VOLUME make SIZE SECTOR CLUSTER FILES    a new one, with one of everything
  *   ntfstool VOLUME small SIZE SECTOR CLUSTER         the same in little
+ *   ntfstool VOLUME compact ALGORITHM PATH...         files of Compact OS from then on
  *   ntfstool FILE pack ALGORITHM    to standard output: what fuzz_wof reads
  */
 #include <stdio.h>
@@ -143,6 +144,16 @@ static int make(char **args)
 	return 0;
 }
 
+static int compact(const char *path, unsigned algorithm, char **files)
+{
+	ntfs_volume *volume = ntfs_sample_mount(path);
+
+	for (; *files; files++)
+		ntfs_sample_compact(volume, *files, algorithm);
+	ntfs_sample_unmount(volume);
+	return 0;
+}
+
 static int pack(const char *path, unsigned algorithm)
 {
 	uint8_t header[24] = {1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, (uint8_t)algorithm};
@@ -184,6 +195,8 @@ int main(int argc, char **argv)
 	if ((strcmp(argv[2], "make") == 0 && argc == 7) ||
 	    (strcmp(argv[2], "small") == 0 && argc == 6))
 		return make(argv + 1);
+	if (strcmp(argv[2], "compact") == 0 && argc > 4)
+		return compact(argv[1], (unsigned)atoi(argv[3]), argv + 4);
 	if (strcmp(argv[2], "pack") == 0 && argc == 4)
 		return pack(argv[1], (unsigned)atoi(argv[3]));
 	block = open_block(argv[1], &err);
