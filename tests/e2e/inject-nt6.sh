@@ -207,6 +207,24 @@ if [ -e "$real" ] && [ -n "$python" ] && command -v xz >/dev/null; then
 	export_system() { hivexregedit --export "$1/$config/SYSTEM" '\' 2>/dev/null; }
 	diff <(export_system dropped) <(export_system w7) >diff.hives
 	tap $? "real hive: and nothing of them is left" diff.hives
+	# Every storage driver of Windows 7, with empty files where the hive says they are.
+	rm -rf w7/Windows/Drivers
+	cp real.SYSTEM w7/$config/SYSTEM
+	flat() {
+		hivexregedit --export --unsafe-printable-strings "$1/$config/SYSTEM" '\' 2>/dev/null | tr -d '\r' |
+			awk '/^\[/ { k = $0; print k; next } NF { print k " " $0 }' | sort
+	}
+	flat w7 >flat.before
+	grep -aioE '"ImagePath"=str\(2\):"[^"]*\.sys' flat.before | sed 's/.*:"//; s/\\\\/\\/g' | tr '\\' / |
+		sed -E 's#^/SystemRoot/##I; s#^system32/drivers/#System32/drivers/#I' | grep '^System32/' | sort -u |
+		while read -r f; do mkdir -p "w7/Windows/${f%/*}" && : >"w7/Windows/$f"; done
+	ok "real hive: any controller" "$GILD" inject w7 --any-controller
+	flat w7 >flat.after
+	is "real hive: nothing but starts and paths of services differs" \
+		"$(diff flat.before flat.after | grep '^[<>]' | grep -vicE '^. .*Services.[^]\\]*\] "(Start|ImagePath)"=')" 0
+	is "real hive: each storage service of Windows 7 starts at boot" \
+		"$(for s in msahci pciide intelide atapi amdide viaide cmdide aliide amdsata amdxata amdsbs iaStorV nvstor nvraid LSI_SAS LSI_SAS2 LSI_FC megasas MegaSR HpSAMD adp94xx adpahci arcsas elxstor ql2300 SiSRaid2 SiSRaid4 stexstor storvsc vmbus vsmraid; do get w7 SYSTEM "ControlSet002\\Services\\$s" Start; done | sort | uniq -c | xargs)" "31 0"
+	echo "# $(diff flat.before flat.after | grep -c '^> .*"Start"') services made boot-start in two control sets"
 else
 	skip "real hive" "real test data not here: set GILD_TEST_DATA (and Python's hivex module)"
 fi
