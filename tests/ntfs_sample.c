@@ -279,6 +279,11 @@ void ntfs_sample_compact(ntfs_volume *volume, const char *path, unsigned algorit
 
 	if (!na)
 		die(path, "cannot read");
+	if (ni->flags & FILE_ATTR_REPARSE_POINT) { /* by another of its names */
+		ntfs_attr_close(na);
+		ntfs_inode_close(ni);
+		return;
+	}
 	if (ntfs_attr_pread(na, 0, na->data_size,
 			    buffer_reserve(&data, (size_t)na->data_size)) !=
 	    na->data_size)
