@@ -192,9 +192,8 @@ static void print_header(struct image *image, size_t i)
 	print_clean(image_path(image));
 	if (!is_folder(image))
 		printf(":%u", info->index);
-	printf("  (%s",
-	       image_is_disk(image) ? image_provider(image) : image_format(image));
-	if (info->name) {
+	printf("  (%s", image_format(image));
+	if (info->name && !image_is_disk(image)) {
 		printf(", ");
 		print_clean(info->name);
 	}
