@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `gild check`: will this image start on those PCs, and what would make it. */
+#include "base/file.h"
 #include "check/check.h"
+#include "cli/check_html.h"
 #include "cli/images.h"
 #include "hwprofiles/inventory.h"
 #include "hwprofiles/profile_xml.h"
@@ -17,7 +19,7 @@ struct cause {
 };
 
 struct request {
-	const char *index;
+	const char *index, *html;
 	struct strings profiles, inventories, repository;
 	bool accept_dirty, all;
 };
@@ -33,6 +35,7 @@ struct run {
 	struct vec_of(size_t) loss_counts;
 	struct json_object *models;
 	struct cli_table table;
+	struct report report;
 };
 
 /* ---- one PC
@@ -127,9 +130,13 @@ static int check_one(struct pc *pc, void *arg, struct error *err)
 	struct check_result result;
 
 	/* Of thousands the devices are wanted by no one but who asks for them. */
-	if (check_pc(run->image, pc, cli_json && (cli_verbose || run->pcs < SHOWN_PCS),
+	if (check_pc(run->image, pc,
+		     run->request->html ||
+			     (cli_json && (cli_verbose || run->pcs < SHOWN_PCS)),
 		     &result, err) < 0)
 		return -1;
+	if (run->request->html)
+		report_add(&run->report, pc, &result);
 	run->pcs++;
 	run->counts[result.verdict]++;
 	if (result.verdict == CHECK_FAILS)
@@ -235,8 +242,39 @@ static void print_text(struct run *run)
 	printf("\n");
 }
 
+/* Windows 10 Pro 10.0.19045, amd64 */
+static char *windows_text(const struct installation *installation)
+{
+	_cleanup_free_ char *target = target_format(&installation->target);
+
+	return xasprintf("%s, %s",
+			 installation->product ? installation->product : "Windows",
+			 target);
+}
+
+static int write_html(struct run *run, const struct tree *tree,
+		      const struct installation *installation, struct error *err)
+{
+	_cleanup_buffer_ struct buffer page = BUFFER_INIT;
+	struct report *report = &run->report;
+
+	report->image = xstrdup(tree_name(tree));
+	report->windows = windows_text(installation);
+	vec_foreach (cause, &run->causes)
+		vec_push(&report->causes,
+			 (struct report_count){xstrdup(cause->reason),
+					       xstrdup(cause->remedy), cause->pcs});
+	for (size_t i = 0; i < run->losses.len; i++)
+		vec_push(&report->losses,
+			 (struct report_count){xstrdup(run->losses.items[i]), NULL,
+					       run->loss_counts.items[i]});
+	report_write(report, &page);
+	return file_replace(run->request->html, buffer_view(&page), err);
+}
+
 static void run_free(struct run *run)
 {
+	report_free(&run->report);
 	vec_foreach (cause, &run->causes) {
 		free(cause->reason);
 		free(cause->remedy);
@@ -303,6 +341,8 @@ static int check_tree(const struct request *r, struct tree *tree, struct error *
 	}
 	if (run.image)
 		result = check_all(&run, err);
+	if (result == 0 && r->html)
+		result = write_html(&run, tree, installation, err);
 	if (result == 0 && cli_json) {
 		print_json(&run, object);
 	} else {
@@ -355,7 +395,7 @@ int cmd_check(const struct cli_command *command, int argc, char **argv)
 		{"index", "N", CLI_STRING, &r.index, "which image or installation"},
 		{"accept-dirty", NULL, CLI_FLAG, &r.accept_dirty,
 		 "go on with a dirty hive whose logs are missing"},
-		{"html", "FILE", CLI_LATER, NULL, "a report as one page"},
+		{"html", "FILE", CLI_STRING, &r.html, "also a report as one page"},
 		IMAGE_OPTIONS,
 		CLI_END,
 	};

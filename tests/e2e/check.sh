@@ -63,6 +63,21 @@ is "no storage controller is undecided" "$("$GILD" check windows --inventory=non
 fails 2 "no PC is wrong usage" "$GILD" check windows
 fails 1 "an unknown profile is refused" "$GILD" check windows --profile=nonsense
 fails 1 "a broken inventory is refused" "$GILD" check windows --inventory=windows/Windows/explorer.exe
+# ---- the report ---------------------------------------------------------------------------------
+echo '{"vendor":"<script>alert(1)</script>","model":"\"&<b>","pci":[["0","010601","8086","1c02","0000","0000","05"]]}' >hostile.jsonl
+"$GILD" check windows --all-profiles --inventory=hostile.jsonl --html=report.html >/dev/null
+ok "the report is there" test -s report.html
+is "what a PC calls itself is text in it" "$(grep -c '<script>alert' report.html)" 0
+is "it asks no one for anything" "$(grep -cE '(src|href)=|@import|url\(' report.html)" 0
+if command -v chromium >/dev/null; then
+	timeout 120 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$scratch/chromium" \
+		--dump-dom "file://$scratch/report.html" >dom 2>/dev/null
+	is "a browser shows every PC" "$(grep -o '[0-9]* of [0-9]* PCs' dom | head -n 1)" \
+		"$(n=$(grep -o '<tr data-v' report.html | wc -l); echo "$n of $n PCs")"
+else
+	skip "a browser shows every PC" "chromium is not installed"
+fi
+
 is "totals are those of the PCs" "$("$GILD" check windows --all-profiles --json |
 	jq -c '[(.models | length), (.summary | .boots + .degraded + .fails + .undecided)] | .[0] == .[1]')" true
 
