@@ -233,8 +233,9 @@ int nt60_remove(struct store *store, const char *published, struct removal *ret,
 	u.package = injected_find(&records, published);
 	if (!u.package && found && oem_inf_number(published, &number) &&
 	    store->installation->target.major < 6)
-		return refuse(ret, xstrdup("Windows installed it itself: remove it in its "
-					   "Device Manager"));
+		return refuse(ret,
+			      xstrdup("Windows installed it itself: remove it in its "
+				      "Device Manager"));
 	if (!u.package && found && oem_inf_number(published, &number))
 		return refuse(ret, xasprintf("Windows published it itself, in an index "
 					     "that only a running Windows can change: "
