@@ -7,7 +7,12 @@
 #define INCOMPATIBLE_CORRUPT ((uint64_t)1 << 1)
 #define INCOMPATIBLE_DATA_FILE ((uint64_t)1 << 2)
 /* dirty, corrupt, data file, compression type, extended L2 entries */
+#define INCOMPATIBLE_EXTENDED_L2 ((uint64_t)1 << 4)
 #define INCOMPATIBLE_KNOWN ((uint64_t)0x1f)
+#define OFFSET_MASK ((uint64_t)0x00fffffffffffe00)
+#define L2_COMPRESSED ((uint64_t)1 << 62)
+#define L2_ZERO ((uint64_t)1)
+#define MAX_CHECKED 256 /* tables of 64 KiB: 128 GiB of disk */
 #define EXTENSION_BACKING_FORMAT 0xe2792aca
 #define EXTENSION_DATA_FILE 0x44415441
 #define MAX_SIZE ((uint64_t)1 << 60)
@@ -97,6 +102,66 @@ static int read_v3(struct block *file, struct bytes cluster, size_t *header_len,
 	return 0;
 }
 
+static int cut_short(const struct block *file, struct error *err)
+{
+	error_set(err, ERROR_FAILED, file->name,
+		  "is cut short: parts of it would lie behind its end");
+	return error_remedy(err, "get the image again");
+}
+
+/* A table of clusters: of those that have a place of their own, each begins in the file.
+ */
+static int check_l2(struct block *file, uint64_t at, size_t cluster, size_t entry_size,
+		    struct error *err)
+{
+	_cleanup_free_ uint8_t *table = xmalloc(cluster);
+
+	if (at > file->size || cluster > file->size - at)
+		return cut_short(file, err);
+	if (block_pread(file, table, cluster, at, err) < 0)
+		return -1;
+	for (size_t i = 0; i < cluster; i += entry_size) {
+		uint64_t entry = be64(table + i);
+
+		/* Compressed ones have another shape, zeros need no place. */
+		if ((entry & L2_COMPRESSED) || (entry & L2_ZERO) ||
+		    !(entry & OFFSET_MASK))
+			continue;
+		if ((entry & OFFSET_MASK) >= file->size)
+			return cut_short(file, err);
+	}
+	return 0;
+}
+
+/*
+ * What lies behind the end of the file QEMU reads as zeros, without a word: the tables
+ * tell whether something should be there.
+ */
+static int check_tables(struct block *file, struct bytes cluster, bool external,
+			struct error *err)
+{
+	uint32_t count = be32(cluster.data + 36), bits = be32(cluster.data + 20);
+	uint64_t at = be64(cluster.data + 40);
+	size_t entry_size = 8;
+
+	if (be32(cluster.data + 4) == 3 &&
+	    (be64(cluster.data + 72) & INCOMPATIBLE_EXTENDED_L2))
+		entry_size = 16;
+	if (at > file->size || (uint64_t)count * 8 > file->size - at)
+		return cut_short(file, err);
+	for (uint32_t i = 0; i < count && i < MAX_CHECKED && !external; i++) {
+		uint8_t raw[8];
+
+		if (block_pread(file, raw, 8, at + (uint64_t)i * 8, err) < 0)
+			return -1;
+		if ((be64(raw) & OFFSET_MASK) &&
+		    check_l2(file, be64(raw) & OFFSET_MASK, (size_t)1 << bits, entry_size,
+			     err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* `cluster` is the first one, or as much as there is of it. */
 static int parse(struct block *file, struct bytes cluster, struct container_header *ret,
 		 struct error *err)
@@ -130,7 +195,7 @@ static int parse(struct block *file, struct bytes cluster, struct container_head
 	ret->virtual_size = ret->qemu_size = be64(cluster.data + 24);
 	if (!ret->virtual_size || ret->virtual_size > MAX_SIZE)
 		return damaged(file, err, "its size is impossible");
-	return 0;
+	return check_tables(file, cluster, data_file, err);
 }
 
 int qcow2_header_read(struct block *file, struct container_header *ret, struct error *err)

@@ -185,11 +185,14 @@ int qemu_result(const struct qemu_process *process, const char *subject,
 				    "-r all on it");
 	}
 	if (WIFSIGNALED(status))
-		return error_set(err, ERROR_FAILED, subject,
-				 "%s was ended by signal %d%s%s", process->program,
-				 WTERMSIG(status), *text ? ": " : "", text);
-	return error_set(err, ERROR_FAILED, subject, "%s: %s", process->program,
-			 *text ? text : "failed and gave no reason");
+		error_set(err, ERROR_FAILED, subject, "%s was ended by signal %d%s%s",
+			  process->program, WTERMSIG(status), *text ? ": " : "", text);
+	else
+		error_set(err, ERROR_FAILED, subject, "%s: %s", process->program,
+			  *text ? text : "failed and gave no reason");
+	return error_remedy(err,
+			    "look at the image with qemu-img check; if it is damaged, "
+			    "get it again");
 }
 
 void qemu_end(struct qemu_process *process)

@@ -135,6 +135,28 @@ static int read_parents(struct block *file, uint8_t *header, struct vhd *ret,
 	return 0;
 }
 
+/* Every block that is there lies inside of the file, with the bitmap before it. */
+static int check_blocks(struct block *file, const struct vhd *v, struct error *err)
+{
+	uint64_t bitmap = (v->block_size / 512 / 8 + 511) / 512 * 512;
+	_cleanup_buffer_ struct buffer table = BUFFER_INIT;
+
+	/* 4 bytes for each block of at least 4 KiB: bounded by MAX_SIZE and the file. */
+	buffer_reserve(&table, (size_t)v->entries * 4);
+	if (v->entries &&
+	    block_pread(file, table.data, (size_t)v->entries * 4, v->table, err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < v->entries; i++) {
+		uint32_t sector = be32(table.data + (size_t)i * 4);
+
+		if (sector != UINT32_MAX &&
+		    (uint64_t)sector * 512 + bitmap + v->block_size > file->size)
+			return damaged(file, err,
+				       "it is cut short: a block lies behind its end");
+	}
+	return 0;
+}
+
 static int read_header(struct block *file, uint64_t offset, struct vhd *ret,
 		       struct error *err)
 {
@@ -159,6 +181,8 @@ static int read_header(struct block *file, uint64_t offset, struct vhd *ret,
 	if (ret->table > file->size ||
 	    file->size - ret->table < (uint64_t)ret->entries * 4)
 		return damaged(file, err, "its block table lies outside of the file");
+	if (check_blocks(file, ret, err) < 0)
+		return -1;
 	return ret->type == VHD_DIFFERENCING ? read_parents(file, header, ret, err) : 0;
 }
 

@@ -14,6 +14,10 @@
 #define MAX_SIZE ((uint64_t)64 << 40) /* the format's own limit: 64 TiB */
 #define MAX_LOCATOR ((uint32_t)64 << 10)
 #define MAX_LOCATOR_ENTRIES 64
+#define BAT_CHUNK ((size_t)64 << 10)
+#define MAX_CHECKED ((uint64_t)2 << 20) /* entries: 16 MiB */
+#define OFFSET_MASK (~(uint64_t)0xfffff)
+#define PAYLOAD_PRESENT 6 /* and 7, in part */
 
 void vhdx_free(struct vhdx *vhdx)
 {
@@ -224,6 +228,39 @@ static int read_metadata(struct block *file, const struct regions *regions,
 	return 0;
 }
 
+/*
+ * Every block that is there lies inside of the file. QEMU refuses one that does not
+ * without a word; files of which the end is missing are what one gets from broken
+ * downloads.
+ */
+static int check_blocks(struct block *file, const struct vhdx *v, uint64_t entries,
+			uint64_t ratio, struct error *err)
+{
+	_cleanup_free_ uint8_t *chunk = xmalloc(BAT_CHUNK);
+	uint64_t last = entries < MAX_CHECKED ? entries : MAX_CHECKED;
+
+	for (uint64_t i = 0; i < last; i += BAT_CHUNK / 8) {
+		size_t n = last - i < BAT_CHUNK / 8 ? (size_t)(last - i) : BAT_CHUNK / 8;
+
+		if (block_pread(file, chunk, n * 8, v->table + i * 8, err) < 0)
+			return -1;
+		for (size_t k = 0; k < n; k++) {
+			uint64_t entry = get_le64(chunk + k * 8),
+				 at = entry & OFFSET_MASK;
+			bool bitmap = (i + k) % (ratio + 1) == ratio;
+			uint64_t size = bitmap ? MIB : v->block_size;
+
+			if ((entry & 7) < PAYLOAD_PRESENT)
+				continue;
+			if (at > file->size || size > file->size - at)
+				return damaged(file, err,
+					       "it is cut short: a block lies behind its "
+					       "end");
+		}
+	}
+	return 0;
+}
+
 int vhdx_read(struct block *file, struct vhdx *ret, struct error *err)
 {
 	struct regions regions = {0};
@@ -248,7 +285,7 @@ int vhdx_read(struct block *file, struct vhdx *ret, struct error *err)
 				  : blocks + (blocks - 1) / ratio;
 	if (entries * 8 > ret->table_size)
 		return damaged(file, err, "its block table is too small for its size");
-	return 0;
+	return check_blocks(file, ret, entries, ratio, err);
 }
 
 int vhdx_header_read(struct block *file, struct container_header *ret, struct error *err)
