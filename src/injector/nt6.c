@@ -14,6 +14,9 @@
 #define WOULD_BE_UNSIGNED                                                            \
 	"its catalog is signed with SHA-256 only, which this Windows cannot verify " \
 	"without KB3033929 or KB4474419"
+#define UNSIGNED_FOR_XP                                                                  \
+	"its catalog is signed with SHA-256 only, which this Windows cannot verify: it " \
+	"takes the package for unsigned"
 
 /* ---- opening ----------------------------------------------------------------------- */
 
@@ -164,26 +167,31 @@ static void name_neutral(struct package *package)
 	package->store = name;
 }
 
-/* 32-bit Windows loads unsigned drivers; 64-bit stops at a boot driver that is not. */
+/*
+ * From Vista on 64-bit Windows stops at a boot driver that is not signed; a 32-bit one
+ * and XP load it.
+ */
 static void check_digest(struct store *store, struct package *package)
 {
 	const struct nt6 *nt6 = store->generation;
+	const struct target *target = &store->installation->target;
 	enum unsigned_policy policy = signing_policy(store->signing);
-	bool fatal =
-		package->boot_critical && store->installation->target.arch == ARCH_AMD64;
+	bool fatal = package->boot_critical && target->arch == ARCH_AMD64 &&
+		     target->major >= 6;
+	const char *why = target->major >= 6 ? WOULD_BE_UNSIGNED : UNSIGNED_FOR_XP;
 
 	if (nt6->sha2 || package->signature.sha1 || !package->signature.sha2)
 		return;
 	if (policy == UNSIGNED_REFUSE)
-		package_decide(package, PACKAGE_REFUSED, WOULD_BE_UNSIGNED);
+		package_decide(package, PACKAGE_REFUSED, "%s", why);
 	else if (fatal && policy != UNSIGNED_ALLOW)
 		package_decide(package, PACKAGE_REFUSED,
-			       WOULD_BE_UNSIGNED
-			       ": it would not start from the device; update the image, "
-			       "or take a package that is signed with SHA-1 as well "
-			       "(--unsigned=allow injects it nevertheless)");
+			       "%s: it would not start from the device; update the "
+			       "image, or take a package that is signed with SHA-1 as "
+			       "well (--unsigned=allow injects it nevertheless)",
+			       why);
 	else
-		package_remark(package, WOULD_BE_UNSIGNED);
+		package_remark(package, "%s", why);
 }
 
 static int decide(struct store *store, struct package *package, bool force,
