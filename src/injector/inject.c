@@ -457,8 +457,7 @@ static int read_media(struct job *job, struct error *err)
 		job->result->refused = true;
 	}
 	if (job->media.infs.len || job->media.textmode.len ||
-	    job->options->any_controller ||
-	    job->result->problems.len)
+	    job->options->any_controller || job->result->problems.len)
 		return 0;
 	error_set(err, ERROR_FAILED, job->options->drivers->items[0],
 		  "holds no driver package (no INF file)");
