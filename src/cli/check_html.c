@@ -205,7 +205,7 @@ static void bars_draw(struct buffer *b, const struct bars *bars, const char *tit
 			longest = strlen(bar->label);
 	}
 	/* About as wide as its letters at 12 pixels. */
-	left = (longest < 34 ? (double)longest : 34) * 6.2 + 10;
+	left = (longest < 34 ? (double)longest : 34) * 7 + 10;
 	buffer_printf(b,
 		      "<figure><figcaption>%s</figcaption><svg viewBox=\"0 0 460 %zu\" "
 		      "role=\"img\" aria-label=\"%s\">",
