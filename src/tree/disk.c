@@ -276,12 +276,11 @@ static int explain_none(const struct disk_image *disk, struct error *err)
 					    "give its passphrase or recovery password "
 					    "with --key=KEY or --key=@FILE");
 		}
-		if (volume->failure) {
-			error_set(err, ERROR_FAILED, disk->image.path,
-				  "holds no Windows that can be read: %s",
-				  volume->failure);
-			return error_remedy(err, "run chkdsk on the volume in Windows");
-		}
+		/* It ends in what to do. */
+		if (volume->failure)
+			return error_set(err, ERROR_FAILED, disk->image.path,
+					 "holds no Windows that can be read: %s",
+					 volume->failure);
 	}
 	return 0;
 }
@@ -331,7 +330,7 @@ static struct tree *disk_tree(struct image *image, size_t i, struct error *err)
 
 	if (image->options.write && disk_check_sound(disk, i, err) < 0)
 		return NULL;
-	if (disk->overlay)
+	if (disk->by_guestfs)
 		return disk_guestfs_tree(disk, disk->windows.items[i], err);
 	return disk->volumes.items[disk->windows.items[i]].tree;
 }
@@ -376,8 +375,8 @@ static int disk_system_tree(struct image *image, size_t i _unused_, struct tree 
 		return *ret ? 1 : -1;
 	}
 	if (!reason) {
-		*ret = disk->overlay ? disk_guestfs_tree(disk, disk->system, err)
-				     : native_system_tree(disk, &reason, err);
+		*ret = disk->by_guestfs ? disk_guestfs_tree(disk, disk->system, err)
+					: native_system_tree(disk, &reason, err);
 		if (!reason)
 			return *ret ? 1 : -1;
 	}

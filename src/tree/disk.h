@@ -46,11 +46,11 @@ struct disk_image {
 	size_t system;			/* the volume with the boot manager, or SIZE_MAX */
 	char *journal;			/* path of the journal file, whether it exists or not */
 	int lock;			/* descriptor that holds gild's lock, or -1 */
-	/* On the path over libguestfs: */
-	struct guestfs *guestfs;	/* the appliance, or NULL on the native path */
+	bool by_guestfs;		/* volumes are libguestfs', not gild's own: */
+	struct guestfs *guestfs;	/* the appliance; NULL when it has ended */
 	struct guestfs_volumes remote;	/* what it opens */
 	struct vec_of(struct tree *) remote_trees; /* one for each, NULL until opened */
-	char *overlay;			/* the qcow2 over the image that it works on */
+	char *overlay;			/* the qcow2 over the image that it works on, or NULL */
 	char *folder;			/* the temporary folder of the overlay */
 };
 

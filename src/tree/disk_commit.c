@@ -27,10 +27,10 @@ static bool is_changed(const struct tree *tree)
 /* Goes through the trees of the volumes: libguestfs', or gild's own. */
 static bool next_tree(const struct disk_image *disk, size_t *i, struct tree **ret)
 {
-	if (*i >= (disk->overlay ? disk->remote_trees.len : disk->volumes.len))
+	if (*i >= (disk->by_guestfs ? disk->remote_trees.len : disk->volumes.len))
 		return false;
-	*ret = disk->overlay ? disk->remote_trees.items[*i]
-			     : disk->volumes.items[*i].tree;
+	*ret = disk->by_guestfs ? disk->remote_trees.items[*i]
+				: disk->volumes.items[*i].tree;
 	++*i;
 	return true;
 }
@@ -102,7 +102,7 @@ static int apply_volume(struct block *target, const struct disk_volume *volume,
 
 static int apply_all(struct disk_image *disk, struct block *target, struct error *err)
 {
-	if (disk->overlay)
+	if (disk->by_guestfs)
 		return disk_guestfs_apply(disk, target, err);
 	vec_foreach (volume, &disk->volumes)
 		if (is_changed(volume->tree) && apply_volume(target, volume, err) < 0)
@@ -153,7 +153,7 @@ static int declare_marks(struct block *journal, const struct disk_volume *volume
 static int declare_volume(const struct disk_image *disk, struct block *journal,
 			  const struct disk_volume *volume, struct error *err)
 {
-	if (!disk->overlay && declare_free(journal, volume, err) < 0)
+	if (!disk->by_guestfs && declare_free(journal, volume, err) < 0)
 		return -1;
 	return declare_marks(journal, volume, err);
 }
@@ -177,7 +177,7 @@ static int check_space(const struct disk_image *disk, struct error *err)
 static bool volume_changes(const struct disk_image *disk,
 			   const struct disk_volume *volume)
 {
-	if (!disk->overlay || !volume->ntfs)
+	if (!disk->by_guestfs || !volume->ntfs)
 		return is_changed(volume->tree);
 	for (size_t i = 0; i < disk->remote.len; i++)
 		if (disk->remote.items[i].partition == volume->partition.number &&
@@ -195,11 +195,11 @@ static int edit(struct disk_image *disk, struct block *journal, uint64_t *writte
 			return -1;
 	/* A writer of the image and a reader of the overlay over it exclude each other.
 	 */
-	if (!disk->overlay && container_reopen(disk->block, true, err) < 0)
+	if (!disk->by_guestfs && container_reopen(disk->block, true, err) < 0)
 		return -1;
 	if (apply_all(disk, journal, err) < 0)
 		return -1;
-	if (disk->overlay && container_reopen(disk->block, true, err) < 0)
+	if (disk->by_guestfs && container_reopen(disk->block, true, err) < 0)
 		return -1;
 	return journal_commit(journal, written, err);
 }
@@ -221,8 +221,8 @@ static void settle(struct disk_image *disk)
 }
 
 /*
- * After a failure. Where what a dead writer left in the container cannot be mended now, the
- * journal stays, and the next opening does it.
+ * After a failure. Where what a dead writer left in the container cannot be mended now,
+ * the journal stays, and the next opening does it.
  */
 static void calm(struct disk_image *disk, struct block *journal)
 {

@@ -51,7 +51,22 @@ static int add_info(struct disk_image *disk, const struct guestfs_volume *volume
 	return 0;
 }
 
-static int start(struct disk_image *disk, struct error *err)
+/* QEMU bases no overlay on a device: that is opened as it is, and only read. */
+static int begin_device(struct disk_image *disk, uint32_t sector_size, struct error *err)
+{
+	if (disk->image.options.write) {
+		error_set(err, ERROR_USAGE, disk->image.path,
+			  "is a block device, on which gild edits only volumes that it "
+			  "opens without libguestfs");
+		return error_remedy(err, "copy it to an image, edit that, and copy it "
+					 "back");
+	}
+	disk->guestfs = guestfs_begin(disk->image.path, disk->container.path, "raw",
+				      sector_size, false, disk->image.options.keys, err);
+	return disk->guestfs ? 0 : -1;
+}
+
+static int begin_overlay(struct disk_image *disk, uint32_t sector_size, struct error *err)
 {
 	disk->folder = temp_folder_make(NULL, err);
 	if (!disk->folder)
@@ -60,9 +75,19 @@ static int start(struct disk_image *disk, struct error *err)
 	if (container_make_overlay(&disk->container, disk->overlay, false, err) < 0)
 		return -1;
 	disk->guestfs = guestfs_begin(disk->image.path, disk->overlay, "qcow2",
-				      disk->container.sector_size, true,
-				      disk->image.options.keys, err);
-	return disk->guestfs ? guestfs_list(disk->guestfs, &disk->remote, err) : -1;
+				      sector_size, true, disk->image.options.keys, err);
+	return disk->guestfs ? 0 : -1;
+}
+
+static int start(struct disk_image *disk, struct error *err)
+{
+	uint32_t sector_size = disk->table.sector_size ? disk->table.sector_size
+						       : disk->container.sector_size;
+	int result = disk->container.format == CONTAINER_DEVICE
+			     ? begin_device(disk, sector_size, err)
+			     : begin_overlay(disk, sector_size, err);
+
+	return result < 0 ? -1 : guestfs_list(disk->guestfs, &disk->remote, err);
 }
 
 int disk_guestfs_open(struct disk_image *disk, const char *why, struct error *err)
@@ -70,6 +95,7 @@ int disk_guestfs_open(struct disk_image *disk, const char *why, struct error *er
 	if (why)
 		notice("%s: %s: libguestfs opens it", disk->image.path, why);
 	disk->image.provider = "guestfs";
+	disk->by_guestfs = true;
 	disk->windows.len = 0;
 	disk->system = SIZE_MAX;
 	if (start(disk, err) < 0)
@@ -193,9 +219,10 @@ int disk_guestfs_apply(struct disk_image *disk, struct block *target, struct err
 	struct block *from = NULL;
 	int result;
 
-	if (!disk->guestfs)
+	if (!disk->guestfs || !disk->overlay)
 		return error_set(err, ERROR_FAILED, disk->image.path,
-				 "was committed already");
+				 disk->guestfs ? "was opened for reading only"
+					       : "was committed already");
 	result = end_appliance(disk, err);
 	if (result == 0)
 		result = disk_probe_new(disk, disk->overlay, &overlay, err);

@@ -37,9 +37,13 @@ static int refuse_all(const struct image *image, struct error *err)
 				buffer_printf(&list, "partition %u: ", part->number);
 			buffer_append_string(&list, what);
 		}
-	error_set(err, ERROR_FAILED, image_path(image), "holds no Windows%s%.*s%s",
+	error_set(err, ERROR_FAILED, image_path(image), "holds no Windows%s%.*s%s%s%s",
 		  list.len ? " (" : "", (int)list.len, (const char *)list.data,
-		  list.len ? ")" : "");
+		  list.len ? ")" : "", disk && disk->problems.len ? ": " : "",
+		  disk && disk->problems.len ? disk->problems.items[0] : "");
+	if (disk && disk->problems.len)
+		return error_remedy(err,
+				    "get the image again, it is damaged or cut short");
 	return error_remedy(err, "give an image that Windows is installed on");
 }
 

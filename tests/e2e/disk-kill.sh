@@ -127,6 +127,13 @@ cp .out why
 ok "and by whom it can" grep -q 'run gild' why
 ok "nothing is lost by that" cmp half.journal x.raw.gild-journal
 chmod 644 x.raw
+if [ "$(id -u)" = 0 ]; then
+	chown 12345 x.raw.gild-journal
+	fails 4 "a journal that somebody else put there is not carried out" "$GILD" inspect x.raw
+	ok "the disk is as it was" cmp x.raw half.raw
+else
+	skip "a journal that somebody else put there is not carried out" "only root can give files away"
+fi
 rm -f x.raw x.raw.gild-journal restored.raw*
 
 # ---- qemu-nbd, before every write to the container; every other time with gild

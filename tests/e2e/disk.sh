@@ -299,4 +299,9 @@ END
 fails 1 "no Windows" gild inspect x.raw
 cp .out why
 ok "no Windows: exFAT by its name" grep -q 'partition 2: exFAT' why
+head -c $((50 << 20)) base.raw >x.raw
+chown --reference=base.raw x.raw
+fails 1 "a disk that is cut short" gild inspect x.raw
+cp .out why
+ok "and where" grep -q 'partition 2' why
 done_testing
