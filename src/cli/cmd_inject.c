@@ -127,6 +127,21 @@ static void add_result(struct json_object *object, const struct inject_result *r
 /* ---- text ---------------------------------------------------------------------------
  */
 
+/* The last column: why, or what to know of a package that went in. */
+static char *package_note(const struct package *p)
+{
+	const char *critical = p->boot_critical ? "boot-critical" : "";
+	bool odd = p->signature.verdict != SIGNATURE_VALID &&
+		   p->signature.verdict != SIGNATURE_UNCHECKED;
+
+	if (p->reason)
+		return xstrdup(p->reason);
+	if (!odd)
+		return xstrdup(critical);
+	return xasprintf("%s%ssignature %s", critical, *critical ? ", " : "",
+			 signature_verdict_name(p->signature.verdict));
+}
+
 static void print_packages(const struct inject_tree *tree)
 {
 	struct cli_table table = {.columns = 6};
@@ -137,17 +152,14 @@ static void print_packages(const struct inject_tree *tree)
 		const struct package *p = *item;
 		char version[PACKAGE_VERSION_TEXT_SIZE] = "", guid[GUID_TEXT_SIZE];
 		const char *class_text = class_of(p, guid);
+		_cleanup_free_ char *note = package_note(p);
 
 		if (p->driver)
 			package_version_text(p->driver->version, version);
 		cli_table_row(&table, cli_verbose ? p->label : p->inf_name, version,
 			      class_text ? class_text : "",
 			      p->published ? p->published : "",
-			      package_verdict_name(p->verdict),
-			      p->reason		 ? p->reason
-			      : p->boot_critical ? "boot-critical"
-						 : "",
-			      NULL);
+			      package_verdict_name(p->verdict), note, NULL);
 		if (!cli_verbose)
 			continue;
 		vec_foreach (remark, &p->remarks)

@@ -44,6 +44,9 @@ is "a test root's signature" "$(what)" "added untrusted test 0"
 says "is explained" "comes from Sample Driver Test Root, a root of its own"
 says "and what follows from it" "0xC0000428"
 is "its signer" "$(jq -r '.packages[0].signer' r.json)" "Sample Driver Test Signer"
+cp x64.wim t.wim
+"$GILD" inject t.wim --driver=p/exstor >text
+ok "in the table, too" grep -q "added *boot-critical, signature untrusted$" text
 try x64.wim p/exstor --unsigned=refuse
 is "is refused on request" "$(what)" "refused untrusted test 3"
 ok "and nothing is written" cmp t.wim x64.wim
