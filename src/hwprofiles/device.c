@@ -312,16 +312,17 @@ static uint32_t id_field(const char *id, const char *key, unsigned digits,
 	const char *at = strchr(id, '\\');
 	uint32_t value;
 
-	while (at && *at) {
+	if (!at)
+		return missing;
+	/* What follows a second backslash is the instance. */
+	do {
 		const char *field = at + 1;
 
 		if (hex_after(&field, key, digits, &value) &&
 		    strchr("&\\", *field) != NULL)
 			return value;
 		at += 1 + strcspn(at + 1, "&\\");
-		if (*at == '\\')
-			break; /* what follows is the instance */
-	}
+	} while (*at == '&');
 	return missing;
 }
 
