@@ -24,6 +24,7 @@
 /* The MFT, its bitmap and $Secure grow in steps; fragments need records. */
 #define SPACE_SLACK (1024 * 1024)
 #define SPACE_SLACK_SHARE 256
+#define BITMAP_CHUNK (64u * 1024)
 
 /* ---- binding -------------------------------------------------------------------------
  */
@@ -365,24 +366,25 @@ static uint64_t space_needed(const ntfs_volume *volume, const struct tree *tree)
 			volume->cluster_size);
 }
 
-/* Counts free clusters up to a limit. */
+/* Counts the bytes of free clusters up to a limit; $Bitmap may be long. */
 static int free_space(struct ntfs *ntfs, uint64_t limit, uint64_t *ret, struct error *err)
 {
-	_cleanup_buffer_ struct buffer bitmap = BUFFER_INIT;
+	_cleanup_free_ uint8_t *bits = xmalloc(BITMAP_CHUNK);
 	uint64_t cluster_size = ntfs->volume->cluster_size;
-	uint64_t clusters = (uint64_t)ntfs->volume->nr_clusters, count = 0;
+	uint64_t clusters = (uint64_t)ntfs->volume->nr_clusters;
 
-	if (ntfs_bitmap(ntfs, &bitmap, err) < 0)
-		return -1;
-	for (uint64_t i = 0; i < clusters && i / 8 < bitmap.len; i++) {
-		uint8_t byte = bitmap.data[i / 8];
+	*ret = 0;
+	for (uint64_t at = 0; at < clusters && *ret < limit;) {
+		s64 n;
 
-		if (byte == 0xff)
-			i |= 7;
-		else if (!(byte >> (i & 7) & 1) && ++count * cluster_size >= limit)
-			break;
+		ntfs_begin(ntfs);
+		n = ntfs_attr_pread(ntfs->volume->lcnbmp_na, (s64)(at / 8), BITMAP_CHUNK,
+				    bits);
+		if (n <= 0)
+			return ntfs_failed(ntfs, err, "$Bitmap", "cannot read");
+		for (uint64_t i = 0; i < (uint64_t)n * 8 && at < clusters; i++, at++)
+			*ret += bits[i / 8] >> (i & 7) & 1 ? 0 : cluster_size;
 	}
-	*ret = count * cluster_size;
 	return 0;
 }
 
