@@ -26,6 +26,7 @@ static int refuse_all(const struct image *image, struct error *err)
 {
 	_cleanup_buffer_ struct buffer list = BUFFER_INIT;
 	const struct image_disk *disk = image_disk(image);
+	const struct strings *problems = NULL;
 
 	if (disk)
 		vec_foreach (part, &disk->partitions) {
@@ -37,11 +38,15 @@ static int refuse_all(const struct image *image, struct error *err)
 				buffer_printf(&list, "partition %u: ", part->number);
 			buffer_append_string(&list, what);
 		}
-	error_set(err, ERROR_FAILED, image_path(image), "holds no Windows%s%.*s%s%s%s",
-		  list.len ? " (" : "", (int)list.len, (const char *)list.data,
-		  list.len ? ")" : "", disk && disk->problems.len ? ": " : "",
-		  disk && disk->problems.len ? disk->problems.items[0] : "");
-	if (disk && disk->problems.len)
+	if (list.len) {
+		buffer_append_string(&list, ")");
+		problems = &disk->problems;
+	}
+	for (size_t i = 0; problems && i < problems->len; i++)
+		buffer_printf(&list, "%s%s", i ? "; " : ": ", problems->items[i]);
+	error_set(err, ERROR_FAILED, image_path(image), "holds no Windows%s%.*s",
+		  list.len ? " (" : "", (int)list.len, (const char *)list.data);
+	if (problems && problems->len)
 		return error_remedy(err,
 				    "get the image again, it is damaged or cut short");
 	return error_remedy(err, "give an image that Windows is installed on");
