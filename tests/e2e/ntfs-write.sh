@@ -185,6 +185,24 @@ ok "names, content, attributes, descriptors, times and links as in the WIM" \
 	diff x.txt y.txt
 is "so many entries compared" "$(($(wc -l <x.txt) > 1500))" 1
 
+# ---- a volume that Windows formatted and wrote to
+
+real="$GILD_TEST_DATA/images/disk/win10-fixed-ntfs.vhd.xz"
+if [ -e "$real" ]; then
+	xz -dc "$real" | head -c 41877504 | cp --sparse=always /dev/stdin real.raw
+	change real.raw "noise|Gild Test Folder/A long name.sys|50000|1" "write|Nine.txt|new" \
+		"write|x.txt|y" "mkdir|Windows/System32/drivers" >out
+	ok "Windows' own volume is sound after an edit" \
+		python3 "$GILD_SOURCE/tests/ntfscheck.py" real.raw
+	is "names there are as Windows gives them without short names" \
+		"$(names real.raw '/Gild Test Folder/A long name.sys'; names real.raw /x.txt
+			names real.raw /Nine.txt)" \
+		"POSIX 'A long name.sys';POSIX 'x.txt';POSIX 'Nine.txt';"
+	is "and content" "$(ntfscat -f real.raw Nine.txt)" new
+else
+	skip "Windows' own volume after an edit" "set GILD_TEST_DATA"
+fi
+
 # ---- a full volume
 
 truncate -s 8M small.raw
