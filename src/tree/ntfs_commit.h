@@ -3,14 +3,14 @@
  * What the files that carry an overlay out on an NTFS volume share. Private to
  * src/tree/ntfs_commit*.c and its test.
  *
- * libntfs-3g reads the clock, takes hints from nobody on where to allocate, and makes files
- * that only POSIX would name so. Here its primitives are used (records, attributes,
- * runlists, indexes), and what goes into them is ours, so that the same change to the same
- * volume gives the same bytes.
+ * libntfs-3g reads the clock, takes hints from nobody on where to allocate, and makes
+ * files that only POSIX would name so. Here its primitives are used (records, attributes,
+ * runlists, indexes), and what goes into them is ours, so that the same change to the
+ * same volume gives the same bytes.
  *
  * One rule guards against two copies of one record in memory: whoever holds a folder open
- * does not open it again, and libntfs-3g opens the folders of a file whose names are marked
- * dirty. So names are never marked dirty; ntfs_edit_refresh() does that work.
+ * does not open it again, and libntfs-3g opens the folders of a file whose names are
+ * marked dirty. So names are never marked dirty; ntfs_edit_refresh() does that work.
  */
 #ifndef TREE_NTFS_COMMIT_H
 #define TREE_NTFS_COMMIT_H
@@ -22,16 +22,16 @@ struct ntfs_edit {
 	struct ntfs *ntfs;
 	ntfs_volume *volume;
 	const struct tree *tree;
-	uint64_t now;			/* FILETIME of the edit */
+	uint64_t now; /* FILETIME of the edit */
 	struct vec_of(struct ntfs_place *) places;
 	struct vec_of(uint64_t) folders; /* whose entries changed */
 	/* Security IDs that children of a folder with another inherit. */
 	struct vec_of(struct ntfs_inherited) inherited;
 	struct vec_of(struct ntfs_habit) habits;
-	int short_names;		/* of the volume's root: 1, 0; -1: not looked yet */
-	struct vec_of(uint64_t) held;	/* inodes between two names: not to be freed */
-	uint64_t bytes;			/* content written so far, for the progress */
-	uint8_t *chunk, *there;		/* of content; what lies where it goes */
+	int short_names;	      /* of the volume's root: 1, 0; -1: not looked yet */
+	struct vec_of(uint64_t) held; /* inodes between two names: not to be freed */
+	uint64_t bytes;		      /* content written so far, for the progress */
+	uint8_t *chunk, *there;	      /* of content; what lies where it goes */
 };
 
 /* Whether new names in a folder get short ones. */
@@ -48,13 +48,13 @@ struct ntfs_inherited {
 
 /* What an overlay node is bound to. */
 struct ntfs_place {
-	uint64_t inode;		/* 0: none (yet); the root is 5 */
-	bool detached;		/* was taken out of its old place: see origin */
-	unsigned links;		/* its other names then */
-	runlist_element *runs;	/* clusters that hold the new content already; or NULL */
+	uint64_t inode;	       /* 0: none (yet); the root is 5 */
+	bool detached;	       /* was taken out of its old place: see origin */
+	unsigned links;	       /* its other names then */
+	runlist_element *runs; /* clusters that hold the new content already; or NULL */
 };
 
-/* ---- ntfs_short_name.c: 8.3 names as NT makes them -----------------------------------
+/* ---- ntfs_short_name.c: 8.3 names as NT makes them ------------------------
  */
 
 #define NTFS_SHORT_NAME_MAX 12
@@ -66,12 +66,13 @@ bool ntfs_short_valid(struct bytes name);
  */
 bool ntfs_short_candidate(struct bytes name, unsigned n, struct buffer *ret);
 
-/* ---- ntfs_commit_data.c: content -------------------------------------------------------
+/* ---- ntfs_commit_data.c: content ------------------------------------------
  */
 
 /*
- * Allocates clusters for the content of all staged files at once and writes it there, before
- * anything is freed: replaced content never goes to clusters that hold the old one.
+ * Allocates clusters for the content of all staged files at once and writes it there,
+ * before anything is freed: replaced content never goes to clusters that hold the old
+ * one.
  */
 int ntfs_edit_write_contents(struct ntfs_edit *edit, struct error *err);
 /* Gives an open file without unnamed data the node's content. */
@@ -89,23 +90,23 @@ int ntfs_edit_copy_streams(struct ntfs_edit *edit, ntfs_inode *from, ntfs_inode 
 /* Bytes of content that never fit into an MFT record. */
 uint64_t ntfs_edit_resident_limit(const ntfs_volume *volume);
 
-/* ---- ntfs_commit_name.c: names and the records they lead to ------------------------------
+/* ---- ntfs_commit_name.c: names and the records they lead to ---------------
  */
 
 /* The number of the entry of exactly this name, 0 if there is none; -1. */
 int ntfs_edit_lookup(struct ntfs_edit *edit, uint64_t folder, const char *name,
 		     uint64_t *ret, struct error *err);
 /*
- * Gives an inode a name in a folder, with a short name if it needs one there: `short_name`
- * if it is not empty, else a new one. `path` is for messages.
+ * Gives an inode a name in a folder, with a short name if it needs one there:
+ * `short_name` if it is not empty, else a new one. `path` is for messages.
  */
 int ntfs_edit_link(struct ntfs_edit *edit, uint64_t inode, const struct overlay *node,
 		   uint64_t folder, struct bytes short_name, const char *path,
 		   struct error *err);
 /*
- * Takes the name (and the short name that belongs to it) from the folder and from the inode,
- * which lives on even if it was the last. `links` gets how many names are left, `short_name`
- * (may be NULL) what it was.
+ * Takes the name (and the short name that belongs to it) from the folder and from the
+ * inode, which lives on even if it was the last. `links` gets how many names are left,
+ * `short_name` (may be NULL) what it was.
  */
 int ntfs_edit_unlink(struct ntfs_edit *edit, uint64_t inode, uint64_t folder,
 		     const char *name, const char *path, unsigned *links,
@@ -130,12 +131,13 @@ void ntfs_edit_forget(struct ntfs_edit *edit, uint64_t inode);
 /* Gives the folders that were touched their times. */
 int ntfs_edit_touched(struct ntfs_edit *edit, struct error *err);
 
-/* ---- ntfs_commit_inode.c: files and folders come and go -----------------------------------
+/* ---- ntfs_commit_inode.c: files and folders come and go -------------------
  */
 
 /*
- * A new file with the node's content, or an empty folder, without any name. `model` (may be NULL) is the
- * file whose metadata it gets, else it is fresh, with what it inherits from `folder`.
+ * A new file with the node's content, or an empty folder, without any name. `model` (may
+ * be NULL) is the file whose metadata it gets, else it is fresh, with what it inherits
+ * from `folder`.
  */
 int ntfs_edit_create(struct ntfs_edit *edit, const struct overlay *node, uint64_t folder,
 		     ntfs_inode *model, const char *path, uint64_t *ret,
