@@ -146,20 +146,20 @@ ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
 	return REAL(pwrite64)(fd, data, len, at);
 }
 
-static size_t vector_len(const struct iovec *vector, int count)
+static size_t vector_len(const struct iovec *vector, int pieces)
 {
 	size_t len = 0;
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < pieces; i++)
 		len += vector[i].iov_len;
 	return len;
 }
 
-ssize_t writev(int fd, const struct iovec *vector, int count)
+ssize_t writev(int fd, const struct iovec *vector, int pieces)
 {
 	if (is_file(fd))
-		STEP("write", fd, -1, vector_len(vector, count));
-	return REAL(writev)(fd, vector, count);
+		STEP("write", fd, -1, vector_len(vector, pieces));
+	return REAL(writev)(fd, vector, pieces);
 }
 
 /* With KILL_TORN the first piece is written: vectors of one are halved. */
@@ -172,18 +172,18 @@ static ssize_t pwritev_torn(int fd, const struct iovec *vector, off_t at)
 	return stop_here();
 }
 
-ssize_t pwritev(int fd, const struct iovec *vector, int count, off_t at)
+ssize_t pwritev(int fd, const struct iovec *vector, int pieces, off_t at)
 {
-	if (count > 0 && reached("pwrite", fd, at, vector_len(vector, count)))
+	if (pieces > 0 && reached("pwrite", fd, at, vector_len(vector, pieces)))
 		return pwritev_torn(fd, vector, at);
-	return REAL(pwritev)(fd, vector, count, at);
+	return REAL(pwritev)(fd, vector, pieces, at);
 }
 
-ssize_t pwritev64(int fd, const struct iovec *vector, int count, off64_t at)
+ssize_t pwritev64(int fd, const struct iovec *vector, int pieces, off64_t at)
 {
-	if (count > 0 && reached("pwrite", fd, at, vector_len(vector, count)))
+	if (pieces > 0 && reached("pwrite", fd, at, vector_len(vector, pieces)))
 		return pwritev_torn(fd, vector, at);
-	return REAL(pwritev64)(fd, vector, count, at);
+	return REAL(pwritev64)(fd, vector, pieces, at);
 }
 
 int fallocate(int fd, int mode, off_t at, off_t len)
