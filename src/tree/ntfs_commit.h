@@ -57,7 +57,6 @@ struct ntfs_place {
 /* ---- ntfs_short_name.c: 8.3 names as NT makes them ------------------------
  */
 
-#define NTFS_SHORT_NAME_MAX 12
 /* True if the name (UTF-16LE) is a valid 8.3 name itself, in whatever case. */
 bool ntfs_short_valid(struct bytes name);
 /*
