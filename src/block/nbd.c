@@ -346,18 +346,17 @@ int nbd_own_extents(struct block *block, struct block_extents *ret, struct error
 {
 	struct block_nbd *n = (struct block_nbd *)block;
 	struct extent_walk walk = {ret, 0};
+	nbd_extent_callback take = {.callback = take_extents, .user_data = &walk};
 
 	if (nbd_can_meta_context(n->nbd, DEPTH_CONTEXT) <= 0)
 		return error_set(err, ERROR_FAILED, block->name,
 				 "this qemu-nbd does not tell which image holds what");
 	while (walk.at < block->size) {
-		nbd_extent_callback callback = {.callback = take_extents,
-						.user_data = &walk};
 		uint64_t at = walk.at, len = block->size - at;
 
 		if (len > MAX_TRIM)
 			len = MAX_TRIM;
-		if (nbd_block_status(n->nbd, len, at, callback, 0) < 0)
+		if (nbd_block_status(n->nbd, len, at, take, 0) < 0)
 			return failed(n, err, "learn what is allocated", at);
 		if (walk.at <= at)
 			return error_set(

@@ -338,6 +338,34 @@ else
 	skip "images that Windows made" "real test data not here: set GILD_TEST_DATA"
 fi
 
+# ---- block devices: only root can make one ----
+device=
+[ "$(id -u)" != 0 ] || { cp --sparse=always disk.raw loop.raw; device=$(losetup -f --show loop.raw 2>/dev/null); }
+if [ -b "$device" ]; then
+	trap 'losetup -d "$device"; rm -rf "$scratch"' EXIT
+	is "a block device" "$("$tool" "$device" probe | head -n 3 | tr '\n' ' ')" \
+		"format device subtype - size $size "
+	is "its partitions" "$("$tool" "$device" table)" "$("$tool" disk.raw table)"
+	ok "is written to" "$tool" --write "$device" fill 1048576 4096 65 : flush
+	is "what was written is on it" "$("$tool" "$device" read 1048576 3)" AAA
+	refused 'no overlay' "$tool" "$device" overlay no.qcow2
+	rm -f two.qcow2
+	ok "is copied" "$tool" "$device" convert two.qcow2 qcow2
+	ok "with its content" cmp <("$tool" two.qcow2 dump) <("$tool" "$device" dump)
+	python3 -c '
+import os, sys
+os.open(sys.argv[1], os.O_RDWR | os.O_EXCL)
+print(flush=True)
+sys.stdin.read()' "$device" < <(sleep 3) >held &
+	while [ ! -s held ]; do sleep 0.1; done
+	STATE=4 refused 'in use on this machine' "$tool" --write "$device" fill 0 1 1
+	wait
+	trap 'rm -rf "$scratch"' EXIT
+	losetup -d "$device"
+else
+	skip "block devices" "only root can make one here"
+fi
+
 # ---- new images ----
 for x in raw: vhd: vhd:dynamic vhdx: vhdx:fixed qcow2: vmdk: vmdk:streamOptimized; do
 	format=${x%:*} type=${x#*:}
