@@ -294,7 +294,7 @@ static int sync_system(struct ntfs_edit *edit, struct error *err)
 
 	for (size_t i = 0; i < ARRAY_SIZE(inodes); i++) {
 		ntfs_begin(edit->ntfs);
-		if (inodes[i] && ntfs_inode_sync(inodes[i]) != 0)
+		if (inodes[i] && NInoDirty(inodes[i]) && ntfs_inode_sync(inodes[i]) != 0)
 			return ntfs_failed(edit->ntfs, err, tree_name(edit->tree),
 					   "cannot write the volume's own records");
 	}

@@ -70,6 +70,15 @@ void ntfs_edit_abandon(ntfs_inode *inode)
 	(void)ntfs_inode_close(inode);
 }
 
+/* Syncing writes the record whether it is dirty or not. */
+static bool is_dirty(const ntfs_inode *inode)
+{
+	for (int i = 0; i < inode->nr_extents; i++)
+		if (NInoDirty(inode->extent_nis[i]))
+			return true;
+	return NInoDirty(inode) || NInoAttrListDirty(inode);
+}
+
 int ntfs_edit_close(struct ntfs_edit *edit, ntfs_inode *inode, const char *path,
 		    struct error *err)
 {
@@ -80,7 +89,7 @@ int ntfs_edit_close(struct ntfs_edit *edit, ntfs_inode *inode, const char *path,
 	/* See ntfs_commit.h. */
 	NInoFileNameClearDirty(inode);
 	ntfs_begin(edit->ntfs);
-	if (ntfs_inode_sync(inode) != 0)
+	if (is_dirty(inode) && ntfs_inode_sync(inode) != 0)
 		result = ntfs_failed(edit->ntfs, err, path, "cannot write its record");
 	ntfs_edit_abandon(inode);
 	return result;
