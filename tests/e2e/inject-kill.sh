@@ -68,5 +68,5 @@ fresh_folder() {
 	rm -rf x
 	cp -a old x
 }
-round "folder" "$(digest old)" "$(digest new)" fresh_folder digest "$([ -n "${GILD_TEST_FULL-}" ] && echo 1 || echo 29)"
+round "folder" "$(digest old)" "$(digest new)" fresh_folder digest "$([ -n "${GILD_TEST_FULL-}" ] && echo 1 || echo 5)"
 done_testing

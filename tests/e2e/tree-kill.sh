@@ -203,7 +203,7 @@ while :; do
 		}
 	done
 done >x.log
-[ $total -gt 60 ] && [ $bad = 0 ]
+[ $total -gt 25 ] && [ $bad = 0 ]
 tap $? "folder: the recovery killed at $total steps" x.log
 
 # A journal is input like any other: it cannot reach out of the folder.
