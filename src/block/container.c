@@ -221,14 +221,20 @@ static int check_expected(const struct container *c, const struct expected *e,
 /* The container is what its first layer is. */
 static void take_top(struct container *c, struct container_header *h)
 {
+	/* Which QEMU does not open either. */
+	bool large_vhdx = h->format == CONTAINER_VHDX && h->sector_size != 512;
+
 	c->format = h->format;
 	c->subtype = steal_ptr(h->subtype);
 	c->virtual_size = h->virtual_size;
 	c->sector_size = h->sector_size;
 	c->direct = h->format == CONTAINER_RAW || h->fixed;
 	c->differencing = h->differencing;
+	c->own_reader = h->differencing || large_vhdx;
 	c->log_pending = h->log_pending;
-	c->why_not = h->differencing ? "gild only reads differencing disks" : h->why_not;
+	c->why_not = h->differencing ? "gild only reads differencing disks"
+		     : large_vhdx ? "QEMU does not write VHDX with sectors of 4096 bytes"
+				  : h->why_not;
 	c->editable = !c->why_not;
 }
 
@@ -354,14 +360,13 @@ static struct block *open_below(const struct container *c, bool write, struct er
 
 	if (c->direct)
 		return open_direct(c, write, err);
-	if (c->differencing && write) {
-		error_set(err, ERROR_FAILED, c->path,
-			  "is a differencing disk, which gild "
-			  "only reads");
+	if (c->own_reader && write) {
+		error_set(err, ERROR_FAILED, c->path, "cannot be written to: %s",
+			  c->why_not);
 		error_remedy(err, "write the result to a new image with --output");
 		return NULL;
 	}
-	if (c->differencing)
+	if (c->own_reader)
 		return differencing_open(c, err);
 	nodes = container_nodes(c, err);
 	if (!nodes)
@@ -463,7 +468,7 @@ int container_reopen(struct block *block, bool write, struct error *err)
 	struct block_container *b = (struct block_container *)block;
 	const struct container *c = b->container;
 	bool was_reading = !block->writable;
-	bool died = b->below && !c->direct && !c->differencing && nbd_died(b->below);
+	bool died = b->below && !c->direct && !c->own_reader && nbd_died(b->below);
 	struct stat now;
 
 	block_close(b->below);

@@ -42,7 +42,8 @@ struct container {
 	uint64_t virtual_size;
 	uint32_t sector_size;
 	bool direct;		/* read and written without QEMU: raw, device, fixed VHD */
-	bool differencing;	/* VHD or VHDX with a parent: served by block/differencing.h */
+	bool differencing;	/* VHD or VHDX with a parent */
+	bool own_reader;	/* QEMU cannot read it, block/differencing.h can */
 	bool log_pending;	/* a VHDX with a log: see container_replay() */
 	/*
 	 * True if a writer of it that is killed at any point leaves a container that opens

@@ -66,10 +66,10 @@ static int check_base(const struct container *base, const char **format,
 	else if (base->log_pending)
 		error_set(err, ERROR_STATE, base->path,
 			  "is a VHDX whose log was not replayed");
-	else if (base->differencing || base->format == CONTAINER_DEVICE)
+	else if (base->own_reader || base->format == CONTAINER_DEVICE)
 		error_set(err, ERROR_FAILED, base->path,
-			  "no overlay can be based on a %s: QEMU would not open it",
-			  base->differencing ? "differencing disk" : "block device");
+			  "no overlay can be based on it: %s",
+			  base->own_reader ? base->why_not : "it is a block device");
 	else if (!layer->fixed && layer->qemu_size != layer->virtual_size)
 		error_set(
 			err, ERROR_FAILED, base->path,
@@ -118,7 +118,7 @@ int container_overlay_extents(const struct container *overlay, struct block_exte
 	_cleanup_block_ struct block *block = NULL;
 	_cleanup_free_ char *nodes = NULL;
 
-	if (overlay->direct || overlay->differencing)
+	if (overlay->direct || overlay->own_reader)
 		return error_set(err, ERROR_FAILED, overlay->path, "is no overlay");
 	nodes = container_nodes(overlay, err);
 	if (!nodes)
@@ -174,11 +174,11 @@ static const char *output_options(const struct container *source,
 			return "vhdx";
 		break;
 	case CONTAINER_VMDK:
-		*options = xasprintf("subformat=%s", type ? type : "monolithicSparse");
-		if (!type || strcmp(type, "monolithicSparse") == 0 ||
-		    strcmp(type, "streamOptimized") == 0)
-			return "vmdk";
-		break;
+		/* Those of several files become one. */
+		if (!type || strcmp(type, "streamOptimized") != 0)
+			type = "monolithicSparse";
+		*options = xasprintf("subformat=%s", type);
+		return "vmdk";
 	default:
 		break;
 	}
@@ -310,7 +310,7 @@ int container_convert(const struct container *source, const char *path,
 	if (!driver || check_sectors(source, output->format, err) < 0 ||
 	    !(target = resolve_new(path, err)))
 		return -1;
-	if (source->differencing) {
+	if (source->own_reader) {
 		result = convert_differencing(source, target, driver, options, err);
 	} else {
 		nodes = container_nodes(source, err);

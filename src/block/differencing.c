@@ -208,8 +208,7 @@ static int differencing_pwrite(struct block *block, const void *buf _unused_,
 			       size_t len _unused_, uint64_t offset _unused_,
 			       struct error *err)
 {
-	return error_set(err, ERROR_FAILED, block->name,
-			 "is a differencing disk, which gild only reads");
+	return error_set(err, ERROR_FAILED, block->name, "is only read");
 }
 
 static int differencing_flush(struct block *block _unused_, struct error *err _unused_)

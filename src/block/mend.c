@@ -108,9 +108,9 @@ static int mend_qcow2(const struct container *container, struct error *err)
 
 int container_replay(const struct container *container, struct error *err)
 {
-	if (container->differencing)
+	if (container->own_reader)
 		return error_set(err, ERROR_FAILED, container->path,
-				 "is a differencing disk, which gild only reads");
+				 "cannot be mended: %s", container->why_not);
 	switch (container->format) {
 	case CONTAINER_VHDX:
 		return mend_vhdx(container, err);

@@ -350,7 +350,7 @@ static bool can_have_overlay(const struct container *c)
 {
 	const struct container_layer *top = &c->layers.items[0];
 
-	return !c->differencing && c->format != CONTAINER_DEVICE &&
+	return !c->own_reader && c->format != CONTAINER_DEVICE &&
 	       (top->fixed || top->qemu_size == top->virtual_size);
 }
 

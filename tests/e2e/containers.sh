@@ -279,7 +279,7 @@ for kind in vhd vhdx; do
 	ok "$kind: its child, which is larger" same "two.$kind" two.raw
 	is "$kind: is told, and cannot be edited in place" \
 		"$("$tool" "two.$kind" probe | grep -c 'subtype differencing\|editable 0\|layer')" 5
-	refused 'only reads' "$tool" --write "two.$kind" read 0 512
+	refused 'cannot be written to: gild only reads' "$tool" --write "two.$kind" read 0 512
 	refused 'no overlay' "$tool" "two.$kind" overlay no.qcow2
 	rm -f two.qcow2
 	ok "$kind: convert" "$tool" "two.$kind" convert two.qcow2 qcow2
@@ -300,6 +300,23 @@ for kind in vhd vhdx; do
 	derive "base.$kind" base.raw "up.$kind" up.raw '' "..\\..\\..\\etc\\passwd"
 	refused 'cannot be found\|outside' "$tool" "up.$kind" probe
 done
+
+# A VHDX with sectors of 4096 bytes: QEMU makes and reads none. Its metadata has no checksum.
+qemu-img convert -f raw -O vhdx -o block_size=1M base.raw large.vhdx
+python3 - <<'END'
+import struct, uuid
+image = bytearray(open("large.vhdx", "rb").read())
+item = image.index(uuid.UUID("8141bf1d-a96f-4709-ba47-f233a8faab5f").bytes_le)
+at = image.rindex(b"metadata", 0, item) + struct.unpack_from("<I", image, item + 16)[0]
+struct.pack_into("<I", image, at, 4096)
+open("large.vhdx", "wb").write(image)
+END
+ok "a VHDX with large sectors is read" same large.vhdx base.raw
+is "and not edited in place" "$("$tool" large.vhdx probe | grep -c 'sector 4096\|editable 0')" 2
+refused 'sectors of 4096' "$tool" large.vhdx convert no.vhd vhd
+rm -f two.qcow2
+ok "but copied" "$tool" large.vhdx convert two.qcow2 qcow2
+ok "with its content" cmp <("$tool" two.qcow2 dump) base.raw
 
 # ---- images that Windows and others made ----
 if [ -e "$GILD_TEST_DATA/images/disk" ]; then
