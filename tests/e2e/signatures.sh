@@ -141,6 +141,19 @@ cp two.wim t.wim
 is "every index has its verdicts" "$(jq -r '[.packages[].signature] | join(" ")' r.json)" \
 	"untrusted untrusted untrusted untrusted"
 
+# A package that is staged in the image, and would be started from now on.
+"$mksample" tree staged --oem >/dev/null
+for f in staged/Windows/System32/DriverStore/FileRepository/examplestaged*/*.sys; do
+	osslsigncode remove-signature -in "$f" -out x.sys >/dev/null && cp x.sys "$f"
+	rm "${f%/*}"/*.cat
+done
+cp -a staged kept
+fails 3 "any controller: an unsigned package stays as it is" "$GILD" inject kept --any-controller
+cp "$scratch/.out" said.txt
+ok "and says so" grep -q "oem3.inf: .*no signature is in it" said.txt
+ok "any controller: allowed" "$GILD" inject staged --any-controller --unsigned=allow --json
+is "it is made ready" "$(jq -r '.any_controller[0].reflected[]' "$scratch/.out")" oem3.inf
+
 # ---- what gild inf says ---------------------------------------------------------------------
 inf() { "$GILD" inf "$@" --for=10.0.19041/amd64 --json >i.json; }
 inf p/exstor p/exstor-unsigned p/exnic
