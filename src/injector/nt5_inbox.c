@@ -104,7 +104,7 @@ static int search_cabinet(struct search *s, const char *host, const char *label,
 	if (!folder)
 		return note(s, &mine, err);
 	vec_foreach (name, names) {
-		char *path = media_find_plain(folder, *name);
+		char *path = media_find_plain(folder, *name, NULL);
 
 		if (path && add(s, *name, label, path, NULL, err) < 0)
 			return -1;
@@ -196,8 +196,11 @@ static int search_source(struct search *s, const char *folder, struct error *err
 			return -1;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(cabinets); i++) {
-		_cleanup_free_ char *host = media_find_plain(folder, cabinets[i]);
+		_cleanup_error_ struct error mine = ERROR_INIT;
+		_cleanup_free_ char *host = media_find_plain(folder, cabinets[i], &mine);
 
+		if (mine.code && note(s, &mine, err) < 0)
+			return -1;
 		if (host && search_cabinet(s, host, host, s->names, err) < 0)
 			return -1;
 	}

@@ -104,7 +104,7 @@ static struct package *covering(struct pack *p, const struct textmode_option *o,
 		if (!text_equal(file->kind, "inf"))
 			continue;
 		path = xasprintf("%s/%s", file->folder, file->name);
-		host = media_find_plain(p->file->folder, path);
+		host = media_find_plain(p->file->folder, path, NULL);
 		vec_foreach (item, done) {
 			struct package *package = *item;
 

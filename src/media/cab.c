@@ -210,7 +210,8 @@ static int join_part(struct set *s, struct mscabd_cabinet *to, const char *name,
 		     const struct unpack *u, bool after, struct mscabd_cabinet **ret)
 {
 	_cleanup_free_ char *copy = xstrdup(u->path);
-	_cleanup_free_ char *path = media_find_plain(dirname(copy), path_base(name));
+	_cleanup_free_ char *path =
+		media_find_plain(dirname(copy), path_base(name), NULL);
 	struct mscabd_cabinet *cab;
 	int code;
 
@@ -362,7 +363,7 @@ static int unpack_set(struct set *s, const struct unpack *u, bool *ignored,
 	if (u->selective && has_previous(cab)) {
 		_cleanup_free_ char *copy = xstrdup(u->path);
 		_cleanup_free_ char *previous =
-			media_find_plain(dirname(copy), path_base(cab->prevname));
+			media_find_plain(dirname(copy), path_base(cab->prevname), NULL);
 
 		*ignored = previous != NULL; /* read with the set's first part */
 		if (*ignored)

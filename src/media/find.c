@@ -15,21 +15,31 @@
 
 #define MAX_COMPONENTS 32
 
+/* What cannot be read is not the same as what is not there. */
+static int cannot_read(const char *name, struct error *err)
+{
+	if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+		return 0;
+	return error_errno(err, name, "cannot be read");
+}
+
 /* Names in the folder that equal `name` but for their case, the exact one first. */
-static void matches(int folder, const char *name, struct strings *ret)
+static int matches(int folder, const char *name, struct strings *ret, struct error *err)
 {
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	size_t from;
 
+	if (!dir) {
+		int result = cannot_read(name, err);
+
+		closep(&fd);
+		return result;
+	}
 	if (faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		strings_push(ret, name);
 	from = ret->len;
-	if (!dir) {
-		closep(&fd);
-		return;
-	}
 	while ((entry = readdir(dir)))
 		if (strcmp(entry->d_name, name) != 0 && text_equal(entry->d_name, name))
 			strings_push(ret, entry->d_name);
@@ -44,9 +54,11 @@ static void matches(int folder, const char *name, struct strings *ret)
 			*a = *b;
 			*b = swap;
 		}
+	return 0;
 }
 
-static char *find_below(int folder, const struct strings *parts, size_t at)
+static char *find_below(int folder, const struct strings *parts, size_t at,
+			struct error *err)
 {
 	_cleanup_(strings_free) struct strings names = VEC_INIT;
 	bool last = at + 1 == parts->len;
@@ -56,7 +68,8 @@ static char *find_below(int folder, const struct strings *parts, size_t at)
 	if (last && fstatat(folder, parts->items[at], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISREG(st.st_mode))
 		return xstrdup(parts->items[at]);
-	matches(folder, parts->items[at], &names);
+	if (matches(folder, parts->items[at], &names, err) < 0)
+		return NULL;
 	vec_foreach (name, &names) {
 		_cleanup_close_ int fd = -1;
 		_cleanup_free_ char *rest = NULL;
@@ -69,7 +82,9 @@ static char *find_below(int folder, const struct strings *parts, size_t at)
 		}
 		fd = openat(folder, *name,
 			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		rest = fd < 0 ? NULL : find_below(fd, parts, at + 1);
+		if (fd < 0 && cannot_read(*name, err) < 0)
+			return NULL;
+		rest = fd < 0 ? NULL : find_below(fd, parts, at + 1, err);
 		if (rest)
 			return xasprintf("%s/%s", *name, rest);
 	}
@@ -97,7 +112,7 @@ static bool split(const char *name, struct strings *ret)
 	return ret->len > 0;
 }
 
-char *media_find_plain(const char *folder, const char *name)
+char *media_find_plain(const char *folder, const char *name, struct error *err)
 {
 	_cleanup_(strings_free) struct strings parts = VEC_INIT;
 	_cleanup_close_ int fd = -1;
@@ -106,9 +121,13 @@ char *media_find_plain(const char *folder, const char *name)
 	if (!split(name, &parts))
 		return NULL;
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0) {
+		(void)cannot_read(folder, err);
 		return NULL;
-	rest = find_below(fd, &parts, 0);
+	}
+	rest = find_below(fd, &parts, 0, err);
+	if (!rest && err && err->code)
+		error_wrap(err, folder, "cannot look for %s", name);
 	if (!rest)
 		return NULL;
 	return xasprintf("%s%s%s", folder, text_ends_with(folder, "/") ? "" : "/", rest);
@@ -204,12 +223,18 @@ char *media_cab_files(struct media *media, const char *path, const char *label,
 char *media_find(struct media *media, const char *folder, const char *name,
 		 struct error *err)
 {
-	char *plain = media_find_plain(folder, name);
+	_cleanup_error_ struct error why = ERROR_INIT;
+	char *plain = media_find_plain(folder, name, &why);
 	_cleanup_free_ char *packed = NULL, *path = NULL;
 
-	if (plain || !*path_base(name))
+	if (plain || (!why.code && !*path_base(name)))
 		return plain;
 	packed = compressed_name(name);
-	path = media_find_plain(folder, packed);
+	if (!why.code)
+		path = media_find_plain(folder, packed, &why);
+	if (why.code) {
+		(void)error_move(err, &why);
+		return NULL;
+	}
 	return path ? media_expand(media, path, path_base(name), err) : NULL;
 }

@@ -7,11 +7,11 @@
 
 /*
  * The path of the regular file `name` (sub-folders with / or \ allowed) below `folder`,
- * without regard to case; NULL if there is none. No link is followed and no name leads
- * out of the folder. Of several that differ in case only, the exact one wins, then the
- * first in byte order.
+ * without regard to case; NULL without an error set if there is none. No link is followed
+ * and no name leads out of the folder. Of several that differ in case only, the exact one
+ * wins, then the first in byte order.
  */
-char *media_find_plain(const char *folder, const char *name);
+char *media_find_plain(const char *folder, const char *name, struct error *err);
 
 /* One compressed file (SZDD, KWAJ, or a cabinet of one file) unpacks to at most this. */
 #define MEDIA_MAX_PACKED ((uint64_t)256 << 20)

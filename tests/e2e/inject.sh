@@ -240,4 +240,18 @@ if [ -d "$virtio" ]; then
 else
 	skip "the virtio packages" "set GILD_TEST_DATA"
 fi
+
+# What cannot be read is not taken for what is not there.
+user=()
+[ "$EUID" != 0 ] || user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+mkdir unreadable
+"$GILD_BUILD/samples/mkdrivers" unreadable exstor >/dev/null
+"$GILD_BUILD/samples/mksample" tree unreadable/windows
+[ ${#user[@]} = 0 ] || { chown -R 65534:65534 unreadable; chmod 755 "$scratch"; }
+chmod 000 unreadable/exstor/amd64
+"${user[@]}" "$GILD" inject unreadable/windows --driver=unreadable/exstor/exstor.inf >out 2>err
+is "a folder of a package that cannot be read ends the run" $? 1
+ok "with its name and why" grep -q 'amd64.*Permission denied' err
+is "and nothing is injected" "$("$GILD" inspect unreadable/windows --json | jq '.drivers | length')" 0
+chmod 755 unreadable/exstor/amd64
 done_testing
