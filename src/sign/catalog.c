@@ -217,6 +217,8 @@ struct catalog *catalog_open(struct bytes der, const char *name, struct error *e
 		return NULL;
 	}
 	signed_data_judge(&catalog->data, name, same_list, catalog, &catalog->signature);
+	/* A run may keep thousands of catalogs: what is left of each is the list. */
+	signed_data_free(&catalog->data);
 	return steal_ptr(catalog);
 }
 
