@@ -265,13 +265,13 @@ fails 4 "a WIM that wimlib has locked" "$tool" --write LZX.wim info
 exec 8<&-
 truncate -s 1M disk.raw
 printf '\125\252' | dd of=disk.raw bs=1 seek=510 conv=notrunc status=none
-fails 2 "a raw disk" "$tool" disk.raw info
+fails 2 "a disk of zeros" "$tool" disk.raw info
 "$tool" disk.raw info 2>message
-ok "is named" grep -q 'raw disk' message
+ok "is no image" grep -q 'no image that gild knows' message
 printf 'QFI\373' >disk.qcow2
-fails 2 "a qcow2 disk" "$tool" disk.qcow2 info
+fails 1 "a qcow2 without its header" "$tool" disk.qcow2 info
 printf vhdxfile >disk.vhdx
-fails 2 "a VHDX disk" "$tool" disk.vhdx info
+fails 1 "a VHDX without its headers" "$tool" disk.vhdx info
 fails 1 "a path that leaves the volume" "$tool" LZX.wim cat ../etc/passwd
 fails 1 "a device name" "$tool" LZX.wim write Windows/aux.txt x
 
