@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Edits an NTFS volume in a file without any journal, or a folder or WIM by the same script,
- * to compare what comes of it. The script is read from stdin: one change a line, its words
- * separated by tabs.
+ * Edits an NTFS volume in a file without any journal, or a folder or WIM by the same
+ * script, to compare what comes of it. The script is read from stdin: one change a line,
+ * its words separated by tabs.
  *
  *   ntfsedit VOLUME | --image IMAGE
  *
  *   write PATH TEXT | put PATH HOST [FILETIME] | noise PATH SIZE SEED
  *   mkdir PATH | rm PATH | mv FROM TO | attr PATH HEX
  *
- * Of a volume it prints how many writes there were, how many bytes these had, how many bytes
- * of the volume they touched, and how many of these lie in clusters that were in use.
+ * Of a volume it prints how many writes there were, how many bytes these had, how many
+ * bytes of the volume they touched, and how many of these lie in clusters that were in
+ * use.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@ struct counting {
 	struct buffer bitmap;
 	uint32_t cluster_size;
 	uint64_t writes, bytes, in_use;
-	struct buffer touched, touched_in_use;	/* a bit for each 512 bytes */
+	struct buffer touched, touched_in_use; /* a bit for each 512 bytes */
 };
 
 _Noreturn static void fail(const struct error *err)
