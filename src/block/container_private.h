@@ -54,6 +54,12 @@ int vhdx_header_read(struct block *file, struct container_header *ret, struct er
 int qcow2_header_read(struct block *file, struct container_header *ret, struct error *err);
 int vmdk_header_read(struct block *file, struct container_header *ret, struct error *err);
 
+/*
+ * With SOURCE_DATE_EPOCH: gives a new file identifiers that follow from its content.
+ * (identify.c)
+ */
+int container_identify(const char *path, enum container_format format, struct error *err);
+
 /* ---- reference.c ---- */
 
 /*

@@ -316,5 +316,7 @@ int container_convert(const struct container *source, const char *path,
 		nodes = container_nodes(source, err);
 		result = nodes ? convert_nodes(nodes, target, driver, options, err) : -1;
 	}
-	return result < 0 ? -1 : sync_file(target, err);
+	if (result < 0 || container_identify(target, output->format, err) < 0)
+		return -1;
+	return sync_file(target, err);
 }

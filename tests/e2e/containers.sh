@@ -387,8 +387,12 @@ fi
 for x in raw: vhd: vhd:dynamic vhdx: vhdx:fixed qcow2: vmdk: vmdk:streamOptimized; do
 	format=${x%:*} type=${x#*:}
 	rm -f "new.$format"
-	ok "convert to $format $type" "$tool" dynamic.vhd convert "new.$format" "$format" $type
+	ok "convert to $format $type" "$tool" disk.raw convert "new.$format" "$format" $type
 	ok "the same content" same "new.$format" disk.raw
+	mv "new.$format" first
+	"$tool" disk.raw convert "new.$format" "$format" $type
+	ok "and the same bytes every time" cmp first "new.$format"
+	[ "$format" != vhdx ] || ok "without a fault" qemu-img check -q "new.$format"
 done
 is "a raw copy is sparse" "$([ "$(stat -c %b new.raw)" -lt 20000 ] && echo yes)" yes
 for base in disk.raw fixed.vhd dynamic.vhd dynamic.vhdx v3.qcow2 sparse.vmdk; do
