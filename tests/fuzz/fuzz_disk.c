@@ -193,8 +193,9 @@ static void try_container(struct memory *m)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct memory m = {
-		{.ops = &memory_ops, .name = (char *)"disk", .sector_size = 512}};
+	struct memory m = {.block = {.ops = &memory_ops,
+				     .name = (char *)"disk",
+				     .sector_size = 512}};
 
 	if (size < 4)
 		return 0;
