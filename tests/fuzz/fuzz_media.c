@@ -75,7 +75,7 @@ static void unpack_as(const char *path, const char *dest, enum media_kind kind,
 	if (nftw(dest, count, 16, FTW_PHYS) < 0 || total > MAX_BYTES)
 		die("more than the budget was written");
 	check_outside();
-	found = media_find_plain(dest, "A\\..\\a.INF");
+	found = media_find_plain(dest, "A\\..\\a.INF", NULL);
 	if (remove_tree(dest, NULL) < 0)
 		die("the destination cannot be removed");
 }
