@@ -52,14 +52,6 @@ static char *maker_of(const struct pc *pc)
 	return xstrndup(maker, len);
 }
 
-static unsigned year_of(const char *date)
-{
-	const char *slash = date ? strrchr(date, '/') : NULL;
-	unsigned long year = slash ? strtoul(slash + 1, NULL, 10) : 0;
-
-	return year >= 1980 && year < 2100 ? (unsigned)year : 0;
-}
-
 static char *devices_of(const struct check_result *result)
 {
 	struct buffer b = BUFFER_INIT;
@@ -85,7 +77,7 @@ void report_add(struct report *report, const struct pc *pc,
 		.reason = xstrdup(result->reason ? result->reason : ""),
 		.remedy = xstrdup(result->remedy ? result->remedy : ""),
 		.devices = devices_of(result),
-		.year = year_of(pc->identity.bios_date),
+		.year = pc_bios_year(&pc->identity),
 		.verdict = result->verdict,
 	};
 	struct buffer losses = BUFFER_INIT;

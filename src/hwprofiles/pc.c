@@ -79,6 +79,17 @@ void pc_free(struct pc *pc)
 	*pc = (struct pc)PC_INIT;
 }
 
+unsigned pc_bios_year(const struct pc_identity *identity)
+{
+	const char *date = identity->bios_date;
+	const char *slash = date ? strrchr(date, '/') : NULL;
+	unsigned long year = slash ? strtoul(slash + 1, NULL, 10) : 0;
+
+	if (year && year < 100)
+		year += year < 80 ? 2000 : 1900;
+	return year >= 1980 && year < 2100 ? (unsigned)year : 0;
+}
+
 /* What makers leave in fields that they should have filled. */
 bool pc_placeholder(const char *text)
 {

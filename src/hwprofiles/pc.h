@@ -27,6 +27,8 @@ struct pc_identity {
 		.bios_major = -1, .bios_minor = -1, .enclosure = -1                       \
 	}
 void pc_identity_free(struct pc_identity *identity);
+/* The year of "12/27/2013" or "12/27/13"; 0: not known. */
+unsigned pc_bios_year(const struct pc_identity *identity);
 /* True for "To Be Filled By O.E.M.", "Default string", "System Product Name", ... */
 bool pc_placeholder(const char *text);
 

@@ -148,17 +148,6 @@ static void copy_device(struct pc_devices *to, const struct pc_device *from)
 	vec_push(to, device);
 }
 
-/* "12/27/2013" -> 2013 */
-static unsigned year_of(const char *date)
-{
-	const char *slash = date ? strrchr(date, '/') : NULL;
-	unsigned long year = slash ? strtoul(slash + 1, NULL, 10) : 0;
-
-	if (year && year < 100)
-		year += year < 80 ? 2000 : 1900;
-	return year >= 1980 && year < 2100 ? (unsigned)year : 0;
-}
-
 struct profile *profile_of_pc(const struct pc *pc)
 {
 	struct profile *p = xcalloc(1, sizeof(*p));
@@ -169,7 +158,7 @@ struct profile *profile_of_pc(const struct pc *pc)
 	p->name = xstrdup(pc->label ? pc->label : "unknown PC");
 	p->id = profile_id_of(p->name);
 	p->type = pc->type ? text_lower(pc->type) : NULL;
-	p->year = year_of(i->bios_date);
+	p->year = pc_bios_year(i);
 	p->uefi = pc->uefi;
 	p->secure_boot = pc->secure_boot;
 	/* "0.0", "2", "unknown", ...: only what is sure. */
