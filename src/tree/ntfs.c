@@ -24,6 +24,7 @@
 #define MAX_REPARSE (16 * 1024)
 #define REPARSE_HEADER 8 /* tag, length, reserved */
 #define FILE_NAME_PARENT 0
+#define MAX_ATTRIBUTE_DEFINITIONS 0xffffff /* libntfs-3g's */
 #define RECORD_NUMBER(reference) ((reference)&0x0000ffffffffffffULL)
 
 void ntfs_close_inode(ntfs_inode **inode)
@@ -127,11 +128,56 @@ static int check_boot_sector(struct ntfs *ntfs, struct error *err)
 	return 0;
 }
 
+/* Reads $AttrDef, which the library bounds to 24 bits, as mounting does. */
+static bool has_attribute_definitions(ntfs_volume *volume)
+{
+	_cleanup_(ntfs_close_inode) ntfs_inode *inode =
+		ntfs_inode_open(volume, FILE_AttrDef);
+	_cleanup_(ntfs_close_attribute) ntfs_attr *data = NULL;
+	_cleanup_free_ void *buf = NULL;
+
+	if (inode)
+		data = ntfs_attr_open(inode, AT_DATA, AT_UNNAMED, 0);
+	if (!data || data->data_size < 0 || data->data_size > MAX_ATTRIBUTE_DEFINITIONS)
+		return false;
+	buf = xmalloc((size_t)data->data_size + 1);
+	return ntfs_attr_pread(data, 0, data->data_size, buf) == data->data_size;
+}
+
+/*
+ * A damaged $AttrDef makes ntfs_device_mount() fail without releasing it (libntfs-3g's
+ * volume.c, up to 2022.10.3 at least). So it is looked at before. What else is wrong with
+ * the volume is left for mounting to say.
+ */
+static int check_attribute_definitions(struct ntfs *ntfs, struct error *err)
+{
+	struct ntfs_device *device;
+	ntfs_volume *volume;
+	bool sound;
+
+	ntfs_begin(ntfs);
+	device = ntfs_device_new(ntfs);
+	if (!device)
+		return 0;
+	volume = ntfs_volume_startup(device, NTFS_MNT_RDONLY);
+	if (!volume) {
+		(void)ntfs_device_free(device);
+		return 0;
+	}
+	sound = has_attribute_definitions(volume);
+	if (!sound)
+		ntfs_failed(ntfs, err, ntfs->block->name,
+			    "is an NTFS volume whose $AttrDef cannot be read");
+	(void)ntfs_umount(volume, FALSE);
+	return sound ? 0 : -1;
+}
+
 static int mount(struct ntfs *ntfs, struct error *err)
 {
 	struct ntfs_device *device;
 
-	if (check_boot_sector(ntfs, err) < 0)
+	if (check_boot_sector(ntfs, err) < 0 ||
+	    check_attribute_definitions(ntfs, err) < 0)
 		return -1;
 	ntfs_begin(ntfs);
 	device = ntfs_device_new(ntfs);
