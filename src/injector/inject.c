@@ -17,7 +17,7 @@ struct served {
 	bool split; /* a split set of setup media, which is written anew */
 };
 
-struct job {
+struct inject_job {
 	const struct inject_options *options;
 	struct inject_result *result;
 	struct media media;
@@ -45,7 +45,7 @@ void inject_result_free(struct inject_result *result)
 /* ---- one tree -----------------------------------------------------------------------
  */
 
-static int add_packages(struct job *job, struct tree *tree, struct store *store,
+static int add_packages(struct inject_job *job, struct tree *tree, struct store *store,
 			const struct installation *installation,
 			struct packages *packages, struct error *err)
 {
@@ -74,7 +74,7 @@ static int add_packages(struct job *job, struct tree *tree, struct store *store,
 	return 0;
 }
 
-static int remove_packages(struct job *job, struct store *store,
+static int remove_packages(struct inject_job *job, struct store *store,
 			   struct removals *removals, struct error *err)
 {
 	vec_foreach (published, job->options->published) {
@@ -125,7 +125,7 @@ static int change_boot(const struct place *place, const struct target *target,
 }
 
 /* 1: done by the generation itself, 0: to be done by any_controller_apply(), -1. */
-static int change_by_store(struct job *job, struct store *store,
+static int change_by_store(struct inject_job *job, struct store *store,
 			   const struct place *place, struct inject_tree *result,
 			   struct error *err)
 {
@@ -143,7 +143,7 @@ static int change_by_store(struct job *job, struct store *store,
 	return store_any_controller(store, &options, &result->controllers, err);
 }
 
-static int change_controllers(struct job *job, struct tree *tree,
+static int change_controllers(struct inject_job *job, struct tree *tree,
 			      struct registry *registry, struct store *store,
 			      const struct target *target, const struct place *place,
 			      struct inject_tree *result, struct error *err)
@@ -162,9 +162,9 @@ static int change_controllers(struct job *job, struct tree *tree,
 	return place ? change_boot(place, target, result, err) : 0;
 }
 
-static int change_tree(struct job *job, struct tree *tree, struct registry *registry,
-		       const struct place *place, struct inject_tree *result,
-		       struct error *err)
+static int change_tree(struct inject_job *job, struct tree *tree,
+		       struct registry *registry, const struct place *place,
+		       struct inject_tree *result, struct error *err)
 {
 	_cleanup_installation_ struct installation *installation = NULL;
 	_cleanup_store_ struct store *store = NULL;
@@ -190,10 +190,10 @@ static int change_tree(struct job *job, struct tree *tree, struct registry *regi
 				  place, result, err);
 }
 
-static int serve_winre(struct job *job, struct tree *tree, struct error *err);
+static int serve_winre(struct inject_job *job, struct tree *tree, struct error *err);
 
 /* `place` is NULL for a WIM inside a tree, which has no further one inside. */
-static int serve_tree(struct job *job, struct tree *tree, unsigned index,
+static int serve_tree(struct inject_job *job, struct tree *tree, unsigned index,
 		      const struct place *place, struct error *err)
 {
 	_cleanup_registry_ struct registry *registry =
@@ -212,7 +212,7 @@ static int serve_tree(struct job *job, struct tree *tree, unsigned index,
 }
 
 /* Every tree of the nested WIM is served, and the file is put back if it changed. */
-static int serve_winre(struct job *job, struct tree *tree, struct error *err)
+static int serve_winre(struct inject_job *job, struct tree *tree, struct error *err)
 {
 	struct image_options options = {.write = !job->options->dry_run};
 	_cleanup_image_ struct image *image = NULL;
@@ -261,8 +261,8 @@ static int serve_winre(struct job *job, struct tree *tree, struct error *err)
 /* ---- one image file -----------------------------------------------------------------
  */
 
-static int serve_image(struct job *job, const char *path, const char *index, bool split,
-		       struct error *err)
+static int serve_image(struct inject_job *job, const char *path, const char *index,
+		       bool split, struct error *err)
 {
 	const struct inject_options *o = job->options;
 	struct image_options options = o->image;
@@ -297,7 +297,7 @@ static int serve_image(struct job *job, const char *path, const char *index, boo
  */
 
 /* The path of the file below `folder`, whatever its case; NULL if it is not there. */
-static char *find_file(struct job *job, const char *folder, const char *name)
+static char *find_file(struct inject_job *job, const char *folder, const char *name)
 {
 	_cleanup_error_ struct error ignored = ERROR_INIT;
 
@@ -324,7 +324,7 @@ static bool has_changes(struct image *image)
  * A split set cannot be appended to: all parts are written anew into the folder, which is
  * then committed as a whole (finished by the next run if this one is killed in between).
  */
-static int commit_split(struct job *job, struct image *set, uint64_t *bytes,
+static int commit_split(struct inject_job *job, struct image *set, uint64_t *bytes,
 			struct error *err)
 {
 	_cleanup_free_ char *copy = xstrdup(image_path(set));
@@ -378,7 +378,7 @@ static int commit_split(struct job *job, struct image *set, uint64_t *bytes,
 }
 
 /* boot.wim is served whole (Windows PE and Setup), the install image by --index. */
-static int serve_media(struct job *job, const char *boot, const char *install,
+static int serve_media(struct inject_job *job, const char *boot, const char *install,
 		       struct error *err)
 {
 	const char *index = job->options->index ? job->options->index : "all";
@@ -395,7 +395,7 @@ static int serve_media(struct job *job, const char *boot, const char *install,
 	return serve_image(job, install, index, text_ends_with(install, ".swm"), err);
 }
 
-static int serve_path(struct job *job, struct error *err)
+static int serve_path(struct inject_job *job, struct error *err)
 {
 	static const char *const installs[] = {
 		"sources/install.wim", "sources/install.esd", "sources/install.swm"};
@@ -416,7 +416,7 @@ static int serve_path(struct job *job, struct error *err)
 /* ---- the run ------------------------------------------------------------------------
  */
 
-static int commit(struct job *job, struct error *err)
+static int commit(struct inject_job *job, struct error *err)
 {
 	const struct inject_options *o = job->options;
 	struct image_commit_options options = {
@@ -443,7 +443,7 @@ static int commit(struct job *job, struct error *err)
 	return 0;
 }
 
-static int read_media(struct job *job, struct error *err)
+static int read_media(struct inject_job *job, struct error *err)
 {
 	vec_foreach (path, job->options->drivers) {
 		progress_report("reading packages",
@@ -464,7 +464,7 @@ static int read_media(struct job *job, struct error *err)
 	return error_remedy(err, "give the folder or archive that has the .inf files");
 }
 
-static void job_free(struct job *job)
+static void job_free(struct inject_job *job)
 {
 	vec_foreach (served, &job->images)
 		image_close(served->image);
@@ -479,9 +479,9 @@ static void job_free(struct job *job)
 int inject_run(const struct inject_options *options, struct inject_result *ret,
 	       struct error *err)
 {
-	struct job job = {.options = options,
-			  .result = ret,
-			  .signing = signing_open(options->unsigned_policy)};
+	struct inject_job job = {.options = options,
+				 .result = ret,
+				 .signing = signing_open(options->unsigned_policy)};
 	int result = read_media(&job, err);
 
 	if (result == 0)
@@ -492,10 +492,37 @@ int inject_run(const struct inject_options *options, struct inject_result *ret,
 	return result;
 }
 
+int inject_stage(const struct inject_options *options, struct image *image, size_t i,
+		 struct inject_result *ret, struct inject_job **keep, struct error *err)
+{
+	struct inject_job *job = xcalloc(1, sizeof(*job));
+	struct place place = {image, i};
+	struct tree *tree;
+	int result;
+
+	*keep = job;
+	job->options = options;
+	job->result = ret;
+	job->signing = signing_open(options->unsigned_policy);
+	result = read_media(job, err);
+	tree = result == 0 ? image_tree(image, i, err) : NULL;
+	if (!tree)
+		return -1;
+	job->steps = job->media.infs.len;
+	return serve_tree(job, tree, image_info(image, i)->index, &place, err);
+}
+
+void inject_release(struct inject_job *keep)
+{
+	if (keep)
+		job_free(keep);
+	free(keep);
+}
+
 int inject_remove(const struct inject_options *options, struct inject_result *ret,
 		  struct error *err)
 {
-	struct job job = {.options = options, .result = ret, .removing = true};
+	struct inject_job job = {.options = options, .result = ret, .removing = true};
 	int result = serve_path(&job, err);
 
 	if (result == 0)

@@ -58,6 +58,14 @@ void inject_result_free(struct inject_result *result);
 /* `ret` is filled as far as the work came, also on failure; free it in any case. */
 int inject_run(const struct inject_options *options, struct inject_result *ret,
 	       struct error *err);
+/*
+ * The same for one tree of an image that is open, which the caller commits: only stages.
+ * `keep` gets what must stay until then; inject_release() it in any case.
+ */
+struct inject_job;
+int inject_stage(const struct inject_options *options, struct image *image, size_t i,
+		 struct inject_result *ret, struct inject_job **keep, struct error *err);
+void inject_release(struct inject_job *keep);	/* NULL is fine */
 /* Takes `published` packages out of the chosen trees, in the same way. */
 int inject_remove(const struct inject_options *options, struct inject_result *ret,
 		  struct error *err);

@@ -140,7 +140,8 @@ static void find_system(struct disk_image *disk)
 
 static int look(struct disk_image *disk, struct error *err)
 {
-	disk->block = container_open(&disk->container, false, err);
+	if (!disk->block)
+		disk->block = container_open(&disk->container, false, err);
 	if (!disk->block || partition_table_read(disk->block, &disk->table, err) < 0)
 		return -1;
 	vec_foreach (partition, &disk->table.partitions)
@@ -411,7 +412,8 @@ static void disk_close(struct image *image)
 	vec_free(&disk->volumes);
 	vec_free(&disk->windows);
 	partition_table_free(&disk->table);
-	block_close(disk->block);
+	if (!disk->borrowed)
+		block_close(disk->block);
 	container_free(&disk->container);
 	free(disk->journal);
 	closep(&disk->lock);
@@ -425,18 +427,41 @@ static const struct image_ops disk_ops = {
 	.close = disk_close,
 };
 
-struct image *disk_open(const char *path, const struct image_options *options,
-			struct error *err)
+static struct disk_image *disk_new(const char *path, const struct image_options *options)
 {
 	struct disk_image *disk = xcalloc(1, sizeof(*disk));
-	const char *why;
-	int result;
 
 	disk->image.ops = &disk_ops;
 	disk->image.path = xstrdup(path);
 	disk->image.options = *options;
 	disk->lock = -1;
 	disk->system = SIZE_MAX;
+	return disk;
+}
+
+struct image *image_open_block(struct block *block, const char *format, struct error *err)
+{
+	const struct image_options options = {.write = true};
+	struct disk_image *disk = disk_new(block->name, &options);
+
+	disk->image.format = format;
+	disk->block = block;
+	disk->borrowed = true;
+	if (look(disk, err) < 0 || open_native(disk, err) < 0) {
+		image_close(&disk->image);
+		return NULL;
+	}
+	disk_layout(disk);
+	return &disk->image;
+}
+
+struct image *disk_open(const char *path, const struct image_options *options,
+			struct error *err)
+{
+	struct disk_image *disk = disk_new(path, options);
+	const char *why;
+	int result;
+
 	result = begin(disk, err);
 	if (result == 0)
 		result = look(disk, err);

@@ -39,6 +39,7 @@ struct disk_image {
 	struct image image;
 	struct container container;
 	struct block *block;		/* the virtual disk, for reading */
+	bool borrowed;			/* the block is the caller's, and written directly */
 	struct partition_table table;
 	struct disk_volumes volumes;
 	/* Volumes with a Windows, in image order: of `volumes`, or of `remote`. */

@@ -418,6 +418,24 @@ static int commit_output(struct disk_image *disk,
 	return result;
 }
 
+/* ---- on a disk that is being made
+ * ------------------------------------------------------------ */
+
+/* Nobody has such a disk yet: no journal, and whoever makes it drops it on failure. */
+static int commit_directly(struct disk_image *disk,
+			   const struct image_commit_options *options, uint64_t *written,
+			   struct error *err)
+{
+	if (options->output)
+		return error_set(err, ERROR_FAILED, disk->image.path,
+				 "is being made and cannot be copied yet");
+	*written = staged_bytes(disk);
+	if (apply_all(disk, disk->block, err) < 0)
+		return -1;
+	settle(disk);
+	return 0;
+}
+
 int disk_commit(struct image *image, const struct image_commit_options *options,
 		uint64_t *bytes_written, struct error *err)
 {
@@ -429,6 +447,8 @@ int disk_commit(struct image *image, const struct image_commit_options *options,
 	}
 	if (check_sound(disk, err) < 0)
 		return -1;
+	if (disk->borrowed)
+		return commit_directly(disk, options, bytes_written, err);
 	return options->output ? commit_output(disk, options, bytes_written, err)
 			       : commit_in_place(disk, bytes_written, err);
 }

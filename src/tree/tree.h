@@ -163,6 +163,12 @@ struct image_disk {
  */
 struct image *image_open(const char *path, const struct image_options *options,
 			 struct error *err);
+struct block;
+/*
+ * The image on a disk that is being made: `block` is written directly, without a journal,
+ * stays the caller's, and outlives the image. `format` is what image_format() says.
+ */
+struct image *image_open_block(struct block *block, const char *format, struct error *err);
 const char *image_path(const struct image *image);
 /* "wim", "swm", "esd", "folder", or a disk's: "raw", "device", "vhd", "vhdx", "qcow2", "vmdk" */
 const char *image_format(const struct image *image);
