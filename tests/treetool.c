@@ -15,7 +15,7 @@
  *   put PATH HOST [FILETIME] | write PATH TEXT
  *   mkdir PATH | rm PATH | mv FROM TO | attr PATH HEX
  *   staged
- *   commit | output FILE | output-esd FILE
+ *   commit | output FILE | output-esd FILE | output-one FILE (the image in use alone)
  *
  * Errors go to stderr, and the exit code is the error's.
  */
@@ -234,9 +234,11 @@ static int cmd_staged(struct tool *tool, char **arg _unused_, struct error *err)
 	return 0;
 }
 
-static int commit(struct tool *tool, const char *output, bool esd, struct error *err)
+static int commit(struct tool *tool, const char *output, bool esd, unsigned only,
+		  struct error *err)
 {
-	struct image_commit_options options = {.output = output, .esd = esd};
+	struct image_commit_options options = {
+		.output = output, .esd = esd, .only = only};
 	uint64_t written;
 
 	if (image_commit(tool->image, &options, &written, err) < 0)
@@ -247,17 +249,22 @@ static int commit(struct tool *tool, const char *output, bool esd, struct error 
 
 static int cmd_commit(struct tool *tool, char **arg _unused_, struct error *err)
 {
-	return commit(tool, NULL, false, err);
+	return commit(tool, NULL, false, 0, err);
 }
 
 static int cmd_output(struct tool *tool, char **arg, struct error *err)
 {
-	return commit(tool, arg[0], false, err);
+	return commit(tool, arg[0], false, 0, err);
 }
 
 static int cmd_output_esd(struct tool *tool, char **arg, struct error *err)
 {
-	return commit(tool, arg[0], true, err);
+	return commit(tool, arg[0], true, 0, err);
+}
+
+static int cmd_output_one(struct tool *tool, char **arg, struct error *err)
+{
+	return commit(tool, arg[0], false, (unsigned)tool->index + 1, err);
 }
 
 static const struct command {
@@ -282,6 +289,7 @@ static const struct command {
 	{"commit", 0, cmd_commit},
 	{"output", 1, cmd_output},
 	{"output-esd", 1, cmd_output_esd},
+	{"output-one", 1, cmd_output_one},
 	{"digest", 0, cmd_digest},
 };
 

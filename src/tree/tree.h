@@ -213,6 +213,7 @@ int image_select(const struct image *image, const char *index, struct image_posi
 struct image_commit_options {
 	const char *output;	/* NULL: in place; else a new image, the source is untouched */
 	bool esd;		/* the output is a solid (.esd) WIM */
+	unsigned only;		/* WIM outputs: keep this image alone, 1-based; 0: all */
 	/*
 	 * Disk images: a qcow2 output holds only the change and names the source as its
 	 * backing file, unless this is set.

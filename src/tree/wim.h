@@ -16,6 +16,7 @@
 #include "tree/provider.h"
 
 #define WIM_HEADER_SIZE 208
+#define WIM_HEADER_GUID 24
 #define WIM_VERSION_DEFAULT 0x10d00u
 #define WIM_VERSION_SOLID 0xe00u
 #define WIM_MAX_IMAGES 65535

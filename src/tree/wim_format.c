@@ -95,7 +95,7 @@ int wim_header_read(struct bytes raw, uint64_t size, struct wim_header *header,
 	header->chunk_size = get_le32(p + 20);
 	if (header->flags & WIM_COMPRESSED && header->chunk_size == 0)
 		header->chunk_size = 32768; /* the only size there was at first */
-	memcpy(header->guid.bytes, p + 24, 16);
+	memcpy(header->guid.bytes, p + WIM_HEADER_GUID, 16);
 	header->part = get_le16(p + 40);
 	header->parts = get_le16(p + 42);
 	header->image_count = get_le32(p + 44);
@@ -115,7 +115,7 @@ void wim_header_write(const struct wim_header *header, uint8_t raw[WIM_HEADER_SI
 	put_le32(raw + 12, header->version);
 	put_le32(raw + 16, header->flags);
 	put_le32(raw + 20, header->chunk_size);
-	memcpy(raw + 24, header->guid.bytes, 16);
+	memcpy(raw + WIM_HEADER_GUID, header->guid.bytes, 16);
 	put_le16(raw + 40, header->part);
 	put_le16(raw + 42, header->parts);
 	put_le32(raw + 44, header->image_count);

@@ -145,17 +145,34 @@ static int set_format(WIMStruct *w, bool esd, bool was_solid)
 	return code;
 }
 
-/*
- * Lets wimlib write all images of `path` (and the further parts of a split set) to `fd`.
- * It copies the metadata of images that it has not changed, byte for byte.
- */
-static int rewrite(const char *path, const struct wim *parts, bool esd, bool was_solid,
-		   int fd, struct error *err)
+/* A WIM in memory with one image of another, compressed alike: resources are copied. */
+static int export_image(WIMStruct *from, unsigned image, WIMStruct **ret)
 {
-	int flags = WIMLIB_WRITE_FLAG_RETAIN_GUID | WIMLIB_WRITE_FLAG_STREAMS_OK |
+	struct wimlib_wim_info info;
+	int code = wimlib_get_wim_info(from, &info);
+
+	if (!code)
+		code = wimlib_create_new_wim(
+			(enum wimlib_compression_type)info.compression_type, ret);
+	if (!code && info.chunk_size)
+		code = wimlib_set_output_chunk_size(*ret, info.chunk_size);
+	if (!code)
+		wimlib_register_progress_function(*ret, wimlib_step, NULL);
+	return code ? code : wimlib_export_image(from, (int)image, *ret, NULL, NULL, 0);
+}
+
+/*
+ * Lets wimlib write all images of `path` (and the further parts of a split set), or one,
+ * to `fd`. It copies the metadata of images that it has not changed, byte for byte.
+ */
+static int rewrite(const char *path, const struct wim *parts, unsigned only, bool esd,
+		   bool was_solid, int fd, struct error *err)
+{
+	int flags = WIMLIB_WRITE_FLAG_STREAMS_OK |
 		    WIMLIB_WRITE_FLAG_IGNORE_READONLY_FLAG |
+		    (only ? 0 : WIMLIB_WRITE_FLAG_RETAIN_GUID) |
 		    (esd ? WIMLIB_WRITE_FLAG_SOLID : 0);
-	WIMStruct *w = NULL;
+	WIMStruct *w = NULL, *one = NULL;
 	int code = wimlib_open_wim_with_progress(path, 0, &w, wimlib_step, NULL);
 
 	for (size_t i = 1; code == 0 && parts && i < parts->parts.len; i++) {
@@ -163,10 +180,13 @@ static int rewrite(const char *path, const struct wim *parts, bool esd, bool was
 
 		code = wimlib_reference_resource_files(w, &name, 1, 0, 0);
 	}
+	if (!code && only)
+		code = export_image(w, only, &one);
 	if (!code)
-		code = set_format(w, esd, was_solid);
+		code = set_format(one ? one : w, esd, was_solid);
 	if (!code)
-		code = wimlib_write_to_fd(w, fd, WIMLIB_ALL_IMAGES, flags, 0);
+		code = wimlib_write_to_fd(one ? one : w, fd, WIMLIB_ALL_IMAGES, flags, 0);
+	wimlib_free(one);
 	wimlib_free(w);
 	return code ? wimlib_failed(path, code, err) : 0;
 }
@@ -174,45 +194,59 @@ static int rewrite(const char *path, const struct wim *parts, bool esd, bool was
 /* ---- the changes
  * -------------------------------------------------------------------------- */
 
+/* The tree of the copy that the source's i-th image became; NULL in *ret: it was left
+ * out. */
+static int tree_in_copy(struct wim *copy, size_t i, unsigned only, struct tree **ret,
+			struct error *err)
+{
+	*ret = NULL;
+	if (only && i + 1 != only)
+		return 0;
+	*ret = image_tree(&copy->image, only ? 0 : i, err);
+	return *ret ? 0 : -1;
+}
+
+static void swap_overlays(struct tree *a, struct tree *b)
+{
+	struct overlay *overlay = a->overlay;
+
+	a->overlay = b->overlay;
+	b->overlay = overlay;
+}
+
 /* Lends the source's overlays to the copy, whose base is the same, and commits there. */
-static int append_changes(struct wim *wim, const struct draft *draft, struct error *err)
+static int append_changes(struct wim *wim, const struct draft *draft, unsigned only,
+			  struct error *err)
 {
 	static const struct image_commit_options in_place;
 	const struct image_options options = {.write = true, .allow_esd = true};
 	struct wim *copy = wim_open_copy(draft->path, &options, err);
+	struct vec_of(struct tree *) lent = VEC_INIT;
 	uint64_t written;
 	int result = copy ? 0 : -1;
 
 	for (size_t i = 0; i < wim->image.trees.len && result == 0; i++) {
 		struct tree *from = wim->image.trees.items[i], *to;
-		struct overlay *own;
 
 		if (!from || overlay_empty(from->overlay))
 			continue;
-		to = image_tree(&copy->image, i, err);
-		if (!to) {
-			result = -1;
-			break;
-		}
-		own = to->overlay;
-		to->overlay = from->overlay;
-		from->overlay = own;
+		result = tree_in_copy(copy, i, only, &to, err);
+		if (result < 0 || !to)
+			continue;
+		swap_overlays(to, from);
+		vec_push(&lent, from);
 		wim_metadata_free(((struct wim_tree *)from)->metadata);
 		((struct wim_tree *)from)->metadata = NULL;
 	}
 	if (result == 0)
 		result = wim_commit(&copy->image, &in_place, &written, err);
-	for (size_t i = 0; copy && i < copy->image.trees.len; i++) {
-		struct tree *to = copy->image.trees.items[i], *from;
-		struct overlay *lent;
+	vec_foreach (from, &lent) {
+		struct tree *to = NULL;
 
-		if (!to)
-			continue;
-		from = wim->image.trees.items[i];
-		lent = to->overlay;
-		to->overlay = from->overlay;
-		from->overlay = lent;
+		if (tree_in_copy(copy, (*from)->index, only, &to, NULL) == 0 && to)
+			swap_overlays(to, *from);
 	}
+	vec_free(&lent);
 	image_close(copy ? &copy->image : NULL);
 	return result;
 }
@@ -235,26 +269,46 @@ static uint64_t staged_bytes(const struct wim *wim)
 	return bytes;
 }
 
-static int build(struct wim *wim, struct draft *draft, bool esd, struct error *err)
+/* A WIM that wimlib made anew has a random GUID: it gets one that follows from its
+ * source. */
+static int give_identity(const struct wim *wim, unsigned only, const struct draft *draft,
+			 struct error *err)
 {
-	bool solid = strcmp(wim->image.format, "esd") == 0;
+	_cleanup_buffer_ struct buffer seed = BUFFER_INIT;
+	const struct guid *source = &wim->parts.items[0].header.guid;
+	struct guid guid;
+
+	buffer_append(&seed, source->bytes, sizeof(source->bytes));
+	buffer_append(&seed, &only, sizeof(only));
+	guid = guid_from(buffer_view(&seed));
+	return wim_pwrite(draft->fd, draft->output, WIM_HEADER_GUID,
+			  (struct bytes){guid.bytes, sizeof(guid.bytes)}, err);
+}
+
+static int build(struct wim *wim, struct draft *draft,
+		 const struct image_commit_options *options, struct error *err)
+{
+	bool solid = strcmp(wim->image.format, "esd") == 0, esd = options->esd;
+	unsigned only = wim->image.infos.len > 1 ? options->only : 0;
 	struct draft packed;
 	int result;
 
-	if (wim->parts.len > 1 || (solid && !esd))
-		result = rewrite(wim->parts.items[0].path, wim, false, solid, draft->fd,
-				 err);
+	if (only || wim->parts.len > 1 || (solid && !esd))
+		result = rewrite(wim->parts.items[0].path, wim, only, false, solid,
+				 draft->fd, err);
 	else
 		result = copy_range(&wim->parts.items[0], draft->fd, wim_end(wim),
 				    draft->output, err);
+	if (result == 0 && only)
+		result = give_identity(wim, only, draft, err);
 	if (result == 0 && has_changes(wim))
-		result = append_changes(wim, draft, err);
+		result = append_changes(wim, draft, only, err);
 	if (result < 0 || !esd)
 		return result;
 	/* Solid at last: what was appended is packed with the rest. */
 	if (draft_open(&packed, draft->output, false, err) < 0)
 		return -1;
-	result = rewrite(draft->path, NULL, true, false, packed.fd, err);
+	result = rewrite(draft->path, NULL, 0, true, false, packed.fd, err);
 	if (result < 0) {
 		draft_close(&packed);
 		return -1;
@@ -281,7 +335,7 @@ int wim_commit_output(struct wim *wim, const struct image_commit_options *option
 	if (file_check_space(folder, need, err) < 0 ||
 	    draft_open(&draft, options->output, options->esd, err) < 0)
 		return -1;
-	result = build(wim, &draft, options->esd, err);
+	result = build(wim, &draft, options, err);
 	if (result == 0)
 		result = draft_publish(&draft, err);
 	if (result == 0 && fstat(draft.fd, &st) == 0)

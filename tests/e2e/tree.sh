@@ -92,6 +92,22 @@ ok "--output: a GUID of its own" [ "$(guid out.wim)" != "$(guid LZX.wim)" ]
 fails 1 "--output: an existing file is not replaced" "$tool" LZX.wim "${changes[@]}" : output out2.wim
 is "--output: nothing else is left in the folder" "$(find . -name '*gild*' -o -name '#*')" ""
 
+# One image of several, with its changes and without.
+for what in unchanged changed; do
+	commands=(use 2)
+	[ $what = unchanged ] || commands+=(: "${changes[@]}")
+	ok "one image, $what" "$tool" XPRESS.wim "${commands[@]}" : output-one one-$what.wim
+	ok "one image, $what: verify" wim verify one-$what.wim
+	is "one image, $what: alone" "$(wimlib-imagex info one-$what.wim | sed -n 's/^Image Count: *//p')" 1
+	sleep 1.1 # a clock that is read would show
+	"$tool" XPRESS.wim "${commands[@]}" : output-one again.wim >/dev/null
+	ok "one image, $what: the same bytes again" cmp one-$what.wim again.wim
+	rm again.wim
+done
+is "one image: its entries" "$("$tool" one-unchanged.wim digest)" "$("$tool" XPRESS.wim use 2 : digest)"
+is "one image: the changes" "$(content one-changed.wim 1 /Windows/System32/config/SYSTEM | sha256sum)" \
+	"$(sha256sum <hive)"
+
 # Both images in one commit.
 cp LZX.wim both.wim
 "$tool" --write both.wim "${changes[@]}" : use 2 : "${changes[@]:3}" : commit >/dev/null
