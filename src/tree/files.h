@@ -118,6 +118,8 @@ void files_closep(struct files **files);
 
 /* The i-th image (from 0) of a WIM; staged changes of its tree are not looked at. */
 struct files *files_of_wim(struct image *wim, size_t i, struct error *err);
+/* A folder of the host that image_open() gave; see files_dir.c for what it cannot have. */
+struct files *files_of_folder(struct image *folder, struct error *err);
 struct ntfs;
 /* What a mounted NTFS volume holds; see files_ntfs.c for what is left out. */
 struct files *files_of_ntfs(struct ntfs *ntfs, struct error *err);
