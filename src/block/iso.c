@@ -44,7 +44,7 @@ static uint64_t extents_end(const struct iso_extents *extents)
 	return last->at + last->length;
 }
 
-int iso_extent_push(const struct iso *iso, struct iso_extents *extents, uint64_t offset,
+int iso_extent_push(struct iso *iso, struct iso_extents *extents, uint64_t offset,
 		    uint64_t length, struct error *err)
 {
 	struct iso_extent *last = extents->len ? &extents->items[extents->len - 1] : NULL;
@@ -53,12 +53,14 @@ int iso_extent_push(const struct iso *iso, struct iso_extents *extents, uint64_t
 	if (!length)
 		return 0;
 	if (offset != ISO_HOLE &&
-	    (offset > iso->block->size || length > iso->block->size - offset))
+	    (offset > iso->block->size || length > iso->block->size - offset)) {
+		iso->cut = true;
 		return iso_damaged(iso, err,
 				   "it has %ju bytes, and %ju bytes of a file are said "
 				   "to lie at %ju",
 				   (uintmax_t)iso->block->size, (uintmax_t)length,
 				   (uintmax_t)offset);
+	}
 	if (add_overflow(at, length, &end))
 		return iso_damaged(iso, err, "a file is too large");
 	if (last &&
@@ -103,7 +105,7 @@ static int check_inside(const struct iso *iso, const struct iso_extents *extents
 			   (uintmax_t)length, (uintmax_t)at, (uintmax_t)end);
 }
 
-int iso_extents_part(const struct iso *iso, const struct iso_extents *file, uint64_t at,
+int iso_extents_part(struct iso *iso, const struct iso_extents *file, uint64_t at,
 		     uint64_t length, struct iso_extents *ret, struct error *err)
 {
 	if (check_inside(iso, file, at, length, err) < 0)
@@ -400,6 +402,11 @@ void iso_closep(struct iso **iso)
 const char *iso_kind(const struct iso *iso)
 {
 	return iso->kind;
+}
+
+bool iso_is_cut(const struct iso *iso)
+{
+	return iso->cut;
 }
 
 const struct iso_node *iso_root(const struct iso *iso)

@@ -60,6 +60,8 @@ void iso_closep(struct iso **iso);
 
 /* "UDF", "Joliet", "Rock Ridge" or "ISO 9660": where the names come from. */
 const char *iso_kind(const struct iso *iso);
+/* True once a file was met that ends behind the image: that was cut short. */
+bool iso_is_cut(const struct iso *iso);
 const struct iso_node *iso_root(const struct iso *iso);
 
 /*

@@ -38,6 +38,7 @@ struct iso {
 	const struct iso_ops *ops;
 	const char *kind;
 	struct iso_node root;
+	bool cut; /* an extent lies behind the end of the image */
 	uint32_t block_size;
 	/* UDF: allocation descriptors of the current listing, */
 	unsigned descriptors;
@@ -52,10 +53,10 @@ struct iso {
 int iso_damaged(const struct iso *iso, struct error *err, const char *fmt, ...)
 	_printf_(3, 4);
 /* Appends an extent, which must lie inside the image and within the limits. */
-int iso_extent_push(const struct iso *iso, struct iso_extents *extents, uint64_t offset,
+int iso_extent_push(struct iso *iso, struct iso_extents *extents, uint64_t offset,
 		    uint64_t length, struct error *err);
 /* Appends what lies at [at, at + length) of a file to `ret`. */
-int iso_extents_part(const struct iso *iso, const struct iso_extents *file, uint64_t at,
+int iso_extents_part(struct iso *iso, const struct iso_extents *file, uint64_t at,
 		     uint64_t length, struct iso_extents *ret, struct error *err);
 /* Sets node->size and cuts the extents to it; too few are an error. */
 int iso_node_resize(const struct iso *iso, struct iso_node *node, uint64_t size,
@@ -102,7 +103,7 @@ struct udf_address {
 	uint16_t partition;
 };
 /* Appends [at, at + length) of the partition's bytes. */
-int udf_map(const struct iso *iso, uint16_t partition, uint64_t at, uint64_t length,
+int udf_map(struct iso *iso, uint16_t partition, uint64_t at, uint64_t length,
 	    struct iso_extents *ret, struct error *err);
 /* One logical block. */
 int udf_block_load(struct iso *iso, struct udf_address address, struct buffer *ret,

@@ -44,7 +44,7 @@ uint16_t udf_tag(struct bytes d)
 	return get_le16(d.data);
 }
 
-int udf_map(const struct iso *iso, uint16_t partition, uint64_t at, uint64_t length,
+int udf_map(struct iso *iso, uint16_t partition, uint64_t at, uint64_t length,
 	    struct iso_extents *ret, struct error *err)
 {
 	const struct udf_partition *p;

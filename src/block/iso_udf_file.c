@@ -111,7 +111,8 @@ static int take_list(struct allocation *a, struct bytes *list, struct error *err
 		if (!length)
 			return 0;
 		if (++a->iso->descriptors > MAX_DESCRIPTORS)
-			return iso_damaged(a->iso, err, "its files have too many extents");
+			return iso_damaged(a->iso, err,
+					   "its files have too many extents");
 		if (type == EXTENT_CONTINUED)
 			return load_next(a, address, list, err);
 		if (a->form == ICB_EXTENDED && type == EXTENT_RECORDED &&
