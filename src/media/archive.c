@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Archives through libarchive: ZIP, 7z, RAR, ISO 9660, tar, and self-extractors of these.
+ * Archives through libarchive: ZIP, 7z, RAR, tar, and self-extractors of these.
  * CAB is not among them: libarchive 3.6 fails valid LZX cabinets, returns data without an
  * error for invalid ones and reads no spanned sets (see cab.c).
  */
@@ -99,8 +99,6 @@ static void support(struct archive *a, enum media_kind kind)
 		(void)archive_read_support_format_rar(a);
 		(void)archive_read_support_format_rar5(a);
 	}
-	if (kind == MEDIA_ISO)
-		(void)archive_read_support_format_iso9660(a);
 	if (kind == MEDIA_TAR) {
 		(void)archive_read_support_format_tar(a);
 		(void)archive_read_support_filter_gzip(a);
@@ -319,7 +317,7 @@ static int unpack_entry(struct reader *r, struct archive_entry *entry, struct er
 	}
 	if (archive_entry_is_data_encrypted(entry))
 		return fail_encrypted(r->u, err);
-	/* ISO 9660 reports files that share their extent as hard links. */
+	/* A hard link of tar. */
 	if (target) {
 		_cleanup_free_ char *from = sink_decode(target, SINK_CP437);
 

@@ -134,7 +134,6 @@ static int open_archive(struct walk *w, const char *path, const char *label,
 					    .dest = folder,
 					    .kind = kind,
 					    .selective = selective};
-	size_t before = w->media->infs.len;
 
 	if (!folder || (nesting == 0 && start_budget(w, path, folder, err) < 0))
 		return -1;
@@ -150,14 +149,7 @@ static int open_archive(struct walk *w, const char *path, const char *label,
 		vec_push(&w->media->problems, xstrdup(*line));
 	if (u.ignored)
 		return remove_tree(folder, err);
-	if (collect(w, folder, label, 0, nesting + 1, err) < 0)
-		return -1;
-	if (kind == MEDIA_ISO && w->media->infs.len == before && media_iso_has_udf(path))
-		problem(w, label,
-			"its UDF part, which gild does not read, may hold more; unpack "
-			"it "
-			"with '7z x' and give the folder");
-	return 0;
+	return collect(w, folder, label, 0, nesting + 1, err);
 }
 
 static int open_nested(struct walk *w, const char *path, const char *label,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What drivers and sources come in: an INF, a folder, or an archive (CAB through
- * libmspack, ZIP, 7z, ISO 9660, tar and self-extractors through libarchive), archives in
- * archives included. Archives are unpacked by a child process under resource limits into
- * a private temporary folder; no entry leaves it, no size in an archive is believed.
+ * libmspack, ZIP, 7z, tar and self-extractors through libarchive, discs of UDF or ISO 9660
+ * through block/iso), archives in archives included. Archives are unpacked by a child
+ * process under resource limits into a private temporary folder; no entry leaves it, no
+ * size in an archive is believed.
  */
 #ifndef MEDIA_MEDIA_H
 #define MEDIA_MEDIA_H

@@ -9,11 +9,11 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "block/iso.h"
 
 #define HEAD_SIZE 512
-/* ISO 9660 and ECMA-167: volume descriptors start at sector 16, one per 2048 bytes. */
-#define VOLUME_DESCRIPTORS (16 * 2048)
-#define MAX_VOLUME_DESCRIPTORS 64
+/* The volume descriptors of a disc start at 16 * 2048 bytes. */
+#define ISO_MIN_SIZE ((off_t)17 * 2048)
 /* Installers name themselves near their start; none looked at needed more. */
 #define INSTALLER_SCAN ((size_t)4 << 20)
 
@@ -78,30 +78,6 @@ bool media_is_archive(enum media_kind kind)
 	return kind >= MEDIA_CAB && kind <= MEDIA_TAR;
 }
 
-/*
- * Walks the volume recognition sequence (ECMA-167 2/8): CD001 is ISO 9660, NSR02 and
- * NSR03 are UDF.
- */
-static void read_volumes(int fd, bool *iso, bool *udf)
-{
-	char id[6];
-
-	*iso = *udf = false;
-	for (int i = 0; i < MAX_VOLUME_DESCRIPTORS; i++) {
-		off_t at = VOLUME_DESCRIPTORS + (off_t)i * 2048 + 1;
-
-		if (pread(fd, id, 5, at) != 5)
-			return;
-		id[5] = '\0';
-		if (strcmp(id, "CD001") == 0)
-			*iso = true;
-		else if (strncmp(id, "NSR0", 4) == 0)
-			*udf = true;
-		else if (strcmp(id, "BEA01") != 0 && strcmp(id, "BOOT2") != 0)
-			return;
-	}
-}
-
 static enum media_kind kind_of_head(const char *head, size_t len)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
@@ -119,7 +95,7 @@ int media_sniff(const char *path, enum media_kind *ret, struct error *err)
 	_cleanup_close_ int fd =
 		open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	char head[HEAD_SIZE];
-	bool iso, udf;
+	_cleanup_block_ struct block *block = NULL;
 	ssize_t n;
 
 	if (fd < 0)
@@ -140,20 +116,12 @@ int media_sniff(const char *path, enum media_kind *ret, struct error *err)
 		*ret = MEDIA_TAR;
 	if (*ret != MEDIA_OTHER)
 		return 0;
-	read_volumes(fd, &iso, &udf);
-	*ret = iso ? MEDIA_ISO : udf ? MEDIA_UDF : MEDIA_OTHER;
+	if (lseek(fd, 0, SEEK_END) < ISO_MIN_SIZE)
+		return 0;
+	block = block_file_open(path, false, 0, NULL);
+	if (block && iso_recognise(block))
+		*ret = MEDIA_ISO;
 	return 0;
-}
-
-bool media_iso_has_udf(const char *path)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool iso, udf;
-
-	if (fd < 0)
-		return false;
-	read_volumes(fd, &iso, &udf);
-	return udf;
 }
 
 /* Installers whose payload only they themselves (or a tool of its own) can take out. */
@@ -210,10 +178,6 @@ int media_refuse(const char *path, const char *label, enum media_kind kind,
 			  "is a WIM image, not a driver package");
 		return error_remedy(
 			err, "unpack it with 'wimlib-imagex apply' and give the folder");
-	case MEDIA_UDF:
-		error_set(err, ERROR_FAILED, label,
-			  "is a UDF image, of which gild reads only ISO 9660");
-		return error_remedy(err, "unpack it with '7z x' and give the folder");
 	default:
 		error_set(err, ERROR_FAILED, label,
 			  "is neither an INF, a folder nor an archive that gild reads "

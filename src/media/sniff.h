@@ -13,14 +13,13 @@ enum media_kind {
 	MEDIA_ZIP,
 	MEDIA_7Z,
 	MEDIA_RAR,
-	MEDIA_ISO,
+	MEDIA_ISO,	/* UDF too */
 	MEDIA_TAR,	/* compressed ones too */
 	MEDIA_EXE,	/* perhaps self-extracting */
 	MEDIA_PACKED,	/* SZDD or KWAJ: one file */
 	/* Known, and refused by name: */
 	MEDIA_MSI,
 	MEDIA_WIM,
-	MEDIA_UDF,
 };
 
 /* -1 if the file cannot be read; never follows a link. */
@@ -33,7 +32,5 @@ bool media_is_packed_inf_name(const char *name); /* "x.in_" */
 /* Fills the error for a file that holds no archive, with the remedy for its kind. */
 int media_refuse(const char *path, const char *label, enum media_kind kind,
 		 struct error *err);
-/* True if the ISO 9660 image also has a UDF file system (which may hold more). */
-bool media_iso_has_udf(const char *path);
 
 #endif

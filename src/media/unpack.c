@@ -43,6 +43,8 @@ static int read_archive(struct sink *sink, struct unpack *u, struct error *err)
 	switch (u->kind) {
 	case MEDIA_CAB:
 		return cab_unpack(sink, u, &u->ignored, err);
+	case MEDIA_ISO:
+		return iso_unpack(sink, u, &u->ignored, err);
 	case MEDIA_PACKED:
 		return packed_unpack(sink, u, err);
 	case MEDIA_EXE:

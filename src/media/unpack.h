@@ -56,6 +56,8 @@ int unpack_isolated(struct unpack *u, struct error *err);
  */
 int archive_unpack(struct sink *sink, const struct unpack *u, bool *ignored,
 		   struct error *err);
+int iso_unpack(struct sink *sink, const struct unpack *u, bool *ignored,
+	       struct error *err);
 int cab_unpack(struct sink *sink, const struct unpack *u, bool *ignored,
 	       struct error *err);
 int packed_unpack(struct sink *sink, const struct unpack *u, struct error *err);

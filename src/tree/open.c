@@ -34,8 +34,8 @@ static const struct signature signatures[] = {
 	SIGNATURE(32768,
 		  "\x01"
 		  "CD001",
-		  "an ISO 9660 image"),
-	SIGNATURE(32768, "\0BEA01", "a UDF image"),
+		  "iso"),
+	SIGNATURE(32768, "\0BEA01", "iso"),
 	SIGNATURE(0, "MSCF", "a cabinet archive"),
 	SIGNATURE(0, "PK\x03\x04", "a ZIP archive"),
 	SIGNATURE(0, "7z\xbc\xaf\x27\x1c", "a 7z archive"),
@@ -60,8 +60,9 @@ static const char *recognise(int fd)
 static int refuse(const char *path, const char *what, struct error *err)
 {
 	error_set(err, ERROR_USAGE, path, "is %s, and no image that gild knows", what);
-	return error_remedy(err, "give a WIM (.wim, .swm, .esd), a disk image, or the "
-				 "folder that holds a Windows file system");
+	return error_remedy(
+		err, "give a WIM (.wim, .swm, .esd), a Windows ISO, a disk image, or the "
+		     "folder that holds a Windows file system");
 }
 
 struct image *image_open(const char *path, const struct image_options *options,
@@ -94,6 +95,8 @@ struct image *image_open(const char *path, const struct image_options *options,
 		return disk_open(path, options, err);
 	if (strcmp(what, "wim") == 0)
 		return wim_open(path, options, err);
+	if (strcmp(what, "iso") == 0)
+		return wim_open_in_iso(path, options, err);
 	refuse(path, what, err);
 	return NULL;
 }

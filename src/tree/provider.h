@@ -159,6 +159,9 @@ struct image *dir_open(const char *path, const struct image_options *options,
 		       struct error *err);
 struct image *wim_open(const char *path, const struct image_options *options,
 		       struct error *err);
+/* The install image on an ISO, for reading. */
+struct image *wim_open_in_iso(const char *path, const struct image_options *options,
+			      struct error *err);
 /* A regular file or block device that is a disk image; NULL otherwise as well. */
 struct image *disk_open(const char *path, const struct image_options *options,
 			struct error *err);

@@ -2,10 +2,11 @@
 /*
  * A Windows file system, wherever it lives, and the image that holds one or more.
  *
- * An *image* is what the user names: a WIM (one tree per image in it), a folder (one
- * tree), a disk image or block device (one tree per Windows on it). A *tree* reads through to the image and keeps every change in memory (large
- * content in a temporary file) until image_commit() makes all changes of all trees
- * atomically: killed at any point, the image is the old or the new one.
+ * An *image* is what the user names: a WIM (one tree per image in it), an ISO that holds
+ * one, a folder (one tree), a disk image or block device (one tree per Windows on it). A
+ * *tree* reads through to the image and keeps every change in memory (large content in a
+ * temporary file) until image_commit() makes all changes of all trees atomically: killed
+ * at any point, the image is the old or the new one.
  *
  * Paths are relative to the volume root, '/'-separated, matched without regard to case
  * by Windows' rules. "", ".", ".." components, drive letters and characters that Windows
@@ -170,7 +171,7 @@ struct block;
  */
 struct image *image_open_block(struct block *block, const char *format, struct error *err);
 const char *image_path(const struct image *image);
-/* "wim", "swm", "esd", "folder", or a disk's: "raw", "device", "vhd", "vhdx", "qcow2", "vmdk" */
+/* "wim", "swm", "esd", "iso" (install media), "folder", or a disk's: "raw", "device", "vhd", "vhdx", "qcow2", "vmdk" */
 const char *image_format(const struct image *image);
 const char *image_provider(const struct image *image);	/* "wim", "dir", "ntfs", "guestfs" */
 /* True if it holds installations on volumes rather than images. */

@@ -287,10 +287,12 @@ static void wim_close(struct image *image)
 			wim_metadata_free(((struct wim_tree *)*tree)->metadata);
 	wim_resource_close(wim);
 	vec_foreach (part, &wim->parts) {
+		block_close(part->window);
 		closep(&part->fd);
 		free(part->path);
 	}
 	vec_free(&wim->parts);
+	iso_close(wim->iso);
 	vec_free(&wim->blobs);
 	vec_free(&wim->metadata);
 	free(wim->by_hash);
@@ -307,35 +309,55 @@ static const struct image_ops wim_image_ops = {
 /* ---- opening ------------------------------------------------------------------------
  */
 
-/* Opens, locks and reads the header of one file. */
-static int open_part(struct wim *wim, const char *path, bool write, struct error *err)
+/* Opens and locks the host file `path`, and looks up the part's file if that is an ISO.
+ */
+static int open_part_file(struct wim *wim, const char *path, bool write,
+			  struct wim_part *part, struct error *err)
 {
-	struct wim_part part = {.path = xstrdup(path), .fd = -1};
-	uint8_t raw[WIM_HEADER_SIZE];
+	const char *host = wim->iso ? wim->image.path : path;
 	struct stat st;
 
-	part.fd = open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-	vec_push(&wim->parts, part);
-	if (part.fd < 0) {
-		error_errno(err, path, "cannot open");
+	part->fd = open(host, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	if (part->fd < 0) {
+		error_errno(err, host, "cannot open");
 		if (errno == ENOENT)
 			error_remedy(err, "put all parts of the split WIM in one folder");
 		return -1;
 	}
-	if (file_lock(part.fd, path, write, err) < 0)
+	if (file_lock(part->fd, host, write, err) < 0)
 		return -1;
-	if (write && wim_lock_others_out(part.fd, path, err) < 0)
+	if (write && wim_lock_others_out(part->fd, host, err) < 0)
 		return -1;
-	if (fstat(part.fd, &st) < 0)
+	if (wim->iso) {
+		part->path = xasprintf("%s/%s", host, path);
+		return wim_iso_part(wim, path, part, err);
+	}
+	part->path = xstrdup(path);
+	if (fstat(part->fd, &st) < 0)
 		return error_errno(err, path, "cannot stat");
-	part.size = (uint64_t)st.st_size;
-	wim->parts.items[wim->parts.len - 1].size = part.size;
-	if (part.size < WIM_HEADER_SIZE)
-		return error_set(err, ERROR_FAILED, path, "is too short for a WIM");
-	if (wim_pread(&part, 0, raw, sizeof(raw), err) < 0)
+	part->size = (uint64_t)st.st_size;
+	return 0;
+}
+
+/* Opens a part and reads its header. `path` is on the host, or inside of the ISO. */
+static int open_part(struct wim *wim, const char *path, bool write, struct error *err)
+{
+	struct wim_part *part;
+	uint8_t raw[WIM_HEADER_SIZE];
+	int status;
+
+	vec_push(&wim->parts, (struct wim_part){.fd = -1});
+	part = &wim->parts.items[wim->parts.len - 1];
+	status = open_part_file(wim, path, write, part, err);
+	if (status < 0)
 		return -1;
-	if (wim_header_read((struct bytes){raw, sizeof(raw)}, part.size,
-			    &wim->parts.items[wim->parts.len - 1].header, err) == 0)
+	path = part->path;
+	if (part->size < WIM_HEADER_SIZE)
+		return error_set(err, ERROR_FAILED, path, "is too short for a WIM");
+	if (wim_pread(part, 0, raw, sizeof(raw), err) < 0)
+		return -1;
+	if (wim_header_read((struct bytes){raw, sizeof(raw)}, part->size, &part->header,
+			    err) == 0)
 		return 0;
 	free(err ? err->subject : NULL);
 	if (err)
@@ -344,10 +366,10 @@ static int open_part(struct wim *wim, const char *path, bool write, struct error
 }
 
 /* "x.swm" has its further parts in x2.swm, x3.swm... */
-static int open_further_parts(struct wim *wim, struct error *err)
+static int open_further_parts(struct wim *wim, const char *path, struct error *err)
 {
 	const struct wim_header first = wim->parts.items[0].header;
-	const char *path = wim->image.path, *base = path_base(path);
+	const char *base = path_base(path);
 	const char *dot = strrchr(base, '.');
 	int stem = dot ? (int)(dot - path) : (int)strlen(path);
 
@@ -385,7 +407,7 @@ int wim_load(struct wim *wim, struct error *err)
 	return wim_blobs_index(wim, err);
 }
 
-static bool is_solid(const struct wim *wim)
+bool wim_is_solid(const struct wim *wim)
 {
 	vec_foreach (blob, &wim->blobs)
 		if (blob->run != UINT32_MAX)
@@ -415,7 +437,7 @@ static int check_writable(const struct wim *wim, struct error *err)
 		error_set(err, ERROR_STATE, path, "is only a part of a WIM");
 		return error_remedy(err, "give the complete WIM");
 	}
-	if (is_solid(wim) && !wim->image.options.allow_esd) {
+	if (wim_is_solid(wim) && !wim->image.options.allow_esd) {
 		error_set(err, ERROR_STATE, path,
 			  "has solid resources (an ESD), which are written only when "
 			  "asked");
@@ -436,25 +458,34 @@ static int check_mode(const char *path, struct error *err)
 	return error_remedy(err, "chmod u+w it, or write a new WIM with --output");
 }
 
-static int open_all(struct wim *wim, struct error *err)
+static int open_all(struct wim *wim, bool in_iso, struct error *err)
 {
 	const struct image_options *options = &wim->image.options;
+	_cleanup_free_ char *path = NULL;
 
+	if (!in_iso)
+		path = xstrdup(wim->image.path);
+	else if (wim_iso_open(wim, &path, err) < 0)
+		return -1;
 	if (options->write && check_mode(wim->image.path, err) < 0)
 		return -1;
-	if (open_part(wim, wim->image.path, options->write, err) < 0)
+	if (open_part(wim, path, options->write, err) < 0)
 		return -1;
-	if (wim->parts.items[0].header.parts > 1 && open_further_parts(wim, err) < 0)
+	if (wim->parts.items[0].header.parts > 1 &&
+	    open_further_parts(wim, path, err) < 0)
 		return -1;
 	if (wim_check_complete(wim, err) < 0 || wim_load(wim, err) < 0 ||
 	    wim_xml_infos(wim, err) < 0 || wim_settle(wim, err) < 0)
 		return -1;
-	wim->image.format = wim->parts.len > 1 ? "swm" : is_solid(wim) ? "esd" : "wim";
+	wim->image.format = in_iso		 ? "iso"
+			    : wim->parts.len > 1 ? "swm"
+			    : wim_is_solid(wim)	 ? "esd"
+						 : "wim";
 	return options->write ? check_writable(wim, err) : 0;
 }
 
 static struct wim *open_wim(const char *path, const struct image_options *options,
-			    bool fresh_copy, struct error *err)
+			    bool fresh_copy, bool in_iso, struct error *err)
 {
 	struct wim *wim = xcalloc(1, sizeof(*wim));
 
@@ -466,7 +497,7 @@ static struct wim *open_wim(const char *path, const struct image_options *option
 	wim->image.path = xstrdup(path);
 	wim->image.provider = "wim";
 	wim->image.options = *options;
-	if (open_all(wim, err) == 0)
+	if (open_all(wim, in_iso, err) == 0)
 		return wim;
 	image_close(&wim->image);
 	return NULL;
@@ -475,7 +506,15 @@ static struct wim *open_wim(const char *path, const struct image_options *option
 struct image *wim_open(const char *path, const struct image_options *options,
 		       struct error *err)
 {
-	struct wim *wim = open_wim(path, options, false, err);
+	struct wim *wim = open_wim(path, options, false, false, err);
+
+	return wim ? &wim->image : NULL;
+}
+
+struct image *wim_open_in_iso(const char *path, const struct image_options *options,
+			      struct error *err)
+{
+	struct wim *wim = open_wim(path, options, false, true, err);
 
 	return wim ? &wim->image : NULL;
 }
@@ -483,5 +522,5 @@ struct image *wim_open(const char *path, const struct image_options *options,
 struct wim *wim_open_copy(const char *path, const struct image_options *options,
 			  struct error *err)
 {
-	return open_wim(path, options, true, err);
+	return open_wim(path, options, true, false, err);
 }

@@ -13,6 +13,7 @@
 #define TREE_WIM_H
 
 #include "base/guid.h"
+#include "block/iso.h"
 #include "tree/provider.h"
 
 #define WIM_HEADER_SIZE 208
@@ -88,6 +89,7 @@ bool wim_blob_is_run_resource(const struct wim_blob *blob);
 struct wim_part {
 	char *path;
 	int fd;
+	struct block *window; /* of a file inside an ISO (fd is the ISO), or NULL */
 	uint64_t size;
 	struct wim_header header;
 };
@@ -106,6 +108,7 @@ struct wim {
 	struct wim_decompressor *decompressor;
 	struct wim_solid_cache *solid;
 	bool fresh_copy; /* a copy made for --output, not yet what it will be */
+	struct iso *iso; /* the install media that holds the parts, or NULL */
 	char *cache; /* folder with prefetched content of solid resources, or NULL */
 };
 
@@ -150,6 +153,8 @@ int wim_load(struct wim *wim, struct error *err);
 /* Opens a copy that is being made for --output: its commit gives it a new identity. */
 struct wim *wim_open_copy(const char *path, const struct image_options *options,
 			  struct error *err);
+/* True if content lies in solid resources. */
+bool wim_is_solid(const struct wim *wim);
 /* wimlib's lock, flock(), beside gild's own; ERROR_STATE if it is taken. */
 int wim_lock_others_out(int fd, const char *path, struct error *err);
 /* Refuses a WIM whose very first write was interrupted. */
@@ -167,6 +172,22 @@ uint64_t wim_end(const struct wim *wim);
 #define WIM_MARK_SIZE 64
 void wim_append_mark(const struct wim_header *header, uint64_t end,
 		     uint8_t mark[WIM_MARK_SIZE]);
+
+/* ---- wim_iso.c -------------------------------------------------------------------------- */
+/*
+ * Opens the ISO that image.path names and tells the path of the install image in it. Refuses
+ * to write, and media without one.
+ */
+int wim_iso_open(struct wim *wim, char **inner, struct error *err);
+/* The window and size of the part that is this file of the ISO. */
+int wim_iso_part(struct wim *wim, const char *inner, struct wim_part *part,
+		 struct error *err);
+/*
+ * Copies all parts into a temporary folder beside `near`, which is returned, with a notice;
+ * `ret` gets their paths. For what only wimlib does.
+ */
+char *wim_iso_extract(const struct wim *wim, const char *near, struct strings *ret,
+		      struct error *err);
 
 /* ---- wim_pack.c ------------------------------------------------------------------------ */
 /* Content that becomes a resource. It is read more than once. */

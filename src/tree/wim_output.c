@@ -34,7 +34,7 @@ static int copy_range(const struct wim_part *part, int to, uint64_t len,
 	_cleanup_free_ uint8_t *chunk = NULL;
 	uint64_t at = 0;
 
-	if (ioctl(to, FICLONE, part->fd) == 0) {
+	if (!part->window && ioctl(to, FICLONE, part->fd) == 0) {
 		if (ftruncate(to, (off_t)len) < 0)
 			return error_errno(err, output, "cannot set its size");
 		return 0;
@@ -112,12 +112,13 @@ static int export_image(WIMStruct *from, unsigned image, WIMStruct **ret)
 }
 
 /*
- * Lets wimlib write all images of `path` (and the further parts of a split set), or one,
+ * Lets wimlib write all images of a WIM (with the further parts of a split set), or one,
  * to `fd`. It copies the metadata of images that it has not changed, byte for byte.
  */
-static int rewrite(const char *path, const struct wim *parts, unsigned only, bool esd,
-		   bool was_solid, int fd, struct error *err)
+static int rewrite(const struct strings *files, unsigned only, bool esd, bool was_solid,
+		   int fd, struct error *err)
 {
+	const char *path = files->items[0];
 	int flags = WIMLIB_WRITE_FLAG_STREAMS_OK |
 		    WIMLIB_WRITE_FLAG_IGNORE_READONLY_FLAG |
 		    (only ? 0 : WIMLIB_WRITE_FLAG_RETAIN_GUID) |
@@ -125,8 +126,8 @@ static int rewrite(const char *path, const struct wim *parts, unsigned only, boo
 	WIMStruct *w = NULL, *one = NULL;
 	int code = wimlib_open_wim_with_progress(path, 0, &w, wimlib_step, NULL);
 
-	for (size_t i = 1; code == 0 && parts && i < parts->parts.len; i++) {
-		const wimlib_tchar *name = parts->parts.items[i].path;
+	for (size_t i = 1; code == 0 && i < files->len; i++) {
+		const wimlib_tchar *name = files->items[i];
 
 		code = wimlib_reference_resource_files(w, &name, 1, 0, 0);
 	}
@@ -235,17 +236,34 @@ static int give_identity(const struct wim *wim, unsigned only, const struct draf
 			  (struct bytes){guid.bytes, sizeof(guid.bytes)}, err);
 }
 
+static int rewrite_source(const struct wim *wim, unsigned only, bool solid,
+			  const struct draft *draft, struct error *err)
+{
+	_cleanup_(strings_free) struct strings files = VEC_INIT;
+	_cleanup_(temp_folder_removep) char *folder = NULL;
+
+	if (wim->iso) {
+		folder = wim_iso_extract(wim, draft->output, &files, err);
+		if (!folder)
+			return -1;
+	} else {
+		vec_foreach (part, &wim->parts)
+			strings_push(&files, part->path);
+	}
+	return rewrite(&files, only, false, solid, draft->fd, err);
+}
+
 static int build(struct wim *wim, struct draft *draft,
 		 const struct image_commit_options *options, struct error *err)
 {
-	bool solid = strcmp(wim->image.format, "esd") == 0, esd = options->esd;
+	bool solid = wim->parts.len == 1 && wim_is_solid(wim), esd = options->esd;
 	unsigned only = wim->image.infos.len > 1 ? options->only : 0;
+	struct strings drafts = VEC_INIT;
 	struct draft packed;
 	int result;
 
 	if (only || wim->parts.len > 1 || (solid && !esd))
-		result = rewrite(wim->parts.items[0].path, wim, only, false, solid,
-				 draft->fd, err);
+		result = rewrite_source(wim, only, solid, draft, err);
 	else
 		result = copy_range(&wim->parts.items[0], draft->fd, wim_end(wim),
 				    draft->output, err);
@@ -258,7 +276,9 @@ static int build(struct wim *wim, struct draft *draft,
 	/* Solid at last: what was appended is packed with the rest. */
 	if (draft_open(&packed, draft->output, false, err) < 0)
 		return -1;
-	result = rewrite(draft->path, NULL, 0, true, false, packed.fd, err);
+	strings_push(&drafts, draft->path);
+	result = rewrite(&drafts, 0, true, false, packed.fd, err);
+	strings_free(&drafts);
 	if (result < 0) {
 		draft_close(&packed);
 		return -1;

@@ -105,8 +105,8 @@ static int make_writable(struct wim *wim, bool *can, struct error *err)
 	struct wim_part *part = &wim->parts.items[0];
 	int fd;
 
-	*can = true;
-	if (wim->image.options.write)
+	*can = !part->window;
+	if (wim->image.options.write || part->window)
 		return 0;
 	fd = open(part->path, O_RDWR | O_CLOEXEC);
 	/* Our own lock for reading would be in the way; a writer cannot come between. */

@@ -56,6 +56,8 @@ int wim_pread(const struct wim_part *part, uint64_t offset, void *to, size_t len
 {
 	uint8_t *p = to;
 
+	if (part->window)
+		return block_pread(part->window, to, len, offset, err);
 	while (len) {
 		ssize_t n = pread(part->fd, p, len, (off_t)offset);
 
