@@ -243,38 +243,61 @@ static int check(const char *path, const struct container_create *options,
 	return format->check ? format->check(path, options, err) : 0;
 }
 
+/* Takes the descriptor over, also on failure. */
+static struct block *begin(int fd, const char *name, bool draft,
+			   const struct container_create *options, struct error *err)
+{
+	struct creation *c = xcalloc(1, sizeof(*c));
+
+	c->block = (struct block){&creation_ops, xstrdup(name), options->virtual_size,
+				  options->sector_size, true};
+	c->format = find_format(options->format);
+	c->fd = fd;
+	c->draft = draft;
+	buffer_append(&c->seed, options->seed.data, options->seed.len);
+	c->format->begin(c);
+	c->table_count =
+		(size_t)((c->block.size / c->grain + CREATION_TABLE) / CREATION_TABLE);
+	c->tables = xcalloc(c->table_count, sizeof(*c->tables));
+	/* Says at once if the file system takes no file of this size. */
+	if (!c->packed && ftruncate(fd, (off_t)c->block.size) < 0) {
+		error_errno(err, name, "cannot be made %ju bytes long",
+			    (uintmax_t)c->block.size);
+		block_close(&c->block);
+		return NULL;
+	}
+	return &c->block;
+}
+
 struct block *container_create(const char *path, const struct container_create *options,
 			       struct error *err)
 {
-	const struct creation_format *format = find_format(options->format);
-	struct creation *c;
 	int fd;
 
-	if (check(path, options, format, err) < 0)
+	if (check(path, options, find_format(options->format), err) < 0)
 		return NULL;
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0) {
 		error_errno(err, path, "cannot be made");
 		return NULL;
 	}
-	c = xcalloc(1, sizeof(*c));
-	c->block = (struct block){&creation_ops, xstrdup(path), options->virtual_size,
-				  options->sector_size, true};
-	c->format = format;
-	c->fd = fd;
-	buffer_append(&c->seed, options->seed.data, options->seed.len);
-	format->begin(c);
-	c->table_count =
-		(size_t)((c->block.size / c->grain + CREATION_TABLE) / CREATION_TABLE);
-	c->tables = xcalloc(c->table_count, sizeof(*c->tables));
-	/* Says at once if the file system takes no file of this size. */
-	if (!c->packed && ftruncate(fd, (off_t)c->block.size) < 0) {
-		error_errno(err, path, "cannot be made %ju bytes long",
-			    (uintmax_t)c->block.size);
-		block_close(&c->block);
+	return begin(fd, path, false, options, err);
+}
+
+struct block *container_create_draft(const struct draft *draft,
+				     const struct container_create *options,
+				     struct error *err)
+{
+	int fd;
+
+	if (check(draft->output, options, find_format(options->format), err) < 0)
+		return NULL;
+	fd = fcntl(draft->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0) {
+		error_errno(err, draft->output, "cannot be made");
 		return NULL;
 	}
-	return &c->block;
+	return begin(fd, draft->output, true, options, err);
 }
 
 int container_finish(struct block *block, struct error *err)
@@ -287,5 +310,5 @@ int container_finish(struct block *block, struct error *err)
 	if (ftruncate(c->fd, (off_t)end) < 0 || fsync(c->fd) < 0)
 		return error_errno(err, block->name, "cannot be completed");
 	block->writable = false;
-	return file_sync_folder(block->name, err);
+	return c->draft ? 0 : file_sync_folder(block->name, err);
 }

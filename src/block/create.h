@@ -8,6 +8,7 @@
 #ifndef BLOCK_CREATE_H
 #define BLOCK_CREATE_H
 
+#include "base/draft.h"
 #include "block/container.h"
 
 struct container_create {
@@ -22,6 +23,10 @@ struct container_create {
  */
 struct block *container_create(const char *path, const struct container_create *options,
 			       struct error *err);
+/* The same in a draft, which the caller publishes. */
+struct block *container_create_draft(const struct draft *draft,
+				     const struct container_create *options,
+				     struct error *err);
 /*
  * Writes what makes the container whole, and syncs it. The block may be read afterwards,
  * not written; it is closed with block_close(), which alone leaves an incomplete file.

@@ -28,6 +28,7 @@ struct creation {
 	struct block block;
 	const struct creation_format *format;
 	int fd;
+	bool draft;		/* has no name yet */
 	struct buffer seed;
 	uint32_t grain;		/* bytes; a power of two, 64 KiB and more */
 	bool packed;		/* grains follow each other; else each is where the disk has it */
