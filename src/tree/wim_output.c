@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <wimlib.h>
 
+#include "base/draft.h"
 #include "base/file.h"
 #include "base/progress.h"
 #include "tree/wim.h"
@@ -23,57 +24,6 @@
 #define WIM_CHUNK 32768
 /* Larger chunks pack better; this one keeps the compressor below some 500 MiB. */
 #define SOLID_CHUNK (1u << 24)
-
-/* A file in the output's folder that has no name yet, or a temporary one. */
-struct draft {
-	const char *output;
-	char *folder; /* temporary folder, where the file system has no O_TMPFILE */
-	char *path;   /* for opening it again */
-	int fd;
-};
-
-/* `named`: wimlib shall open it by name. Without O_TMPFILE it gets a name anyway. */
-static int draft_open(struct draft *draft, const char *output, bool named,
-		      struct error *err)
-{
-	_cleanup_free_ char *copy = xstrdup(output);
-	const char *folder = dirname(copy);
-
-	*draft = (struct draft){.output = output, .fd = -1};
-	if (!named)
-		draft->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
-	if (draft->fd >= 0) {
-		draft->path = xasprintf("/proc/self/fd/%d", draft->fd);
-		return 0;
-	}
-	if (!named && errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-		return error_errno(err, output, "cannot create");
-	draft->folder = temp_folder_make(output, err);
-	if (!draft->folder)
-		return -1;
-	draft->path = xasprintf("%s/new", draft->folder);
-	draft->fd = open(draft->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	return draft->fd < 0 ? error_errno(err, output, "cannot create") : 0;
-}
-
-static void draft_close(struct draft *draft)
-{
-	closep(&draft->fd);
-	free(draft->path);
-	temp_folder_remove(draft->folder);
-	*draft = (struct draft){.fd = -1};
-}
-
-/* The last step: the complete, synced file gets its name. */
-static int draft_publish(const struct draft *draft, struct error *err)
-{
-	if (fsync(draft->fd) < 0)
-		return error_errno(err, draft->output, "cannot sync");
-	if (linkat(AT_FDCWD, draft->path, AT_FDCWD, draft->output,
-		   draft->folder ? 0 : AT_SYMLINK_FOLLOW) < 0)
-		return error_errno(err, draft->output, "cannot name the new file");
-	return file_sync_folder(draft->output, err);
-}
 
 /* ---- the copy
  * ----------------------------------------------------------------------------- */
@@ -262,6 +212,16 @@ static int build(struct wim *wim, struct draft *draft, bool esd, struct error *e
 	draft_close(draft);
 	*draft = packed;
 	return 0;
+}
+
+int wim_write_solid(const char *path, unsigned level, int fd, struct error *err)
+{
+	int code = level ? wimlib_set_default_compression_level(
+				   WIMLIB_COMPRESSION_TYPE_LZMS, level)
+			 : 0;
+
+	return code ? wimlib_failed(path, code, err)
+		    : rewrite(path, NULL, true, false, fd, err);
 }
 
 int wim_commit_output(struct wim *wim, const struct image_commit_options *options,
