@@ -37,6 +37,7 @@ struct record {
 	ntfs_inode *ni;
 	bool folder;
 	bool has_reparse, has_object_id, has_security, extended, unnamed;
+	uint64_t size;				  /* of all streams together */
 	struct vec_of(struct files_stream) named; /* blob is not set yet */
 	bool wof;
 	enum wof_algorithm algorithm;
@@ -65,6 +66,8 @@ static int note_stream(struct record *r, const ATTR_RECORD *a, struct error *err
 	struct bytes name =
 		bytes_at(all, le16_to_cpu(a->name_offset), 2 * (uint64_t)a->name_length);
 
+	r->size += a->non_resident ? (uint64_t)sle64_to_cpu(a->data_size)
+				   : le32_to_cpu(a->value_length);
 	if (!a->name_length) {
 		r->unnamed = true;
 		return 0;
@@ -338,9 +341,6 @@ static int keep_stream(struct record *r, ntfschar *name, uint32_t len, uint32_t 
 	if (!len && r->refused) {
 		content.refused = xstrdup(r->refused);
 		content.remedy = r->remedy;
-	} else if (NAttrEncrypted(from)) {
-		content.refused = xstrdup("is encrypted (EFS)");
-		content.remedy = "decrypt it in Windows first";
 	} else if (NAttrNonResident(from) &&
 		   !(from->data_flags & ATTR_COMPRESSION_MASK)) {
 		if (keep_runs(r, from, &content, err) < 0)
@@ -351,6 +351,26 @@ static int keep_stream(struct record *r, ntfschar *name, uint32_t len, uint32_t 
 	vec_push(&f->files.blobs, out);
 	vec_push(&f->contents, content);
 	return 0;
+}
+
+/* Nothing of an encrypted file is read: its streams are one that cannot be. */
+static void keep_encrypted(struct record *r)
+{
+	struct files_ntfs *f = r->f;
+	struct files_inode *inode = inode_of(r);
+
+	if (!r->size)
+		return;
+	inode->streams = xcalloc(1, sizeof(*inode->streams));
+	inode->stream_count = 1;
+	inode->streams[0].blob = (uint32_t)f->files.blobs.len;
+	vec_push(&f->files.blobs,
+		 (struct files_blob){.size = r->size,
+				     .private = (uint32_t)f->contents.len});
+	vec_push(&f->contents,
+		 (struct files_ntfs_content){.inode = r->number,
+					     .refused = xstrdup("is encrypted (EFS)"),
+					     .remedy = "decrypt it in Windows first"});
 }
 
 static bool is_wof_stream(const struct record *r, const char *name)
@@ -399,10 +419,11 @@ static int fill(struct record *r, bool folder, struct error *err)
 	if (r->has_reparse && r->ni->flags & FILE_ATTR_REPARSE_POINT &&
 	    read_reparse(r, err) < 0)
 		return -1;
+	if ((r->has_object_id && read_object_id(r, err) < 0) || read_security(r, err) < 0)
+		return -1;
 	if (!r->folder && r->ni->flags & FILE_ATTR_ENCRYPTED)
-		refuse(r, "is encrypted (EFS)", "decrypt it in Windows first");
-	if ((r->has_object_id && read_object_id(r, err) < 0) ||
-	    read_security(r, err) < 0 || keep_streams(r, err) < 0)
+		keep_encrypted(r);
+	else if (keep_streams(r, err) < 0)
 		return -1;
 	if (!inode_of(r)->attributes)
 		inode_of(r)->attributes = TREE_ATTR_NORMAL;

@@ -144,13 +144,14 @@ static int write_contents(struct create *c, uint64_t *end, struct error *err)
 {
 	const struct files_sink sink = {begin_blob, take_data, end_blob, c};
 	_cleanup_buffer_ struct buffer metadata = BUFFER_INIT;
-	const struct wim_numbers numbers = {c->blobs, c->reparse};
+	struct wim_numbers numbers;
 	uint32_t number;
 
 	if (write_reparse(c, err) < 0 ||
 	    files_read(c->files, c->order, c->count, &sink, err) < 0)
 		return -1;
 	count_references(c);
+	numbers = (struct wim_numbers){c->blobs, c->reparse};
 	wim_create_metadata(c->files, &numbers, wim_writer_stored(c->writer), &metadata);
 	if (write_memory(c, buffer_view(&metadata), WIM_RESOURCE_METADATA, &number, err) <
 	    0)
