@@ -6,7 +6,8 @@
  *
  *   ntfstool VOLUME[@OFFSET[+SIZE]] list        type, size, attributes, times, hash, path
  *   ntfstool VOLUME state | info | cat PATH | bitmap | mark OUT
- *   ntfstool VOLUME make SIZE SECTOR CLUSTER FILES    a new one, with one of everything
+ *   ntfstool VOLUME capture OUT.wim COMPRESSION [PATH...]    all but these files, to a
+ * WIM ntfstool VOLUME make SIZE SECTOR CLUSTER FILES    a new one, with one of everything
  *   ntfstool VOLUME small SIZE SECTOR CLUSTER         the same in little
  *   ntfstool VOLUME compact ALGORITHM PATH...         files of Compact OS from then on
  *   ntfstool FILE pack ALGORITHM    to standard output: what fuzz_wof reads
@@ -18,6 +19,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "tree/files.h"
 #include "tree/ntfs.h"
 
 #define MAX_DEPTH 200
@@ -128,6 +130,26 @@ static void mark(struct ntfs *ntfs, const char *out)
 	printf("%ju\n", (uintmax_t)offset);
 }
 
+static bool is_left_out(void *arg, const char *path)
+{
+	for (char **left_out = arg; *left_out; left_out++)
+		if (strcmp(*left_out, path) == 0)
+			return true;
+	return false;
+}
+
+static void capture(struct ntfs *ntfs, char **args)
+{
+	const struct wim_create_options options = {.compression = args[1]};
+	struct error err = ERROR_INIT;
+	_cleanup_files_ struct files *files = files_of_ntfs(ntfs, &err);
+
+	if (files)
+		files_exclude(files, is_left_out, args + 2);
+	if (!files || wim_create(args[0], files, &options, NULL, &err) < 0)
+		fail(&err);
+}
+
 static int make(char **args)
 {
 	ntfs_volume *volume;
@@ -211,6 +233,8 @@ int main(int argc, char **argv)
 	else if (strcmp(argv[2], "info") == 0)
 		printf("%016jX %u %s\n", (uintmax_t)ntfs_serial(ntfs),
 		       ntfs_cluster_size(ntfs), ntfs_label(ntfs));
+	else if (strcmp(argv[2], "capture") == 0 && argc > 4)
+		capture(ntfs, argv + 3);
 	else if (strcmp(argv[2], "cat") == 0 && argc == 4)
 		cat(tree, argv[3]);
 	else if (strcmp(argv[2], "bitmap") == 0)

@@ -23,7 +23,7 @@ static const struct cli_command commands[] = {
 	{"inf", "PATH...", "show what Windows would choose from INF files", cmd_inf},
 	{"build", "SOURCE --output=OUT", "make a bootable image from install media",
 	 NOT_YET},
-	{"capture", "DISK --output=OUT.wim", "capture a volume to a WIM", NOT_YET},
+	{"capture", "DISK --output=OUT.wim", "capture a volume to a WIM", cmd_capture},
 	{"verify", "IMAGE", "check that an image would start", NOT_YET},
 	{"check", "IMAGE --profile=ID|--inventory=FILE...",
 	 "will an image start on those PCs", cmd_check},

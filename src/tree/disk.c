@@ -394,6 +394,17 @@ static bool is_handed_out(const struct image *image, const struct tree *tree)
 	return false;
 }
 
+struct ntfs *disk_ntfs(struct image *image, size_t i, struct error *err)
+{
+	struct disk_image *disk = (struct disk_image *)image;
+	size_t volume = disk->windows.items[i];
+
+	if (disk->by_guestfs)
+		return guestfs_ntfs(disk->guestfs, disk->remote.items[volume].device,
+				    err);
+	return disk->volumes.items[volume].ntfs;
+}
+
 static void disk_close(struct image *image)
 {
 	struct disk_image *disk = (struct disk_image *)image;

@@ -75,6 +75,9 @@ void disk_add_problem(struct disk_image *disk, unsigned partition,
 /* ERROR_STATE with the remedy if the i-th Windows' volume must not be edited. */
 int disk_check_sound(const struct disk_image *disk, size_t i, struct error *err);
 
+/* The mounted volume of the i-th Windows; NULL with *err if it is no NTFS. */
+struct ntfs *disk_ntfs(struct image *image, size_t i, struct error *err);
+
 /* ---- disk_recover.c ---- */
 
 /* Takes gild's lock on the image: exclusive if it was opened for writing. */
@@ -125,6 +128,8 @@ int guestfs_list(struct guestfs *guestfs, struct guestfs_volumes *ret, struct er
 /* `name` is taken. The appliance must outlive the tree. */
 struct tree *guestfs_tree(struct image *image, size_t index, char *name,
 			  struct guestfs *guestfs, const char *device, struct error *err);
+/* The volume mounted by gild's own NTFS, if it is one; else NULL with *err. */
+struct ntfs *guestfs_ntfs(struct guestfs *guestfs, const char *device, struct error *err);
 /* As ntfs_examine(); sound if it is no NTFS. */
 int guestfs_examine(struct guestfs *guestfs, const char *device,
 		    enum ntfs_condition *ret, char **detail, struct error *err);

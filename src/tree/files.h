@@ -68,6 +68,8 @@ struct files_ops {
 	/* See files_read(). */
 	int (*read)(struct files *files, const uint32_t *blobs, size_t count,
 		    const struct files_sink *sink, struct error *err);
+	/* See files_check(). May be NULL. */
+	int (*check)(struct files *files, struct error *err);
 	/* See files_raw(). May be NULL. */
 	int (*raw)(struct files *files, uint32_t blob, struct buffer *ret,
 		   struct error *err);
@@ -110,9 +112,31 @@ int files_read(struct files *files, const uint32_t *blobs, size_t count,
  * chunks. 1: given, 0: it is not stored so, -1: error. Not checked against the hash.
  */
 int files_raw(struct files *files, uint32_t blob, struct buffer *ret, struct error *err);
+/*
+ * Refuses by name, with the remedy, if there is content that cannot be read: encrypted
+ * (EFS), deduplicated, in another file. To be asked before anything is written;
+ * files_read() refuses such a blob as well.
+ */
+int files_check(struct files *files, struct error *err);
+/* The path of an entry, '/'-separated; "" is the root. The caller's. */
+char *files_path(const struct files *files, size_t entry);
+/*
+ * Takes entries out, each with all below it: those for which `drop` says so. Inodes and
+ * blobs keep their numbers; those that no entry leads to any more have no links.
+ */
+void files_exclude(struct files *files, bool (*drop)(void *arg, const char *path),
+		   void *arg);
 void files_close(struct files *files);	/* NULL is fine */
 void files_closep(struct files **files);
 #define _cleanup_files_ _cleanup_(files_closep)
+/*
+ * Threads that decode and compress: as many as there are processors for this process, at
+ * most FILES_MAX_THREADS. What is written never depends on it.
+ */
+#define FILES_MAX_THREADS 16
+unsigned files_threads(void);
+/* For tests; 0: by the processors again. */
+void files_set_threads(unsigned count);
 
 /* ---- sources ---- */
 
@@ -123,6 +147,11 @@ struct files *files_of_folder(struct image *folder, struct error *err);
 struct ntfs;
 /* What a mounted NTFS volume holds; see files_ntfs.c for what is left out. */
 struct files *files_of_ntfs(struct ntfs *ntfs, struct error *err);
+/*
+ * What the NTFS volume of the i-th Windows on a disk holds, by whatever provider the image
+ * was opened. The image must outlive it. Other images are refused by name.
+ */
+struct files *files_of_disk(struct image *image, size_t i, struct error *err);
 
 /* ---- sinks ---- */
 
@@ -147,11 +176,28 @@ int ntfs_build(struct block *volume, struct files *files,
 	       const struct ntfs_build_options *options, struct ntfs_build_result *ret,
 	       struct error *err);
 
+/* What the XML of a WIM says of the Windows in an image. */
+struct wim_windows {
+	unsigned arch;		/* PROCESSOR_ARCHITECTURE_* */
+	const char *product;	/* "Windows 10 Pro" */
+	const char *edition;	/* "Professional" */
+	const char *installation_type;	/* "Client" */
+	const char *product_type;	/* "WinNT" */
+	const char *product_suite;	/* "Terminal Server" */
+	const struct strings *languages;	/* "en-US", ...; may be empty */
+	const char *default_language;
+	const char *system_root;	/* "WINDOWS" */
+	/* spbuild is the revision, splevel the service pack. */
+	unsigned major, minor, build, spbuild, splevel;
+};
 /* wim_create.c: a new WIM. */
 struct wim_create_options {
 	const char *compression;	/* "none", "xpress", "lzx" (default), "solid" */
 	unsigned level;		/* 0: the default, LZX:20 */
 	const char *image_name;	/* NULL: the label or the file's name */
+	const char *description, *flags;	/* may be NULL */
+	const struct wim_windows *windows;	/* may be NULL; its strings, too */
+	const char *near;	/* temporary files go beside it; NULL: beside the WIM */
 };
 /*
  * Writes a WIM with one image to the new file `path` (the caller renames or removes it).

@@ -503,6 +503,16 @@ struct tree *guestfs_tree(struct image *image, size_t index, char *name,
 	return NULL;
 }
 
+struct ntfs *guestfs_ntfs(struct guestfs *guestfs, const char *device, struct error *err)
+{
+	struct guestfs_open *volume = need_volume(guestfs, device, err);
+
+	if (volume && !volume->ntfs)
+		error_set(err, ERROR_FAILED, guestfs->name, "%s is no NTFS volume",
+			  device);
+	return volume ? volume->ntfs : NULL;
+}
+
 int guestfs_examine(struct guestfs *guestfs, const char *device, enum ntfs_condition *ret,
 		    char **detail, struct error *err)
 {

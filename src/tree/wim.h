@@ -244,6 +244,12 @@ void wim_metadata_emit(const struct wim_metadata *metadata, struct buffer *out);
 int wim_commit_output(struct wim *wim, const struct image_commit_options *options,
 		      uint64_t *bytes_written, struct error *err);
 
+/*
+ * Packs the WIM `path` into a solid one (LZMS), which goes to the empty file `fd`. Takes some
+ * 500 MiB of memory. `level` 0: wimlib's own.
+ */
+int wim_write_solid(const char *path, unsigned level, int fd, struct error *err);
+
 /* ---- wim_commit.c -------------------------------------------------------------------- */
 int wim_commit(struct image *image, const struct image_commit_options *options,
 	       uint64_t *bytes_written, struct error *err);

@@ -288,6 +288,16 @@ static int build(struct wim *wim, struct draft *draft,
 	return 0;
 }
 
+int wim_write_solid(const char *path, unsigned level, int fd, struct error *err)
+{
+	int code = level ? wimlib_set_default_compression_level(
+				   WIMLIB_COMPRESSION_TYPE_LZMS, level)
+			 : 0;
+
+	return code ? wimlib_failed(path, code, err)
+		    : rewrite(path, NULL, true, false, fd, err);
+}
+
 int wim_commit_output(struct wim *wim, const struct image_commit_options *options,
 		      uint64_t *bytes_written, struct error *err)
 {

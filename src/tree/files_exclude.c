@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Paths of a whole volume's entries, and leaving some of them out. */
+#include "tree/files.h"
+
+#include "tree/provider.h"
+
+char *files_path(const struct files *files, size_t entry)
+{
+	char *path = xstrdup("");
+
+	while (entry) {
+		const struct files_entry *e = &files->entries.items[entry];
+		char *longer = *path ? path_join(e->name, path) : xstrdup(e->name);
+
+		free(path);
+		path = longer;
+		entry = e->parent;
+	}
+	return path;
+}
+
+void files_exclude(struct files *files, bool (*drop)(void *arg, const char *path),
+		   void *arg)
+{
+	size_t count = files->entries.len, kept = 0;
+	uint32_t *moved = xcalloc(count + 1, sizeof(*moved)); /* where an entry went */
+
+	for (size_t i = 0; i < count; i++) {
+		struct files_entry entry = files->entries.items[i];
+		_cleanup_free_ char *path = NULL;
+		bool out = false;
+
+		if (i) {
+			out = moved[entry.parent] == FILES_NONE;
+			entry.parent = moved[entry.parent];
+		}
+		if (i && !out) {
+			/* Its parent is in its new place already, it is not. */
+			_cleanup_free_ char *folder = files_path(files, entry.parent);
+
+			path = path_join(folder, entry.name);
+			out = drop(arg, path);
+		}
+		moved[i] = out ? FILES_NONE : (uint32_t)kept;
+		if (out) {
+			files->inodes.items[entry.inode].links--;
+			free(entry.name);
+			free(entry.short_name);
+		} else {
+			files->entries.items[kept++] = entry;
+		}
+	}
+	files->entries.len = kept;
+	free(moved);
+}
