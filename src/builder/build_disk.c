@@ -53,12 +53,10 @@ static int choose_size(const struct build_options *options,
 		       struct error *err)
 {
 	struct ntfs_build_options build = {.compact = options->compact};
-	uint64_t least, volume;
+	uint64_t volume =
+		ntfs_build_size(source->files, options->sector_size, &build);
+	uint64_t least = build_layout_overhead(options) + volume;
 
-	if (ntfs_build_size(source->files, options->sector_size, &build, &volume, err) <
-	    0)
-		return -1;
-	least = build_layout_overhead(options) + volume;
 	*ret = build_layout_size(options, volume);
 	if (*ret >= least)
 		return 0;

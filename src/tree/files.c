@@ -46,6 +46,14 @@ void files_close(struct files *files)
 	free(files);
 }
 
+struct files *files_of_image(struct image *image, size_t i, struct error *err)
+{
+	if (image_is_disk(image))
+		return files_of_disk(image, i, err);
+	return strcmp(image_provider(image), "dir") == 0 ? files_of_folder(image, err)
+							 : files_of_wim(image, i, err);
+}
+
 void files_closep(struct files **files)
 {
 	files_close(*files);

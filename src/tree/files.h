@@ -153,6 +153,9 @@ struct files *files_of_ntfs(struct ntfs *ntfs, struct error *err);
  */
 struct files *files_of_disk(struct image *image, size_t i, struct error *err);
 
+/* Any of these, by what the image is. The image must outlive it. */
+struct files *files_of_image(struct image *image, size_t i, struct error *err);
+
 /* ---- sinks ---- */
 
 /* ntfs_build.c: a new NTFS volume on all of a block. */

@@ -17,7 +17,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "tree/dir.h"
-#include "tree/files.h"
+#include "tree/files_make.h"
 #include "tree/security.h"
 
 #define PIECE ((size_t)1 << 20)
@@ -39,17 +39,6 @@ struct files_dir {
 	size_t left_out;
 	char *first_left_out;
 };
-
-static char *entry_path(const struct files *files, uint32_t entry)
-{
-	const struct files_entry *e = &files->entries.items[entry];
-	_cleanup_free_ char *parent = NULL;
-
-	if (!entry)
-		return xstrdup("");
-	parent = entry_path(files, e->parent);
-	return path_join(parent, e->name);
-}
 
 /* ---- content ---- */
 
@@ -102,7 +91,7 @@ static int dir_files_read(struct files *files, const uint32_t *blobs, size_t cou
 
 	for (size_t i = 0; i < count; i++) {
 		const struct files_blob *blob = &files->blobs.items[blobs[i]];
-		_cleanup_free_ char *path = entry_path(files, blob->private);
+		_cleanup_free_ char *path = files_path(files, blob->private);
 		_cleanup_close_ int fd = open_exact(dir->root, path, O_RDONLY, err);
 
 		if (fd < 0)
@@ -260,7 +249,7 @@ static int add_name(struct files_dir *dir, int fd, uint32_t folder, const char *
 
 static int add_folder(struct files_dir *dir, uint32_t folder, struct error *err)
 {
-	_cleanup_free_ char *path = entry_path(&dir->files, folder);
+	_cleanup_free_ char *path = files_path(&dir->files, folder);
 	_cleanup_close_ int fd = open_exact(dir->root, path, O_RDONLY | O_DIRECTORY, err);
 	struct strings names = VEC_INIT;
 	int result = fd < 0 ? -1 : list_names(dir, fd, path, &names, err);
@@ -316,6 +305,7 @@ static void dir_files_close(struct files *files)
 
 	vec_free(&dir->links);
 	free(dir->first_left_out);
+	files_free_model(files);
 }
 
 static const struct files_ops dir_files_ops = {

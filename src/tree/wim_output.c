@@ -293,9 +293,11 @@ int wim_write_solid(const char *path, unsigned level, int fd, struct error *err)
 	int code = level ? wimlib_set_default_compression_level(
 				   WIMLIB_COMPRESSION_TYPE_LZMS, level)
 			 : 0;
+	_cleanup_(strings_free) struct strings files = VEC_INIT;
 
+	strings_push(&files, path);
 	return code ? wimlib_failed(path, code, err)
-		    : rewrite(path, NULL, true, false, fd, err);
+		    : rewrite(&files, 0, true, false, fd, err);
 }
 
 int wim_commit_output(struct wim *wim, const struct image_commit_options *options,
