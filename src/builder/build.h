@@ -10,9 +10,7 @@
 #include "base/guid.h"
 #include "block/container.h"
 #include "builder/bootfiles.h"
-#include "builder/depersonalize.h"
 #include "injector/inject.h"
-#include "windows/answer.h"
 #include "windows/installation.h"
 
 enum build_format {
@@ -44,8 +42,6 @@ struct build_options {
 	enum boot_ca boot_ca;
 	bool locate;			/* BCD devices in the locate form */
 	bool depersonalize;
-	const char *answer;		/* file, or NULL */
-	const struct answer_options *generate;	/* for an answer file made by gild, or NULL */
 	/* What inject_stage() reads: drivers, profiles, any_controller, winre, strict... */
 	struct inject_options inject;
 };
@@ -59,7 +55,7 @@ struct build_part {
 
 struct build_result {
 	struct inject_result inject;
-	struct strings source_problems;	/* warnings about what was built from */
+	struct strings warnings;
 	char *source_format;
 	unsigned source_index;
 	char *product, *version;
@@ -72,9 +68,6 @@ struct build_result {
 	size_t part_count;
 	struct strings boot_files;	/* on the ESP or the system volume */
 	const char *boot_ca;		/* "2011", "2023"; or NULL: none applies */
-	struct answer_actions answer;
-	struct depersonalize_report depersonalize;
-	bool refused;			/* a package was: exit code 3 */
 };
 void build_result_free(struct build_result *result);
 #define _cleanup_build_result_ _cleanup_(build_result_free)

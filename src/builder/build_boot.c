@@ -25,8 +25,7 @@ static char *image_locale(struct registry *registry)
 		key = hive_find(hive, hive_root(hive), path);
 	}
 	for (uint32_t i = 0; key && i < hive_child_count(hive, key); i++) {
-		_cleanup_free_ char *name =
-			hive_key_name(hive, hive_child(hive, key, i));
+		_cleanup_free_ char *name = hive_key_name(hive, hive_child(hive, key, i));
 
 		if (name && strchr(name, '-') && strlen(name) < MAX_LANGUAGE)
 			return steal_ptr(name);
@@ -39,7 +38,7 @@ struct boot {
 	const struct build_source *source;
 	const struct partition_table *table;
 	struct build_result *ret;
-	struct tree *tree;	/* of the new Windows volume */
+	struct tree *tree; /* of the new Windows volume */
 	struct bytes seed;
 	struct boot_files files;
 };
@@ -83,19 +82,18 @@ static int plan(struct boot *b, struct error *err)
 	_cleanup_registry_ struct registry *registry = registry_open(b->tree, true);
 	_cleanup_free_ char *locale = image_locale(registry);
 	bool uefi = b->options->firmware == BUILD_UEFI;
-	struct bcd_options bcd = {
-		.uefi = uefi,
-		.target = &b->source->target,
-		.product = b->ret->product,
-		.locale = locale,
-		.folder = "\\Windows",
-		.form = b->options->locate ? BCD_FORM_LOCATE : BCD_FORM_PARTITION,
-		.system = bcd_volume_of(b, uefi ? "esp" : "windows"),
-		.windows = bcd_volume_of(b, "windows"),
-		.seed = b->seed};
-	struct boot_files_options options = {.uefi = uefi,
-					     .ca = b->options->boot_ca,
-					     .target = &b->source->target};
+	struct bcd_options bcd = {.uefi = uefi,
+				  .target = &b->source->target,
+				  .product = b->ret->product,
+				  .locale = locale,
+				  .folder = "\\Windows",
+				  .form = b->options->locate ? BCD_FORM_LOCATE
+							     : BCD_FORM_PARTITION,
+				  .system = bcd_volume_of(b, uefi ? "esp" : "windows"),
+				  .windows = bcd_volume_of(b, "windows"),
+				  .seed = b->seed};
+	struct boot_files_options options = {
+		.uefi = uefi, .ca = b->options->boot_ca, .target = &b->source->target};
 	enum boot_ca ca = BOOT_CA_AUTO;
 
 	if (read_template(b->tree, &template, err) < 0)
@@ -137,9 +135,9 @@ static int load(struct boot *b, struct error *err)
 static int fill_esp(struct boot *b, struct block *disk, struct error *err)
 {
 	const struct build_part *part = build_part_of(b->ret, "esp");
-	_cleanup_block_ struct block *window = block_window_open(
-		disk, part->offset, part->size, xasprintf("%s, the ESP", disk->name),
-		err);
+	_cleanup_block_ struct block *window =
+		block_window_open(disk, part->offset, part->size,
+				  xasprintf("%s, the ESP", disk->name), err);
 	struct fat_format_options format = {
 		.hidden = part->offset, .label = ESP_LABEL, .seed = b->seed};
 	_cleanup_free_ struct fat_item *items = xcalloc(b->files.len + 1, sizeof(*items));
@@ -166,9 +164,9 @@ static int stage_files(struct boot *b, struct error *err)
 					  : tree_write(b->tree, file->target,
 						       buffer_view(&file->data), 0, err);
 
-		if (result < 0 || (file->attributes &&
-				   tree_set_attributes(b->tree, file->target,
-						       file->attributes, err) < 0))
+		if (result < 0 ||
+		    (file->attributes && tree_set_attributes(b->tree, file->target,
+							     file->attributes, err) < 0))
 			return -1;
 	}
 	return 0;
@@ -188,8 +186,8 @@ int build_boot(const struct build_options *options, const struct build_source *s
 	       const struct partition_table *table, struct bytes seed, struct block *disk,
 	       struct build_result *ret, struct error *err)
 {
-	_cleanup_image_ struct image *image = image_open_block(
-		disk, build_format_name(options->format), err);
+	_cleanup_image_ struct image *image =
+		image_open_block(disk, build_format_name(options->format), err);
 	struct boot b = {.options = options,
 			 .source = source,
 			 .table = table,

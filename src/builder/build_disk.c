@@ -34,10 +34,9 @@ static void make_seed(const struct build_options *o, const struct build_source *
 		      uint64_t size, uint8_t seed[32])
 {
 	_cleanup_buffer_ struct buffer b = BUFFER_INIT;
-	_cleanup_free_ char *text =
-		xasprintf("%u %u %ju %u %u %u %u", o->format, o->firmware,
-			  (uintmax_t)size, o->sector_size, o->compact, o->locate,
-			  o->inject.any_controller);
+	_cleanup_free_ char *text = xasprintf(
+		"%u %u %ju %u %u %u %u", o->format, o->firmware, (uintmax_t)size,
+		o->sector_size, o->compact, o->locate, o->inject.any_controller);
 	uint8_t digest[32];
 
 	build_source_digest(source->files, digest);
@@ -53,16 +52,15 @@ static int choose_size(const struct build_options *options,
 		       struct error *err)
 {
 	struct ntfs_build_options build = {.compact = options->compact};
-	uint64_t volume =
-		ntfs_build_size(source->files, options->sector_size, &build);
+	uint64_t volume = ntfs_build_size(source->files, options->sector_size, &build);
 	uint64_t least = build_layout_overhead(options) + volume;
 
 	*ret = build_layout_size(options, volume);
 	if (*ret >= least)
 		return 0;
 	error_set(err, ERROR_USAGE, options->output,
-		  "a disk of %ju bytes is too small: the files need %ju",
-		  (uintmax_t)*ret, (uintmax_t)least);
+		  "a disk of %ju bytes is too small: the files need %ju", (uintmax_t)*ret,
+		  (uintmax_t)least);
 	return error_remedy(err, "give a larger --size, or leave it out");
 }
 
@@ -98,8 +96,8 @@ static int write_windows(const struct build_options *options,
 static int change(const struct build_options *options, struct block *disk,
 		  struct build_result *ret, struct error *err)
 {
-	_cleanup_image_ struct image *image = image_open_block(
-		disk, build_format_name(options->format), err);
+	_cleanup_image_ struct image *image =
+		image_open_block(disk, build_format_name(options->format), err);
 	struct build_stage stage = {0};
 	int result = -1;
 

@@ -31,7 +31,6 @@ void build_source_digest(const struct files *files, uint8_t digest[32]);
 
 struct build_stage {
 	struct inject_job *keep;	/* what the commit reads from */
-	struct answer *answer;
 };
 /* Stages depersonalization, drivers and the answer file into the i-th tree. */
 int build_stage(const struct build_options *options, struct image *image, size_t i,
@@ -54,6 +53,13 @@ int build_layout(const struct build_options *options, uint64_t size, struct byte
 		 struct partition_table *table, struct build_result *ret,
 		 struct error *err);
 const struct build_part *build_part_of(const struct build_result *result, const char *role);
+
+/* ---- build_boot.c ---- */
+
+/* System volume and boot code, for a disk whose Windows volume is written. */
+int build_boot(const struct build_options *options, const struct build_source *source,
+	       const struct partition_table *table, struct bytes seed, struct block *disk,
+	       struct build_result *ret, struct error *err);
 
 /* ---- the outputs ---- */
 

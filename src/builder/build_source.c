@@ -60,7 +60,7 @@ static void tell_problems(const struct build_source *source, struct build_result
 		_cleanup_free_ char *text =
 			xasprintf("%s; %s", problem->message, problem->remedy);
 
-		strings_push(&ret->source_problems, text);
+		strings_push(&ret->warnings, text);
 	}
 }
 

@@ -19,10 +19,10 @@ static bool is_wim(const struct image *image)
 static int from_wim(const struct build_options *options, struct build_source *source,
 		    struct build_result *ret, struct error *err)
 {
-	struct image_commit_options commit = {.output = options->output,
-					      .esd = text_ends_with(options->output,
-								    ".esd"),
-					      .only = (unsigned)source->position + 1};
+	struct image_commit_options commit = {
+		.output = options->output,
+		.esd = text_ends_with(options->output, ".esd"),
+		.only = (unsigned)source->position + 1};
 	struct build_stage stage = {0};
 	int result =
 		build_stage(options, source->image, source->position, &stage, ret, err);

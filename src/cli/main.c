@@ -22,7 +22,7 @@ static const struct cli_command commands[] = {
 	 "merge .reg files and add files to an image", cmd_edit},
 	{"inf", "PATH...", "show what Windows would choose from INF files", cmd_inf},
 	{"build", "SOURCE --output=OUT", "make a bootable image from install media",
-	 NOT_YET},
+	 cmd_build},
 	{"capture", "DISK --output=OUT.wim", "capture a volume to a WIM", cmd_capture},
 	{"verify", "IMAGE", "check that an image would start", NOT_YET},
 	{"check", "IMAGE --profile=ID|--inventory=FILE...",
