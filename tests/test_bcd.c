@@ -203,7 +203,7 @@ static void versions_differ(void **state _unused_)
 	assert_null(bcd_element_find(default_of(&store), BCD_ISOLATED_CONTEXT));
 	assert_null(bcd_element_find(default_of(&store), 0x250000c2));
 	assert_null(bcd_element_find(known(&store, BCD_GUID_BOOTMGR), BCD_PATH));
-	assert_text(known(&store, BCD_GUID_MEMDIAG), BCD_PATH, "\\Boot\\memtest.exe");
+	assert_text(known(&store, BCD_GUID_MEMDIAG), BCD_PATH, "\\boot\\memtest.exe");
 	o.uefi = true;
 	assert_int_equal(bcd_build(&o, &uefi, NULL), 0);
 	assert_null(bcd_element_find(default_of(&uefi), BCD_ISOLATED_CONTEXT));

@@ -188,7 +188,7 @@ static void add_memory_tester(struct bcd_building *b)
 	bcd_set_text(object, BCD_LOCALE, b->options->locale);
 	bcd_set_text(object, BCD_PATH,
 		     b->options->uefi ? "\\EFI\\Microsoft\\Boot\\memtest.efi"
-				      : "\\Boot\\memtest.exe");
+				      : "\\boot\\memtest.exe");
 	bcd_set_text(object, BCD_DESCRIPTION, "Windows Memory Diagnostic");
 }
 
