@@ -83,6 +83,7 @@ int cmd_export(const struct cli_command *command, int argc, char **argv);
 int cmd_edit(const struct cli_command *command, int argc, char **argv);
 int cmd_inf(const struct cli_command *command, int argc, char **argv);
 int cmd_check(const struct cli_command *command, int argc, char **argv);
+int cmd_verify(const struct cli_command *command, int argc, char **argv);
 int cmd_profile(const struct cli_command *command, int argc, char **argv);
 
 #endif
