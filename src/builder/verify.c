@@ -13,7 +13,8 @@
 #include "block/container.h"
 #include "builder/verify_private.h"
 
-/* ---- findings ------------------------------------------------------------------------ */
+/* ---- findings ------------------------------------------------------------------------
+ */
 
 const char *verify_severity_name(enum verify_severity severity)
 {
@@ -104,7 +105,8 @@ static void sort_findings(struct verify_report *report)
 	}
 }
 
-/* ---- disks: what lies under the trees ------------------------------------------------ */
+/* ---- disks: what lies under the trees ------------------------------------------------
+ */
 
 static int check_volume(struct verify *v, const struct partition *partition,
 			struct error *err)
@@ -167,7 +169,8 @@ static int check_disk(struct verify *v, const struct image_options *image,
 	return result;
 }
 
-/* ---- a Windows ----------------------------------------------------------------------- */
+/* ---- a Windows -----------------------------------------------------------------------
+ */
 
 /* What the volume says of its own state: it is read, but a start may change it. */
 static void check_volume_state(struct verify *v, struct image *image, size_t i)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The boot configuration: does its default entry lead to a loader on a partition of this
- * disk? Followed as the boot manager does: default object, device, path; then the loader's
- * own device and folder of Windows.
+ * disk? Followed as the boot manager does: default object, device, path; then the
+ * loader's own device and folder of Windows.
  */
 #include "base/text.h"
 #include "builder/verify_private.h"
@@ -14,10 +14,10 @@
 
 struct bcd_check {
 	struct verify *v;
-	const char *path;	/* of the store */
+	const char *path; /* of the store */
 	struct bcd_store store;
 	struct tree *system, *windows;
-	unsigned windows_partition, system_partition;	/* 0: not in a partition */
+	unsigned windows_partition, system_partition; /* 0: not in a partition */
 	bool uefi;
 	enum windows_arch arch;
 };
@@ -28,7 +28,8 @@ static void add(struct bcd_check *c, const char *code, enum verify_severity seve
 	verify_add(c->v, code, severity, c->path, REMEDY, "%s %s", what, message);
 }
 
-/* ---- devices ------------------------------------------------------------------------- */
+/* ---- devices -------------------------------------------------------------------------
+ */
 
 /* The partition that a device names; NULL: none of this disk. */
 static const struct partition *partition_of(const struct bcd_check *c,
@@ -84,7 +85,8 @@ static struct tree *device_tree(struct bcd_check *c, const struct bcd_object *ob
 	return NULL;
 }
 
-/* ---- objects ------------------------------------------------------------------------- */
+/* ---- objects -------------------------------------------------------------------------
+ */
 
 /* "\Windows\system32\winload.efi" as a path in a tree; NULL if it is none. Caller's. */
 static char *tree_path(const char *text)

@@ -28,8 +28,8 @@ static int read_program(struct verify *v, struct tree *tree, const char *path,
 	if (failure.code == ERROR_INTERRUPTED)
 		return error_move(err, &failure);
 	if (failure.code)
-		verify_add_error(v, "file_damaged", VERIFY_ERROR, path,
-				 VERIFY_COPY_AGAIN, &failure);
+		verify_add_error(v, "file_damaged", VERIFY_ERROR, path, VERIFY_COPY_AGAIN,
+				 &failure);
 	else
 		verify_add(v, code, VERIFY_ERROR, path, remedy, "is missing: %s", why);
 	return 0;
@@ -63,7 +63,8 @@ int verify_program(struct verify *v, struct tree *tree, const char *path,
 	return found < 0 ? -1 : 0;
 }
 
-/* ---- what every Windows needs, wherever its boot manager is --------------------------- */
+/* ---- what every Windows needs, wherever its boot manager is ---------------------------
+ */
 
 /* Without these, what is installed by bcdboot or gild build is not complete. */
 static int check_sources(struct verify *v, struct tree *tree, struct error *err)
@@ -112,7 +113,8 @@ int verify_system_files(struct verify *v, struct tree *tree,
 	return check_sources(v, tree, err);
 }
 
-/* ---- UEFI ----------------------------------------------------------------------------- */
+/* ---- UEFI -----------------------------------------------------------------------------
+ */
 
 /* UEFI specification, 3.5.1.1: what removable media are started by. */
 static const char *fallback_name(enum windows_arch arch)
@@ -144,13 +146,13 @@ static int check_uefi(struct verify *v, struct tree *system, enum windows_arch a
 	_cleanup_buffer_ struct buffer manager = BUFFER_INIT, fallback = BUFFER_INIT;
 	const char *name = fallback_name(arch);
 	int found = read_program(v, system, BOOT_MANAGER_EFI, "boot_manager_missing",
-				 VERIFY_BUILD_AGAIN,
-				 "there is no boot manager to start", &manager, err);
+				 VERIFY_BUILD_AGAIN, "there is no boot manager to start",
+				 &manager, err);
 
 	if (found < 0)
 		return -1;
-	if (found &&
-	    check_arch(v, BOOT_MANAGER_EFI, buffer_view(&manager), "boot_file_arch", arch))
+	if (found && check_arch(v, BOOT_MANAGER_EFI, buffer_view(&manager),
+				"boot_file_arch", arch))
 		check_secure_boot(v, BOOT_MANAGER_EFI, buffer_view(&manager));
 	found = read_program(v, system, name, "fallback_missing",
 			     "copy \\EFI\\Microsoft\\Boot\\bootmgfw.efi to it",
@@ -162,7 +164,8 @@ static int check_uefi(struct verify *v, struct tree *system, enum windows_arch a
 	return found < 0 ? -1 : 0;
 }
 
-/* ---- BIOS ----------------------------------------------------------------------------- */
+/* ---- BIOS -----------------------------------------------------------------------------
+ */
 
 static int check_present(struct verify *v, struct tree *system, const char *path,
 			 struct error *err)
@@ -189,7 +192,8 @@ static int check_bios(struct verify *v, struct tree *system, bool nt5, struct er
 	return 0;
 }
 
-/* ---- all ------------------------------------------------------------------------------ */
+/* ---- all ------------------------------------------------------------------------------
+ */
 
 static bool on_esp(const struct verify *v, const struct image_info *info)
 {
@@ -224,6 +228,7 @@ int verify_boot(struct verify *v, struct image *image, size_t i, struct tree *tr
 		  : check_bios(v, system, nt5, err)) < 0)
 		return -1;
 	verify_checked(v, "boot manager");
-	return nt5 ? 0 : verify_bcd(v, system, tree, image_info(image, i), uefi,
-				    installation, err);
+	return nt5 ? 0
+		   : verify_bcd(v, system, tree, image_info(image, i), uefi, installation,
+				err);
 }

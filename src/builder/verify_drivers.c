@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Drivers: what the inspection of the installation found, whether a controller of the
- * target (or of the usual kinds) has a driver that starts at boot, and whether the files of
- * all boot-start drivers are of this Windows' architecture and signed as it demands.
+ * target (or of the usual kinds) has a driver that starts at boot, and whether the files
+ * of all boot-start drivers are of this Windows' architecture and signed as it demands.
  */
 #include "base/text.h"
 #include "builder/verify_private.h"
@@ -14,7 +14,8 @@
 #define CATALOGS "Windows/System32/CatRoot/{F750E6C3-38EE-11D1-85E5-00C04FC295EE}"
 #define MAX_DRIVER ((size_t)256 << 20)
 
-/* ---- what the inspection found ------------------------------------------------------- */
+/* ---- what the inspection found -------------------------------------------------------
+ */
 
 /*
  * An error of the inspection stops Windows only if it stands in the way of the boot: the
@@ -54,7 +55,8 @@ static void take_problems(struct verify *v, const char *subject,
 				   "%s", problem->message);
 }
 
-/* ---- controllers --------------------------------------------------------------------- */
+/* ---- controllers ---------------------------------------------------------------------
+ */
 
 /* One of each kind that PCs and virtual machines have, by IDs that the bus reports. */
 static const struct {
@@ -133,8 +135,7 @@ static int check_controllers(struct verify *v, struct tree *tree,
 			     struct registry *registry,
 			     const struct installation *installation, struct error *err)
 {
-	struct check_image *index =
-		check_image_open(tree, registry, installation, err);
+	struct check_image *index = check_image_open(tree, registry, installation, err);
 	int result;
 
 	if (!index)
@@ -147,7 +148,8 @@ static int check_controllers(struct verify *v, struct tree *tree,
 	return result;
 }
 
-/* ---- files of boot-start drivers ----------------------------------------------------- */
+/* ---- files of boot-start drivers -----------------------------------------------------
+ */
 
 static void judge_signature(struct verify *v, const char *path, bool fatal,
 			    const struct signature *signature)
@@ -163,8 +165,7 @@ static void judge_signature(struct verify *v, const char *path, bool fatal,
 			   signature->signer ? signature->signer : "signer not known");
 	else
 		verify_add(v, "driver_unsigned", fatal ? VERIFY_ERROR : VERIFY_WARNING,
-			   path, "inject a signed version of the driver",
-			   "%s%s",
+			   path, "inject a signed version of the driver", "%s%s",
 			   signature->verdict == SIGNATURE_UNSIGNED
 				   ? "is not signed"
 				   : "is not what was signed",
@@ -239,8 +240,7 @@ static int check_driver(struct verify *v, struct tree *tree,
 	/* A missing one was found by the inspection. */
 	if (found == 0 || (found > 0 && st.type != TREE_FILE))
 		return 0;
-	if (found < 0 ||
-	    tree_read(tree, service->file, MAX_DRIVER, &file, &why) < 0) {
+	if (found < 0 || tree_read(tree, service->file, MAX_DRIVER, &file, &why) < 0) {
 		if (why.code == ERROR_INTERRUPTED)
 			return error_move(err, &why);
 		verify_add_error(v, "file_damaged", VERIFY_ERROR, service->file,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A FAT volume's own structures: boot sector, its backup and the FSInfo sector of FAT32,
- * the two allocation tables. Offsets: Microsoft, "FAT: General Overview of On-Disk Format".
+ * the two allocation tables. Offsets: Microsoft, "FAT: General Overview of On-Disk
+ * Format".
  */
 #include "builder/verify_private.h"
 
@@ -14,7 +15,7 @@
 
 struct fat_boot {
 	uint32_t sector, reserved, fats, hidden, fsinfo, backup;
-	uint64_t fat_size, sectors;	/* in sectors */
+	uint64_t fat_size, sectors; /* in sectors */
 	bool fat32;
 };
 
@@ -52,8 +53,8 @@ static int check_backup(struct verify *v, const char *name, struct block *volume
 			   "it has no backup of its boot sector");
 		return 0;
 	}
-	if (block_pread(volume, copy, sizeof(copy),
-			(uint64_t)boot->backup * boot->sector, err) < 0)
+	if (block_pread(volume, copy, sizeof(copy), (uint64_t)boot->backup * boot->sector,
+			err) < 0)
 		return -1;
 	if (memcmp(first, copy, sizeof(copy)) != 0)
 		verify_add(v, "fat_backup_boot", VERIFY_WARNING, name,

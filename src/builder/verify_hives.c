@@ -12,15 +12,15 @@ static const struct {
 	const char *name;
 	/* Windows stops without it: the loader (SYSTEM), or the session manager. */
 	bool needed;
-	int registry;	/* enum registry_hive, or -1 */
+	int registry; /* enum registry_hive, or -1 */
 } hives[] = {
 	{"SYSTEM", true, REGISTRY_SYSTEM},
 	{"SOFTWARE", true, REGISTRY_SOFTWARE},
 	{"SAM", true, -1},
 	{"SECURITY", true, -1},
 	{"DEFAULT", true, -1},
-	{"DRIVERS", false, REGISTRY_DRIVERS},	/* Windows 8 and later */
-	{"COMPONENTS", false, -1},	/* Vista and later, for servicing */
+	{"DRIVERS", false, REGISTRY_DRIVERS}, /* Windows 8 and later */
+	{"COMPONENTS", false, -1},	      /* Vista and later, for servicing */
 };
 
 static int read_file(struct tree *tree, const char *path, struct buffer *ret,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * An NTFS volume's own structures, before any file system code trusts them: the boot sector
- * and its backup in the partition's last sector, where they say the volume lies, and the
- * first records of $MFT beside their copies in $MFTMirr. Offsets: layout.h of libntfs-3g.
+ * An NTFS volume's own structures, before any file system code trusts them: the boot
+ * sector and its backup in the partition's last sector, where they say the volume lies,
+ * and the first records of $MFT beside their copies in $MFTMirr. Offsets: layout.h of
+ * libntfs-3g.
  */
 #include "builder/verify_private.h"
 
@@ -16,9 +17,9 @@
 #define BOOT_RECORD 64
 #define BOOT_CODE 0x54
 #define RECORD_USED 24
-#define MIRRORED 4	/* records that $MFTMirr has at least */
+#define MIRRORED 4 /* records that $MFTMirr has at least */
 #define MAX_RECORD 4096
-#define STRIDE 512	/* what is protected by one number of the update sequence */
+#define STRIDE 512 /* what is protected by one number of the update sequence */
 
 struct ntfs_boot {
 	uint32_t sector, cluster, record, hidden;
@@ -40,11 +41,10 @@ static bool parse_boot(const uint8_t *s, struct ntfs_boot *ret)
 	    !power_of_two(ret->sector) || ret->sector < 256 || ret->sector > 4096 ||
 	    (per_cluster > 128 && per_cluster <= 224))
 		return false;
-	ret->cluster = ret->sector * (per_cluster > 128 ? 1u << (256 - per_cluster)
-							: per_cluster);
+	ret->cluster = ret->sector *
+		       (per_cluster > 128 ? 1u << (256 - per_cluster) : per_cluster);
 	/* Positive: in clusters; negative: the exponent of bytes. */
-	ret->record = record >= 0x80 ? 1u << (256 - record & 31)
-				     : record * ret->cluster;
+	ret->record = record >= 0x80 ? 1u << (256 - record & 31) : record * ret->cluster;
 	ret->hidden = get_le32(s + BOOT_HIDDEN);
 	ret->sectors = get_le64(s + BOOT_SECTORS);
 	ret->mft = get_le64(s + BOOT_MFT);
@@ -53,7 +53,8 @@ static bool parse_boot(const uint8_t *s, struct ntfs_boot *ret)
 	       ret->record >= STRIDE && ret->record <= MAX_RECORD && ret->sectors;
 }
 
-/* ---- $MFT and $MFTMirr --------------------------------------------------------------- */
+/* ---- $MFT and $MFTMirr ---------------------------------------------------------------
+ */
 
 /*
  * Takes the update sequence out of a record, so that two copies of one state are equal
@@ -125,7 +126,8 @@ static void check_mft(struct verify *v, const char *name, struct block *volume,
 		compare_records(v, name, boot, mft, mirror);
 }
 
-/* ---- boot sectors -------------------------------------------------------------------- */
+/* ---- boot sectors --------------------------------------------------------------------
+ */
 
 static void check_geometry(struct verify *v, const struct partition *partition,
 			   const char *name, const struct ntfs_boot *boot)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What setup and sysprep noted in the image: is it generalized, somebody's own, or did one
- * of them stop half-way? (Microsoft, "Windows Setup States"; values of sysprep as Windows
- * 7 to 11 leave them.)
+ * What setup and sysprep noted in the image: is it generalized, somebody's own, or did
+ * one of them stop half-way? (Microsoft, "Windows Setup States"; values of sysprep as
+ * Windows 7 to 11 leave them.)
  */
 #include "base/text.h"
 #include "builder/verify_private.h"
@@ -99,8 +99,8 @@ static int check_command(struct verify *v, struct tree *tree, struct hive *syste
 			 const char *subject, struct error *err)
 {
 	hkey key = hive_find(system, hive_root(system), "Setup");
-	_cleanup_free_ char *command = key ? hive_get_string(system, key, "CmdLine")
-					   : NULL;
+	_cleanup_free_ char *command =
+		key ? hive_get_string(system, key, "CmdLine") : NULL;
 	_cleanup_free_ char *path = NULL;
 	int found = 1;
 
@@ -118,8 +118,7 @@ static int check_command(struct verify *v, struct tree *tree, struct hive *syste
 			   "SYSTEM\\Setup has a SetupType but no CmdLine: the first "
 			   "start has nothing to run");
 	else if (!found)
-		verify_add(v, "setup_command", VERIFY_ERROR, path,
-			   "put the program back",
+		verify_add(v, "setup_command", VERIFY_ERROR, path, "put the program back",
 			   "is missing, which the first start is to run (Setup\\CmdLine: "
 			   "%s)",
 			   command);

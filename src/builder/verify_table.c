@@ -18,12 +18,14 @@
 #define MAX_SECTOR 4096
 #define MIB ((uint64_t)1 << 20)
 
-#define REPAIR_GPT "restore it from the other copy: sgdisk --verify, then gdisk (r, b or d, w)"
+#define REPAIR_GPT \
+	"restore it from the other copy: sgdisk --verify, then gdisk (r, b or d, w)"
 
-/* ---- GPT ----------------------------------------------------------------------------- */
+/* ---- GPT -----------------------------------------------------------------------------
+ */
 
 struct gpt_copy {
-	const char *name;	/* "the first GPT", "the backup GPT" */
+	const char *name; /* "the first GPT", "the backup GPT" */
 	const char *code;
 	bool sound;
 	uint64_t lba, other, first, last, entries_lba;
@@ -228,9 +230,11 @@ static void check_esp(struct verify *v)
 static void verify_gpt(struct verify *v, const uint8_t *sector)
 {
 	uint64_t sectors = v->disk->size / v->table.sector_size;
-	struct gpt_copy first = {.name = "the first GPT", .code = "gpt_damaged",
+	struct gpt_copy first = {.name = "the first GPT",
+				 .code = "gpt_damaged",
 				 .lba = 1},
-			backup = {.name = "the backup GPT", .code = "gpt_backup_damaged",
+			backup = {.name = "the backup GPT",
+				  .code = "gpt_backup_damaged",
 				  .lba = sectors - 1};
 
 	check_protective(v, sector);
@@ -248,7 +252,8 @@ static void verify_gpt(struct verify *v, const uint8_t *sector)
 	verify_checked(v, "GPT and its backup");
 }
 
-/* ---- MBR ----------------------------------------------------------------------------- */
+/* ---- MBR -----------------------------------------------------------------------------
+ */
 
 struct mbr_use {
 	uint8_t status, type;
@@ -324,11 +329,12 @@ static void verify_mbr(struct verify *v, const uint8_t *sector)
 			   "bootsect /nt60 C: /mbr in Windows PE",
 			   "it has no boot code: the firmware (BIOS) starts nothing");
 	if (!v->table.disk_signature)
-		verify_add(v, "mbr_signature_missing", VERIFY_WARNING, "the MBR",
-			   "give it one: sfdisk --disk-id",
-			   "it has no disk signature: Windows gives it one at the first "
-			   "start, and a boot configuration that names the disk no longer "
-			   "fits");
+		verify_add(
+			v, "mbr_signature_missing", VERIFY_WARNING, "the MBR",
+			"give it one: sfdisk --disk-id",
+			"it has no disk signature: Windows gives it one at the first "
+			"start, and a boot configuration that names the disk no longer "
+			"fits");
 }
 
 bool verify_starts_by_code(const struct verify *v, const struct partition *partition)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A WIM's own tables. Header, blob table and metadata are checked by tree/wim*.c when they
- * are read; here is what only shows when all of it is laid side by side: resources over
- * each other, contents that nothing has, an integrity table that does not fit, an XML that
- * counts something else than there is.
+ * A WIM's own tables. Header, blob table and metadata are checked by tree/wim*.c when
+ * they are read; here is what only shows when all of it is laid side by side: resources
+ * over each other, contents that nothing has, an integrity table that does not fit, an
+ * XML that counts something else than there is.
  */
 #include "base/hash.h"
 #include "base/progress.h"
@@ -16,7 +16,8 @@
 #define PIECE ((size_t)1 << 20)
 #define ATTR_DIRECTORY 0x10u
 
-/* ---- what lies where ------------------------------------------------------------------ */
+/* ---- what lies where ------------------------------------------------------------------
+ */
 
 struct extent {
 	uint64_t offset, end;
@@ -85,7 +86,8 @@ static void check_overlap(struct verify *v, const struct wim *wim)
 	vec_free(&list);
 }
 
-/* ---- integrity table ------------------------------------------------------------------- */
+/* ---- integrity table
+ * ------------------------------------------------------------------- */
 
 /* SHA-1s of the bytes from behind the header to the end of the blob table. */
 static int check_chunks(struct verify *v, const struct wim_part *part, struct bytes table,
@@ -157,12 +159,13 @@ static int check_integrity(struct verify *v, struct wim *wim, size_t i, struct e
 				: 0;
 }
 
-/* ---- images ---------------------------------------------------------------------------- */
+/* ---- images
+ * ---------------------------------------------------------------------------- */
 
 struct walk {
 	const struct wim *wim;
-	const struct wim_node *node;	/* the one that is looked at */
-	char *first;			/* path of the first without content */
+	const struct wim_node *node; /* the one that is looked at */
+	char *first;		     /* path of the first without content */
 	size_t missing;
 	struct wim_counts counts;
 };
@@ -213,8 +216,8 @@ static void check_counts(struct verify *v, const struct wim *wim, size_t i,
 	verify_add(v, "wim_xml_counts", VERIFY_NOTE, wim->image.path,
 		   "nothing: programs only show it",
 		   "its XML counts %jd files and %jd folders, and there are %jd and %jd",
-		   (intmax_t)noted.files, (intmax_t)noted.folders,
-		   (intmax_t)found->files, (intmax_t)found->folders);
+		   (intmax_t)noted.files, (intmax_t)noted.folders, (intmax_t)found->files,
+		   (intmax_t)found->folders);
 }
 
 static int check_image(struct verify *v, struct wim *wim, size_t i, struct error *err)

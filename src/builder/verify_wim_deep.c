@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Every content of a WIM, decoded and hashed on all processors. Each thread has the WIM
- * open for itself, and takes the next content, or the next solid resource with all that is
- * in it, which is decoded in order.
+ * open for itself, and takes the next content, or the next solid resource with all that
+ * is in it, which is decoded in order.
  */
 #include <pthread.h>
 #include <unistd.h>
@@ -21,8 +21,8 @@ struct damaged {
 };
 
 struct deep {
-	pthread_mutex_t mutex; /* of all below */
-	size_t next;	       /* of .units */
+	pthread_mutex_t mutex;	       /* of all below */
+	size_t next;		       /* of .units */
 	struct vec_of(uint32_t) units; /* blobs that begin a piece of work */
 	uint64_t done, total;
 	size_t count; /* damaged ones */
@@ -110,7 +110,8 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* ---- which file it is ------------------------------------------------------------------ */
+/* ---- which file it is
+ * ------------------------------------------------------------------ */
 
 struct search {
 	const uint8_t *hash;
@@ -168,7 +169,8 @@ static void report(struct verify *v, struct image *image, const struct damaged *
 	free(path);
 }
 
-/* ---- all ------------------------------------------------------------------------------- */
+/* ---- all
+ * ------------------------------------------------------------------------------- */
 
 static unsigned thread_count(const struct deep *deep)
 {
@@ -189,8 +191,8 @@ static int run(struct deep *deep, struct image *image, struct error *err)
 
 	for (unsigned i = 0; i < want && result == 0; i++) {
 		workers[i].deep = deep;
-		workers[i].image = i ? image_open(image_path(image), &options, err)
-				     : image;
+		workers[i].image =
+			i ? image_open(image_path(image), &options, err) : image;
 		result = workers[i].image ? 0 : -1;
 	}
 	while (result == 0 && started < want &&

@@ -45,9 +45,9 @@ static void print_findings(const struct verify_report *report)
 	cli_table_row(&table, "", "CODE", "SUBJECT", "FINDING", "REMEDY", NULL);
 	vec_foreach (finding, &report->findings) {
 		_cleanup_free_ char *subject =
-			finding->index ? xasprintf("%u: %s", finding->index,
-						   finding->subject)
-				       : xstrdup(finding->subject);
+			finding->index
+				? xasprintf("%u: %s", finding->index, finding->subject)
+				: xstrdup(finding->subject);
 
 		/* Notes are for who asks; the last line counts them. */
 		if (finding->severity == VERIFY_NOTE && !cli_verbose)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A walk over $MFT: what each record in use has on the volume is marked in a map of
- * clusters that is compared with $Bitmap at the end, and read. WOF files are decompressed,
- * which finds damage that reading does not.
+ * clusters that is compared with $Bitmap at the end, and read. WOF files are
+ * decompressed, which finds damage that reading does not.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,10 +30,10 @@
 struct walk {
 	struct ntfs *ntfs;
 	const struct ntfs_verify_sink *sink;
-	uint8_t *used;		/* a bit for each cluster that a content has */
+	uint8_t *used; /* a bit for each cluster that a content has */
 	uint64_t clusters, bytes;
-	uint64_t free_but_used, crossed;	/* clusters, in all */
-	char *name;		/* of the record that is looked at */
+	uint64_t free_but_used, crossed; /* clusters, in all */
+	char *name;			 /* of the record that is looked at */
 	uint8_t *piece;
 	struct buffer bitmap;
 };
@@ -48,7 +48,8 @@ static void say(struct walk *w, enum ntfs_damage kind, const char *why)
 	w->sink->damage(w->sink->arg, kind, w->name, why);
 }
 
-/* ---- names ------------------------------------------------------------------------------ */
+/* ---- names
+ * ------------------------------------------------------------------------------ */
 
 /* The record's first name that is no DOS one. */
 static char *record_name(ntfs_inode *inode)
@@ -59,8 +60,8 @@ static char *record_name(ntfs_inode *inode)
 	while (ctx && ntfs_attr_lookup(AT_FILE_NAME, AT_UNNAMED, 0, CASE_SENSITIVE, 0,
 				       NULL, 0, ctx) == 0) {
 		size_t len = le32_to_cpu(ctx->attr->value_length);
-		const uint8_t *value = (const uint8_t *)ctx->attr +
-				       le16_to_cpu(ctx->attr->value_offset);
+		const uint8_t *value =
+			(const uint8_t *)ctx->attr + le16_to_cpu(ctx->attr->value_offset);
 		struct bytes view = {value, len}, units;
 
 		if (ctx->attr->non_resident || len < NAME_UNITS)
@@ -75,11 +76,11 @@ static char *record_name(ntfs_inode *inode)
 	}
 	if (ctx)
 		ntfs_attr_put_search_ctx(ctx);
-	return name ? name
-		    : xasprintf("record %" PRIu64, (uint64_t)inode->mft_no);
+	return name ? name : xasprintf("record %" PRIu64, (uint64_t)inode->mft_no);
 }
 
-/* ---- clusters --------------------------------------------------------------------------- */
+/* ---- clusters
+ * --------------------------------------------------------------------------- */
 
 static void mark_run(struct walk *w, uint64_t first, uint64_t count)
 {
@@ -116,7 +117,8 @@ static void mark_runs(struct walk *w, const runlist_element *runs)
 	}
 }
 
-/* ---- contents --------------------------------------------------------------------------- */
+/* ---- contents
+ * --------------------------------------------------------------------------- */
 
 static int drop(struct bytes data, void *arg, struct error *err)
 {
@@ -176,8 +178,7 @@ static int read_packed(void *arg, void *buf, size_t len, uint64_t offset,
 	return ntfs_read_attribute(p->ntfs, p->stream, buf, len, offset, p->name, err);
 }
 
-static int unpack(struct walk *w, ntfs_inode *inode, ntfs_attr *stream,
-		  struct error *why)
+static int unpack(struct walk *w, ntfs_inode *inode, ntfs_attr *stream, struct error *why)
 {
 	_cleanup_attribute_ ntfs_attr *reparse =
 		ntfs_attr_open(inode, AT_REPARSE_POINT, AT_UNNAMED, 0);
@@ -213,7 +214,8 @@ static void look_at_stream(struct walk *w, ntfs_inode *inode, ATTR_TYPES type,
 
 	ntfs_begin(w->ntfs);
 	stream = ntfs_attr_open(inode, type, name_len ? name : AT_UNNAMED, name_len);
-	if (!stream || (NAttrNonResident(stream) && ntfs_attr_map_whole_runlist(stream))) {
+	if (!stream ||
+	    (NAttrNonResident(stream) && ntfs_attr_map_whole_runlist(stream))) {
 		ntfs_failed(w->ntfs, &why, w->name, "an attribute cannot be read");
 		say(w, NTFS_DAMAGED_RECORD, why.reason);
 		return;
@@ -254,11 +256,11 @@ static void look_at_inode(struct walk *w, ntfs_inode *inode)
 		if (!a->non_resident && a->type != AT_DATA)
 			continue;
 		vec_push(&list,
-			 (struct listed){a->type,
-					 xmemdup((const uint8_t *)a +
-							 le16_to_cpu(a->name_offset),
-						 (size_t)a->name_length * 2 + 1),
-					 a->name_length});
+			 (struct listed){
+				 a->type,
+				 xmemdup((const uint8_t *)a + le16_to_cpu(a->name_offset),
+					 (size_t)a->name_length * 2 + 1),
+				 a->name_length});
 	}
 	if (!ctx || errno != ENOENT)
 		say(w, NTFS_DAMAGED_RECORD, "its attributes cannot be listed");
@@ -271,7 +273,8 @@ static void look_at_inode(struct walk *w, ntfs_inode *inode)
 	vec_free(&list);
 }
 
-/* ---- records ---------------------------------------------------------------------------- */
+/* ---- records
+ * ---------------------------------------------------------------------------- */
 
 /* 1: in use and a base record, 0: not, -1: damaged. */
 static int record_kind(struct walk *w, uint64_t number, MFT_RECORD *record)

@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 #include "base/text.h"
-#include "registry/hive.h"
 
 #define BCD_LIMIT ((size_t)64 << 20)
 #define OBJECT_OS_LOADER 0x10200003u
@@ -105,14 +104,12 @@ static int empty_logs(struct tree *tree, const char *path, struct error *err)
 	return 0;
 }
 
-int bcd_detect_hal(struct tree *tree, const char *path, bool accept_dirty,
-		   struct strings *ret, struct error *err)
+int bcd_hive_open(struct tree *tree, const char *path, bool accept_dirty,
+		  struct hive **ret, struct error *err)
 {
 	_cleanup_buffer_ struct buffer data = BUFFER_INIT, log = BUFFER_INIT,
-				       log1 = BUFFER_INIT, log2 = BUFFER_INIT,
-				       out = BUFFER_INIT;
+				       log1 = BUFFER_INIT, log2 = BUFFER_INIT;
 	struct hive_options options = {.name = path, .accept_dirty = accept_dirty};
-	_cleanup_hive_ struct hive *hive = NULL;
 	struct tree_stat st;
 	int found = tree_stat(tree, path, &st, err);
 
@@ -126,14 +123,32 @@ int bcd_detect_hal(struct tree *tree, const char *path, bool accept_dirty,
 	options.log = buffer_view(&log);
 	options.log1 = buffer_view(&log1);
 	options.log2 = buffer_view(&log2);
-	hive = hive_open(buffer_view(&data), &options, err);
-	if (!hive || change_loaders(hive, path, ret, err) < 0)
+	*ret = hive_open(buffer_view(&data), &options, err);
+	return *ret ? 1 : -1;
+}
+
+int bcd_hive_stage(struct tree *tree, const char *path, struct hive *hive,
+		   struct error *err)
+{
+	_cleanup_buffer_ struct buffer out = BUFFER_INIT;
+
+	if (hive_serialize(hive, &out, err) < 0 ||
+	    tree_write(tree, path, buffer_view(&out), 0, err) < 0)
+		return -1;
+	return empty_logs(tree, path, err);
+}
+
+int bcd_detect_hal(struct tree *tree, const char *path, bool accept_dirty,
+		   struct strings *ret, struct error *err)
+{
+	_cleanup_hive_ struct hive *hive = NULL;
+	int found = bcd_hive_open(tree, path, accept_dirty, &hive, err);
+
+	if (found <= 0)
+		return found;
+	if (change_loaders(hive, path, ret, err) < 0)
 		return -1;
 	if (!hive_modified(hive))
 		return 0;
-	if (hive_serialize(hive, &out, err) < 0 ||
-	    tree_write(tree, path, buffer_view(&out), 0, err) < 0 ||
-	    empty_logs(tree, path, err) < 0)
-		return -1;
-	return 1;
+	return bcd_hive_stage(tree, path, hive, err) < 0 ? -1 : 1;
 }

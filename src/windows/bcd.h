@@ -7,6 +7,7 @@
 #ifndef WINDOWS_BCD_H
 #define WINDOWS_BCD_H
 
+#include "registry/hive.h"
 #include "tree/tree.h"
 
 /* Settings of an OS loader that choose the HAL and the kernel. */
@@ -18,6 +19,13 @@
 #define BCD_BIOS "Boot/BCD"
 #define BCD_EFI "EFI/Microsoft/Boot/BCD"
 #define BCD_TEMPLATE "Windows/System32/config/BCD-Template"
+
+/* Opens the store with its logs. 1: *ret is the caller's, 0: there is no such file, -1. */
+int bcd_hive_open(struct tree *tree, const char *path, bool accept_dirty,
+		  struct hive **ret, struct error *err);
+/* Stages the changed store and empties its logs, which must not be replayed over it. */
+int bcd_hive_stage(struct tree *tree, const char *path, struct hive *hive,
+		   struct error *err);
 
 /*
  * Switches detecthal on in every loader of the store that starts a Windows (not Windows
