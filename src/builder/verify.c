@@ -185,6 +185,15 @@ static void check_volume_state(struct verify *v, struct image *image, size_t i)
 			   problem->message);
 }
 
+static size_t count_errors(const struct verify_report *report)
+{
+	size_t count = 0;
+
+	vec_foreach (finding, &report->findings)
+		count += finding->severity == VERIFY_ERROR;
+	return count;
+}
+
 static int check_windows(struct verify *v, struct image *image, size_t i,
 			 struct error *err)
 {
@@ -192,6 +201,7 @@ static int check_windows(struct verify *v, struct image *image, size_t i,
 	_cleanup_registry_ struct registry *registry = NULL;
 	_cleanup_installation_ struct installation *installation = NULL;
 	struct tree *tree = image_tree(image, i, &why);
+	size_t errors;
 
 	if (!tree) {
 		verify_add_error(v, "tree_damaged", VERIFY_ERROR, v->path,
@@ -202,8 +212,13 @@ static int check_windows(struct verify *v, struct image *image, size_t i,
 	installation = installation_open(tree, registry, &why);
 	if (!installation && why.code == ERROR_INTERRUPTED)
 		return error_move(err, &why);
-	if (verify_hives(v, tree, registry, err) < 0)
+	errors = count_errors(v->report);
+	if (tree_stat(tree, "Windows/System32/config", NULL, NULL) > 0 &&
+	    verify_hives(v, tree, registry, err) < 0)
 		return -1;
+	/* A hive that cannot be read was named there. */
+	if (!installation && count_errors(v->report) > errors)
+		return 0;
 	if (!installation) {
 		verify_add_error(v, "no_windows", VERIFY_ERROR, tree_name(tree),
 				 "name an image that holds a Windows", &why);

@@ -69,9 +69,27 @@ static const struct {
 	{"PCI\\VEN_1AF4&DEV_1004&SUBSYS_00081AF4&REV_00&CC_010000", "virtio-scsi"},
 };
 
-static int check_usual(struct verify *v, struct check_image *index, const char *subject,
+/* Any controller's driver that starts: that of the PC it was installed on, perhaps. */
+static int starts_any(struct tree *tree, struct registry *registry,
+		      const struct installation *installation, struct error *err)
+{
+	_cleanup_boot_candidates_ struct boot_candidates found = VEC_INIT;
+
+	if (boot_storage_find(tree, registry, installation->control_set, &found, err) < 0)
+		return -1;
+	vec_foreach (c, &found)
+		if (c->role == BOOT_CONTROLLER && c->present && !c->other_boot &&
+		    c->service.start == SERVICE_BOOT && !c->service.overridden)
+			return 1;
+	return 0;
+}
+
+static int check_usual(struct verify *v, struct check_image *index, struct tree *tree,
+		       struct registry *registry, const struct installation *installation,
 		       struct error *err)
 {
+	const char *subject = tree_name(tree);
+	int any;
 	unsigned started = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
@@ -97,8 +115,12 @@ static int check_usual(struct verify *v, struct check_image *index, const char *
 				   "has no driver for %s", usual[i].name);
 		check_result_free(&result);
 	}
+	any = started ? 1 : starts_any(tree, registry, installation, err);
+	if (any < 0)
+		return -1;
 	if (!started)
-		verify_add(v, "no_storage_driver", VERIFY_ERROR, subject,
+		verify_add(v, "no_storage_driver", any ? VERIFY_WARNING : VERIFY_ERROR,
+			   subject,
 			   "gild inject --any-controller, or inject the controller's "
 			   "driver",
 			   "starts from no usual disk controller (AHCI, NVMe, IDE, "
@@ -140,8 +162,9 @@ static int check_controllers(struct verify *v, struct tree *tree,
 
 	if (!index)
 		return -1;
-	result = v->options->target ? check_target(v, index, tree_name(tree), err)
-				    : check_usual(v, index, tree_name(tree), err);
+	result = v->options->target
+			 ? check_target(v, index, tree_name(tree), err)
+			 : check_usual(v, index, tree, registry, installation, err);
 	check_image_close(index);
 	verify_checked(v, v->options->target ? "drivers of the target"
 					     : "drivers of the usual controllers");

@@ -44,7 +44,7 @@ static bool parse_boot(const uint8_t *s, struct ntfs_boot *ret)
 	ret->cluster = ret->sector *
 		       (per_cluster > 128 ? 1u << (256 - per_cluster) : per_cluster);
 	/* Positive: in clusters; negative: the exponent of bytes. */
-	ret->record = record >= 0x80 ? 1u << (256 - record & 31) : record * ret->cluster;
+	ret->record = record >= 0xe1 ? 1u << (256 - record) : record * ret->cluster;
 	ret->hidden = get_le32(s + BOOT_HIDDEN);
 	ret->sectors = get_le64(s + BOOT_SECTORS);
 	ret->mft = get_le64(s + BOOT_MFT);

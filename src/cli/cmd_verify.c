@@ -40,21 +40,23 @@ static void print_json(const char *path, const struct verify_report *report, boo
 
 static void print_findings(const struct verify_report *report)
 {
-	struct cli_table table = {.columns = 5};
+	struct cli_table table = {.columns = 4};
 
-	cli_table_row(&table, "", "CODE", "SUBJECT", "FINDING", "REMEDY", NULL);
+	cli_table_row(&table, "SEVERITY", "CODE", "SUBJECT", "FINDING -> REMEDY", NULL);
 	vec_foreach (finding, &report->findings) {
 		_cleanup_free_ char *subject =
 			finding->index
 				? xasprintf("%u: %s", finding->index, finding->subject)
 				: xstrdup(finding->subject);
 
+		_cleanup_free_ char *text =
+			xasprintf("%s -> %s", finding->message, finding->remedy);
+
 		/* Notes are for who asks; the last line counts them. */
 		if (finding->severity == VERIFY_NOTE && !cli_verbose)
 			continue;
 		cli_table_row(&table, verify_severity_name(finding->severity),
-			      finding->code, subject, finding->message, finding->remedy,
-			      NULL);
+			      finding->code, subject, text, NULL);
 	}
 	if (table.cells.len > table.columns)
 		cli_table_print(&table, stdout);
