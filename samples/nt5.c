@@ -275,6 +275,14 @@ static void put_hive(const struct sample *s, struct key *root, const char *name)
 	key_free(root);
 }
 
+static void put_described(struct sample *s, const char *description, const char *name)
+{
+	struct key *root = key_new("ROOT");
+
+	key_load(root, description, &s->vars);
+	put_hive(s, root, name);
+}
+
 static void put_hives(struct sample *s)
 {
 	struct key *system = key_new("ROOT"), *software = key_new("ROOT");
@@ -292,6 +300,9 @@ static void put_hives(struct sample *s)
 	if (s->system_file)
 		sample_given_system(s);
 	put_hive(s, software, "SOFTWARE");
+	put_described(s, "user.txt", "DEFAULT");
+	put_described(s, "sam.txt", "SAM");
+	put_described(s, "lsa.txt", "SECURITY");
 }
 
 void sample_nt5_tree(struct sample *s)

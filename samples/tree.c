@@ -343,6 +343,10 @@ static void put_hives(struct sample *s)
 			 "\\SystemRoot\\System32\\Config\\DRIVERS");
 	put_described_hive(s, "user.txt", "Windows/System32/config/DEFAULT",
 			   "temRoot\\System32\\Config\\DEFAULT");
+	put_described_hive(s, "sam.txt", "Windows/System32/config/SAM",
+			   "\\SystemRoot\\System32\\Config\\SAM");
+	put_described_hive(s, "lsa.txt", "Windows/System32/config/SECURITY",
+			   "emRoot\\System32\\Config\\SECURITY");
 	put_described_hive(s, "bcd-template.txt", "Windows/System32/config/BCD-Template",
 			   "\\System32\\config\\BCD-Template");
 	if (!s->pe)

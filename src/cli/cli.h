@@ -85,6 +85,7 @@ int cmd_inf(const struct cli_command *command, int argc, char **argv);
 int cmd_capture(const struct cli_command *command, int argc, char **argv);
 int cmd_build(const struct cli_command *command, int argc, char **argv);
 int cmd_check(const struct cli_command *command, int argc, char **argv);
+int cmd_verify(const struct cli_command *command, int argc, char **argv);
 int cmd_profile(const struct cli_command *command, int argc, char **argv);
 
 #endif

@@ -264,6 +264,8 @@ int wim_xml_infos(struct wim *wim, struct error *err);
  */
 int wim_xml_update(const struct wim *wim, struct wim_counts *const *changes,
 		   uint64_t total, struct buffer *out, struct error *err);
+/* What the XML counts of an image (from 1); false if it does not. */
+bool wim_xml_counts(const struct wim *wim, unsigned index, struct wim_counts *ret);
 /* -1 if the XML is not well-formed or lacks an image. */
 int wim_xml_is_sound(const struct wim *wim, struct error *err);
 

@@ -99,6 +99,30 @@ int wim_xml_infos(struct wim *wim, struct error *err)
 	return 0;
 }
 
+static bool count_of(xmlNode *image, const char *name, int64_t *ret)
+{
+	_cleanup_free_ char *text = text_of(image, name);
+
+	if (text)
+		*ret = strtoll(text, NULL, 10);
+	return text != NULL;
+}
+
+bool wim_xml_counts(const struct wim *wim, unsigned index, struct wim_counts *ret)
+{
+	xmlDoc *doc = parse_xml(&wim->xml);
+	xmlNode *image = doc ? image_element(doc, index) : NULL;
+	bool found;
+
+	*ret = (struct wim_counts){0};
+	found = count_of(image, "DIRCOUNT", &ret->folders) &&
+		count_of(image, "FILECOUNT", &ret->files);
+	(void)count_of(image, "TOTALBYTES", &ret->bytes);
+	(void)count_of(image, "HARDLINKBYTES", &ret->link_bytes);
+	xmlFreeDoc(doc);
+	return found;
+}
+
 int wim_xml_is_sound(const struct wim *wim, struct error *err)
 {
 	xmlDoc *doc = parse_xml(&wim->xml);
