@@ -359,6 +359,8 @@ struct files *files_of_ntfs(struct ntfs *ntfs, struct error *err)
 		result = read_folders(&w, err);
 	if (result == 0)
 		result = read_records(&w, err);
+	if (result == 0)
+		result = files_ntfs_object_ids(f, err);
 	clear_names(&w);
 	vec_free(&w.names);
 	vec_free(&w.dos);

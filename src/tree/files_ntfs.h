@@ -71,6 +71,11 @@ int files_ntfs_security_read(struct files_ntfs *f, struct error *err);
 int files_ntfs_record(struct files_ntfs *f, uint32_t inode, bool folder,
 		      struct error *err);
 
+/* ---- files_ntfs_object_id.c ---- */
+
+/* Completes the object IDs of all inodes by the volume's index of them. */
+int files_ntfs_object_ids(struct files_ntfs *f, struct error *err);
+
 /* ---- files_ntfs_read.c ---- */
 
 int files_ntfs_read(struct files *files, const uint32_t *blobs, size_t count,
