@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/images.h"
 #include "cli/injection.h"
+#include "hwprofiles/profile_xml.h"
 #include "windows/driverdb.h"
 #include "windows/service.h"
 
@@ -105,6 +106,27 @@ static void add_controllers(struct json_object *array, const struct inject_tree 
 	cli_add_strings(o, "remarks", &r->remarks);
 }
 
+/* With --profile: how many packages it wanted, and what it found none for. */
+static void add_profiles(struct json_object *object, const struct inject_result *result)
+{
+	struct json_object *array = NULL;
+
+	vec_foreach (tree, &result->trees) {
+		struct json_object *o;
+
+		if (!tree->unwanted && !tree->missing.len)
+			continue;
+		if (!array)
+			array = cli_add_array(object, "profiles");
+		o = cli_add_object(array, NULL);
+		cli_add(o, "image", tree->path);
+		if (tree->index)
+			cli_add_int(o, "index", tree->index);
+		cli_add_int(o, "unwanted", (int64_t)tree->unwanted);
+		cli_add_strings(o, "missing", &tree->missing);
+	}
+}
+
 /* The same members in gild.inject/1 and in the plan of --dry-run. */
 static void add_result(struct json_object *object, const struct inject_result *result)
 {
@@ -121,6 +143,7 @@ static void add_result(struct json_object *object, const struct inject_result *r
 			controllers = cli_add_array(object, "any_controller");
 		add_controllers(controllers, tree);
 	}
+	add_profiles(object, result);
 	cli_add_strings(object, "problems", &result->problems);
 }
 
@@ -212,6 +235,11 @@ static void print_text(const struct inject_result *result)
 			printf("%s\n", tree->path);
 		if (tree->packages.len)
 			print_packages(tree);
+		if (tree->unwanted)
+			printf("%zu packages are for none of the profiles\n",
+			       tree->unwanted);
+		vec_foreach (missing, &tree->missing)
+			printf("no package for %s\n", *missing);
 		if (tree->any_controller) {
 			printf("any controller:\n");
 			print_controllers(&tree->controllers);
@@ -231,10 +259,36 @@ static const struct injection_report report = {
 	.print = print_text,
 };
 
+static int run_with_profiles(struct inject_options *o, const struct strings *names)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct wanted_profiles wanted = VEC_INIT;
+	struct profile_library library;
+	int code = -1;
+
+	profile_library_init(&library);
+	vec_foreach (name, names) {
+		const struct profile *profile = profile_find(&library, *name, &err);
+
+		if (!profile)
+			break;
+		vec_push(&wanted, profile);
+	}
+	if (wanted.len == names->len) {
+		o->profiles = names->len ? &wanted : NULL;
+		code = injection_run(o, &report);
+	} else {
+		code = cli_fail(&err);
+	}
+	vec_free(&wanted);
+	profile_library_free(&library);
+	return code;
+}
+
 int cmd_inject(const struct cli_command *command, int argc, char **argv)
 {
 	struct inject_options o = {0};
-	struct strings operands = VEC_INIT, drivers = VEC_INIT;
+	struct strings operands = VEC_INIT, drivers = VEC_INIT, profiles = VEC_INIT;
 	const char *unsigned_policy = NULL;
 	const struct cli_option options[] = {
 		{"driver", "PATH", CLI_STRINGS, &drivers,
@@ -253,7 +307,8 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 		 "go on with a dirty hive whose logs are missing"},
 		{"esd", NULL, CLI_FLAG, &o.esd, "write a solid .esd back (slow)"},
 		IMAGE_EDIT_OPTIONS,
-		{"profile", "ID|FILE", CLI_LATER, NULL, "drivers of a hardware profile"},
+		{"profile", "ID|FILE", CLI_STRINGS, &profiles,
+		 "only packages that this PC model wants; may be repeated"},
 		{"unsigned", "refuse|warn|allow", CLI_STRING, &unsigned_policy,
 		 "packages without a valid signature (warn)"},
 		CLI_END,
@@ -265,6 +320,9 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 	if (code < 0 && !drivers.len && !o.any_controller)
 		code = cli_usage(command,
 				 "nothing to do: give --driver or --any-controller");
+	if (code < 0 && profiles.len && !drivers.len)
+		code = cli_usage(command,
+				 "--profile chooses from packages: give --driver");
 	if (code < 0 && unsigned_policy &&
 	    !unsigned_policy_parse(unsigned_policy, &o.unsigned_policy))
 		code = cli_usage(command, "--unsigned is refuse, warn or allow, not %s",
@@ -272,8 +330,9 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 	if (code < 0) {
 		o.path = operands.items[0];
 		o.drivers = &drivers;
-		code = injection_run(&o, &report);
+		code = run_with_profiles(&o, &profiles);
 	}
+	strings_free(&profiles);
 	strings_free(&drivers);
 	strings_free(&operands);
 	return code;
