@@ -10,7 +10,9 @@
 
 #include "hwprofiles/pc.h"
 #include "registry/registry.h"
+#include "tree/tree.h"
 #include "windows/installation.h"
+#include "windows/service.h"
 
 struct check_image;	/* the index of one installation's drivers */
 
@@ -25,6 +27,12 @@ void check_image_close(struct check_image *image);
  */
 int check_image_add_repository(struct check_image *image, const struct strings *paths,
 			       struct error *err);
+/*
+ * What the disk's layout says of the firmware that can start it: GPT: UEFI only; MBR with
+ * an NTFS system volume: BIOS only. Without it only the Windows version decides.
+ */
+void check_image_set_disk(struct check_image *image, const struct image_disk *disk,
+			  unsigned system_partition);
 
 enum check_source {
 	CHECK_NONE,		/* no driver */
@@ -38,6 +46,16 @@ enum check_device_verdict {
 	CHECK_BLOCKED,		/* there is one, but it will not start: reason */
 	CHECK_UNKNOWN,		/* the inventory does not tell enough */
 };
+/* One package that is for the device; the first of them wins. */
+struct check_candidate {
+	const char *inf, *matched;	/* published name; the device's ID */
+	enum check_source source;
+	uint32_t rank;		/* 0xSSGGTHHH: lower wins, then date, then version */
+	uint64_t date, version;	/* FILETIME; four times 16 bits */
+};
+DEFINE_VEC(check_candidates, struct check_candidate);
+#define CHECK_MAX_CANDIDATES 16	/* kept of each device */
+
 struct check_device {
 	const struct pc_device *device;
 	enum check_device_verdict verdict;
@@ -46,9 +64,14 @@ struct check_device {
 	const char *service;	/* or NULL */
 	const char *matched;	/* the device's ID that matched */
 	uint32_t rank;
+	const struct check_candidates *candidates;	/* best first; the image's */
+	const struct service *record;	/* of `service`, in the boot path; or NULL */
+	int group_order;	/* of its group in ServiceGroupOrder; -1: not in it */
+	bool is_unsigned;	/* the winner, of boot storage */
 	char *reason;		/* why it is not OK; or NULL */
 	bool any_controller;	/* gild inject --any-controller puts it right */
 	const char *remedy_inf;	/* of the repository; or NULL */
+	const struct strings *remedies;	/* all of the repository that would; or NULL */
 };
 DEFINE_VEC(check_devices, struct check_device);
 
@@ -63,7 +86,11 @@ struct check_result {
 	char *reason;		/* of FAILS: "VMD controller 8086:9A0B: no driver" */
 	char *cause;		/* the same for all PCs that one remedy helps */
 	char *remedy;		/* "inject iaStorVD.inf or switch VMD off in the firmware" */
+	/* Packages each of which would be enough; NULL: none is known. The image's. */
+	const struct strings *remedies;
 	struct strings losses;	/* "network", "display at basic resolution" */
+	struct strings unknown;	/* roles that the inventory does not speak of */
+	struct strings remarks;	/* what to know besides: "its driver is unsigned: ..." */
 	struct check_devices devices;	/* empty unless asked for */
 };
 void check_result_free(struct check_result *result);

@@ -6,6 +6,7 @@
 #include "check/check.h"
 #include "media/media.h"
 #include "windows/critical_device.h"
+#include "windows/device_id.h"
 #include "windows/driverdb.h"
 #include "windows/service.h"
 
@@ -30,11 +31,19 @@ struct candidate {
 	uint8_t score;		/* FeatureScore */
 	uint16_t index;
 };
+/* Of a service in the boot path: would the boot loader start it? Found once. */
+struct judged_service {
+	const struct service *service;
+	char *reason;		/* why not; NULL: it would */
+	bool any_controller;
+};
+
 struct claimed_id {
 	uint64_t hash;
 	char *id;
 	struct vec_of(struct candidate) candidates;
-	char *service;		/* Windows 7 and older: CriticalDeviceDatabase */
+	bool critical, injected;	/* Windows 7 and older: in CriticalDeviceDatabase */
+	char *service;		/* of it */
 };
 /* Open addressing, by text_hash(). */
 struct id_map {
@@ -50,6 +59,8 @@ struct judged {
 	uint64_t hash;
 	char *key;		/* role and IDs */
 	struct check_device result;
+	struct check_candidates candidates;
+	struct strings remedies;
 };
 
 struct check_image {
@@ -58,6 +69,13 @@ struct check_image {
 	const struct installation *installation;
 	struct hive *system;
 	bool legacy;		/* CriticalDeviceDatabase instead of a driver database */
+	bool has_infs;		/* legacy: the drivers of other devices were indexed, too */
+	bool starts_bios, starts_uefi;
+	bool disk_bios, disk_uefi;	/* the layout of the disk rules the other one out */
+	char *broken;		/* why it starts on no PC at all; or NULL */
+	bool broken_any_controller;
+	struct strings group_order;
+	struct vec_of(struct judged_service) judged_services;
 	struct driverdb nodes[2];
 	size_t node_count;
 	struct vec_of(struct indexed_package) packages;
@@ -76,5 +94,38 @@ struct check_image {
  */
 int package_service(struct indexed_package *package, const char *id, const char **ret,
 		    struct error *err);
+
+/* ---- index_legacy.c */
+
+/* Windows 7 and older: the INFs that Windows would search. */
+int index_legacy_infs(struct check_image *image, struct error *err);
+/* Adds a package and what its INF claims; what is no driver package adds nothing. */
+void index_selection(struct check_image *image, const char *name, struct bytes raw,
+		     struct indexed_package *package, struct id_map *ids);
+
+/* ---- check.c */
+
+struct choice {
+	const struct candidate *candidate;
+	const char *id;		/* of the device, that matched */
+	uint32_t rank;
+};
+/* The winner, .candidate NULL if there is none; `all` (may be NULL) gets every candidate. */
+struct choice choose(const struct check_image *image, const struct device_ids *ids,
+		     struct check_candidates *all);
+/* The verdict on a device, found once for all that have its role and IDs. */
+int check_device_once(struct check_image *image, const struct pc_device *device,
+		      const struct check_device **ret, struct error *err);
+/* Sets the verdict and takes the reason over. */
+void set_reason(struct check_device *d, enum check_device_verdict verdict, char *reason);
+
+/* ---- boot.c */
+
+/* The boot path of a storage controller that has a driver. */
+int judge_boot(struct check_image *image, struct indexed_package *package,
+	       struct check_device *d, struct error *err);
+int judge_service(struct check_image *image, struct check_device *d, struct error *err);
+/* What every PC needs: PCI bus, disk class, class filters, HAL. Sets image->broken. */
+int judge_image(struct check_image *image, struct error *err);
 
 #endif

@@ -195,6 +195,7 @@ static int index_critical(struct check_image *image, struct error *err)
 	vec_foreach (device, &devices) {
 		struct claimed_id *claim = id_map_put(&image->ids, device->id);
 
+		claim->critical = true;
 		if (!claim->service && device->service)
 			claim->service = xstrdup(device->service);
 	}
@@ -205,6 +206,34 @@ static int index_critical(struct check_image *image, struct error *err)
 /* ---- the image
  * ------------------------------------------------------------------------------------
  */
+
+/*
+ * Which firmware a generation can be started by: 64-bit UEFI takes no 32-bit Windows;
+ * Windows before Vista knows BIOS only, that for ARM UEFI only.
+ */
+static void set_firmware(struct check_image *image, const struct target *target)
+{
+	bool arm = target->arch == ARCH_ARM || target->arch == ARCH_ARM64;
+
+	image->disk_bios = image->disk_uefi = true;
+	image->starts_bios = !arm;
+	image->starts_uefi = arm || (target->arch != ARCH_X86 &&
+				     target_compare_version(target, 6, 0, 0) >= 0);
+}
+
+void check_image_set_disk(struct check_image *image, const struct image_disk *disk,
+			  unsigned system_partition)
+{
+	if (!disk || !disk->table)
+		return;
+	if (strcmp(disk->table, "gpt") == 0)
+		image->disk_bios = false;
+	/* A FAT system volume of an MBR disk may hold the loaders of both. */
+	vec_foreach (p, &disk->partitions)
+		if (strcmp(disk->table, "mbr") == 0 && p->number == system_partition &&
+		    p->file_system && strcmp(p->file_system, "NTFS") == 0)
+			image->disk_uefi = false;
+}
 
 struct check_image *check_image_open(struct tree *tree, struct registry *registry,
 				     const struct installation *installation,
@@ -217,6 +246,7 @@ struct check_image *check_image_open(struct tree *tree, struct registry *registr
 	image->registry = registry;
 	image->installation = installation;
 	image->legacy = target_compare_version(&installation->target, 6, 2, 0) < 0;
+	set_firmware(image, &installation->target);
 	image->system = registry_hive(registry, REGISTRY_SYSTEM, err);
 	if (image->system)
 		result = services_read(image->system, installation->control_set,
@@ -224,6 +254,10 @@ struct check_image *check_image_open(struct tree *tree, struct registry *registr
 	if (result == 0)
 		result = image->legacy ? index_critical(image, err)
 				       : index_database(image, err);
+	if (result == 0 && image->legacy)
+		result = index_legacy_infs(image, err);
+	if (result == 0)
+		result = judge_image(image, err);
 	if (result == 0)
 		return image;
 	check_image_close(image);
@@ -256,9 +290,16 @@ void check_image_close(struct check_image *image)
 			continue;
 		free(judged->key);
 		free(judged->result.reason);
+		vec_free(&judged->candidates);
+		strings_free(&judged->remedies);
 		free(judged);
 	}
 	free(image->memo.slots);
+	vec_foreach (judged, &image->judged_services)
+		free(judged->reason);
+	vec_free(&image->judged_services);
+	strings_free(&image->group_order);
+	free(image->broken);
 	free(image);
 }
 
@@ -289,35 +330,50 @@ int package_service(struct indexed_package *package, const char *id, const char 
  * -------------------------------------------------------------------------------------
  */
 
-static int index_inf(struct check_image *image, const struct media_inf *inf,
-		     struct error *err)
+void index_selection(struct check_image *image, const char *name, struct bytes raw,
+		     struct indexed_package *package, struct id_map *ids)
 {
-	_cleanup_buffer_ struct buffer raw = BUFFER_INIT;
-	_cleanup_selection_ struct selection *selection = NULL;
-	struct indexed_package package = {.repository = true};
+	_cleanup_selection_ struct selection *selection =
+		selection_read(name, raw, &image->installation->target, NULL);
 	uint32_t number = (uint32_t)image->packages.len;
 
-	if (file_read(inf->path, INF_LIMIT, &raw, err) < 0)
-		return -1;
-	/* What is no driver package is none here either. */
-	selection = selection_read(path_base(inf->path), buffer_view(&raw),
-				   &image->installation->target, NULL);
 	if (!selection)
-		return 0;
-	package.inf = xstrdup(inf->label);
-	package.date = selection->date;
-	package.version = selection->version;
-	vec_push(&image->packages, package);
+		return;
+	package->date = selection->date;
+	package->version = selection->version;
+	package->inf = xstrdup(package->inf);
+	vec_push(&image->packages, *package);
 	vec_foreach (model, &selection->models) {
 		if (selection->sections.items[model->section].verdict !=
 		    DECORATION_CHOSEN)
 			continue;
-		vec_foreach (id, &model->ids)
-			if (**id)
-				vec_push(&id_map_put(&image->repository_ids, *id)
-						  ->candidates,
-					 (struct candidate){.package = number});
+		for (size_t i = 0; i < model->ids.len; i++) {
+			const char *id = model->ids.items[i];
+			struct candidate candidate = {.package = number,
+						      .type = i ? DEVICE_MATCH_COMPATIBLE
+								: DEVICE_MATCH_HARDWARE,
+						      .score = DEVICE_SCORE_DEFAULT,
+						      .index = (uint16_t)(i > 0xFFFF
+										  ? 0xFFFF
+									  : i ? i - 1
+									      : 0)};
+
+			if (*id)
+				vec_push(&id_map_put(ids, id)->candidates, candidate);
+		}
 	}
+}
+
+static int index_inf(struct check_image *image, const struct media_inf *inf,
+		     struct error *err)
+{
+	_cleanup_buffer_ struct buffer raw = BUFFER_INIT;
+	struct indexed_package package = {.inf = inf->label, .repository = true};
+
+	if (file_read(inf->path, INF_LIMIT, &raw, err) < 0)
+		return -1;
+	index_selection(image, path_base(inf->path), buffer_view(&raw), &package,
+			&image->repository_ids);
 	return 0;
 }
 

@@ -36,6 +36,12 @@ void report_free(struct report *report)
 	vec_free(&report->losses);
 	free(report->image);
 	free(report->windows);
+	free(report->population);
+	vec_foreach (step, &report->steps) {
+		free(step->text);
+		free(step->remedy);
+	}
+	vec_free(&report->steps);
 }
 
 static char *maker_of(const struct pc *pc)
@@ -77,7 +83,7 @@ void report_add(struct report *report, const struct pc *pc,
 		.reason = xstrdup(result->reason ? result->reason : ""),
 		.remedy = xstrdup(result->remedy ? result->remedy : ""),
 		.devices = devices_of(result),
-		.year = pc_bios_year(&pc->identity),
+		.year = pc_year(pc),
 		.verdict = result->verdict,
 	};
 	struct buffer losses = BUFFER_INIT;

@@ -18,9 +18,9 @@ struct report_count {
 	size_t pcs;
 };
 struct report {
-	char *image, *windows;
+	char *image, *windows, *population;
 	struct vec_of(struct report_row) rows;
-	struct vec_of(struct report_count) causes, losses;
+	struct vec_of(struct report_count) causes, losses, steps;
 };
 void report_free(struct report *report);
 /* Adds a row; the first word of the label is the maker unless the identity tells. */

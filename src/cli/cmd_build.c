@@ -7,13 +7,14 @@
 #include "cli/disk_view.h"
 #include "cli/images.h"
 #include "cli/inject_view.h"
+#include "cli/injection.h"
 
 #define MIB ((uint64_t)1 << 20)
 
 struct given {
 	const char *format, *firmware, *size, *sector_size, *boot_ca, *boot_device;
 	const char *unsigned_policy;
-	struct strings drivers;
+	struct strings drivers, profiles;
 };
 
 /* ---- what was asked for ---- */
@@ -128,6 +129,9 @@ static int choose(const struct cli_command *command, const struct given *given,
 		code = choose_disk(command, given, o);
 	if (code < 0)
 		code = refuse_for_wim(command, given, o);
+	if (code < 0 && given->profiles.len && !given->drivers.len)
+		code = cli_usage(command,
+				 "--profile chooses from packages: give --driver");
 	if (code < 0 && given->unsigned_policy &&
 	    !unsigned_policy_parse(given->unsigned_policy, &o->inject.unsigned_policy))
 		code = cli_usage(command, "--unsigned is refuse, warn or allow, not %s",
@@ -229,7 +233,7 @@ static void print_text(const struct build_options *o, const struct build_result 
 		printf("  warning: %s\n", *warning);
 }
 
-static int run(const struct build_options *o)
+static int build(const struct build_options *o)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_build_result_ struct build_result result = {0};
@@ -241,6 +245,24 @@ static int run(const struct build_options *o)
 	else if (!cli_quiet)
 		print_text(o, &result);
 	return result.inject.refused ? ERROR_ANSWER_NO : 0;
+}
+
+static int run(struct build_options *o, const struct given *given)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct injection_profiles profiles = {.wanted = VEC_INIT};
+	int code;
+
+	o->inject.drivers = &given->drivers;
+	if (images_options(&o->inject.image, &err) < 0 ||
+	    injection_profiles_open(&profiles, &given->profiles, &err) < 0) {
+		code = cli_fail(&err);
+	} else {
+		o->inject.profiles = given->profiles.len ? &profiles.wanted : NULL;
+		code = build(o);
+	}
+	injection_profiles_close(&profiles);
+	return code;
 }
 
 int cmd_build(const struct cli_command *command, int argc, char **argv)
@@ -255,6 +277,8 @@ int cmd_build(const struct cli_command *command, int argc, char **argv)
 		{"index", "N", CLI_STRING, &o.index, "which image or Windows"},
 		{"driver", "PATH", CLI_STRINGS, &given.drivers,
 		 "INF, folder or archive with driver packages; may be repeated"},
+		{"profile", "ID|FILE", CLI_STRINGS, &given.profiles,
+		 "only packages that this PC model wants; may be repeated"},
 		{"any-controller", NULL, CLI_FLAG, &o.inject.any_controller,
 		 "make the image start on every storage controller it has a driver for"},
 		{"winre", NULL, CLI_FLAG, &o.inject.winre,
@@ -284,13 +308,9 @@ int cmd_build(const struct cli_command *command, int argc, char **argv)
 
 	if (code < 0)
 		code = choose(command, &given, &operands, &o);
-	if (code < 0) {
-		_cleanup_error_ struct error err = ERROR_INIT;
-
-		o.inject.drivers = &given.drivers;
-		code = images_options(&o.inject.image, &err) < 0 ? cli_fail(&err)
-								 : run(&o);
-	}
+	if (code < 0)
+		code = run(&o, &given);
+	strings_free(&given.profiles);
 	strings_free(&given.drivers);
 	strings_free(&operands);
 	return code;

@@ -2,35 +2,33 @@
 /* `gild check`: will this image start on those PCs, and what would make it. */
 #include "base/file.h"
 #include "check/check.h"
+#include "check/cover.h"
 #include "cli/check_html.h"
+#include "cli/check_kernel.h"
+#include "cli/check_pcs.h"
 #include "cli/images.h"
-#include "hwprofiles/inventory.h"
-#include "hwprofiles/profile_xml.h"
+#include "windows/driverdb.h"
 #include "windows/installation.h"
 
 /* So many PCs are shown one by one without --verbose. */
 #define SHOWN_PCS 40
 #define SHOWN_REASONS 10
 
-/* A reason for failure, and how many PCs have it. */
-struct cause {
-	char *reason, *remedy;
-	size_t pcs;
-};
-
 struct request {
-	const char *index, *html;
-	struct strings profiles, inventories, repository;
-	bool accept_dirty, all;
+	const char *index, *html, *kernel;
+	struct check_pcs pcs;
+	struct strings repository, firmware;
+	bool accept_dirty;
 };
 
 struct run {
 	const struct request *request;
 	struct check_image *image;
-	struct profile_library library;
+	struct population population;
 	size_t counts[4]; /* by enum check_verdict */
-	size_t pcs, listed;
-	struct vec_of(struct cause) causes;
+	size_t listed;
+	struct check_causes causes;
+	struct check_steps steps;
 	struct strings losses;
 	struct vec_of(size_t) loss_counts;
 	struct json_object *models;
@@ -42,9 +40,45 @@ struct run {
  * -----------------------------------------------------------------------------------
  */
 
-static void add_device(struct json_object *array, const struct check_device *d)
+/* 0xSSGGTHHH taken apart, as setupapi's log prints it. */
+static void add_candidate(struct json_object *array, const struct check_candidate *c)
 {
 	struct json_object *o = cli_add_object(array, NULL);
+	char rank[16], date[PACKAGE_DATE_TEXT_SIZE], version[PACKAGE_VERSION_TEXT_SIZE];
+
+	(void)snprintf(rank, sizeof(rank), "%08X", c->rank);
+	package_date_text(c->date, date);
+	package_version_text(c->version, version);
+	cli_add(o, "driver", c->inf);
+	cli_add(o, "source", check_source_name(c->source));
+	cli_add(o, "matched", c->matched);
+	cli_add(o, "rank", rank);
+	cli_add_int(o, "signature_score", c->rank >> 24);
+	cli_add_int(o, "feature_score", c->rank >> 16 & 0xFF);
+	cli_add_int(o, "match_type", c->rank >> 12 & 0xF);
+	cli_add_int(o, "match_index", c->rank & 0xFFF);
+	cli_add(o, "date", date);
+	cli_add(o, "version", version);
+}
+
+static void add_boot_path(struct json_object *o, const struct check_device *d)
+{
+	struct json_object *boot;
+
+	if (!d->record)
+		return;
+	boot = cli_add_object(o, "boot");
+	cli_add_int(boot, "start", (int32_t)d->record->start);
+	cli_add_bool(boot, "start_override", d->record->overridden);
+	cli_add(boot, "group", d->record->group);
+	cli_add_int(boot, "group_order", d->group_order);
+	cli_add(boot, "file", d->record->file);
+	cli_add_bool(boot, "unsigned", d->is_unsigned);
+}
+
+static void add_device(struct json_object *array, const struct check_device *d)
+{
+	struct json_object *o = cli_add_object(array, NULL), *candidates;
 
 	cli_add(o, "id", d->device->id);
 	cli_add(o, "name", d->device->name);
@@ -57,6 +91,10 @@ static void add_device(struct json_object *array, const struct check_device *d)
 	cli_add(o, "verdict", check_device_verdict_name(d->verdict));
 	cli_add(o, "reason", d->reason);
 	cli_add(o, "remedy", d->remedy_inf);
+	add_boot_path(o, d);
+	candidates = cli_add_array(o, "candidates");
+	for (size_t i = 0; d->candidates && i < d->candidates->len; i++)
+		add_candidate(candidates, &d->candidates->items[i]);
 }
 
 static void add_model(struct run *run, const struct pc *pc,
@@ -70,6 +108,8 @@ static void add_model(struct run *run, const struct pc *pc,
 	cli_add(o, "reason", result->reason);
 	cli_add(o, "remedy", result->remedy);
 	cli_add_strings(o, "losses", &result->losses);
+	cli_add_strings(o, "unknown", &result->unknown);
+	cli_add_strings(o, "remarks", &result->remarks);
 	devices = cli_add_array(o, "devices");
 	vec_foreach (device, &result->devices)
 		add_device(devices, device);
@@ -94,19 +134,27 @@ static void add_row(struct run *run, const struct pc *pc,
 	cli_table_row(&run->table, check_verdict_name(result->verdict), pc->label,
 		      result->reason ? result->reason : losses,
 		      result->remedy ? result->remedy : "", NULL);
+	vec_foreach (remark, &result->remarks)
+		cli_table_row(&run->table, "", "", *remark, "", NULL);
 }
 
-static void add_cause(struct run *run, const struct check_result *result)
+/* Who wins each device, and by which rank. */
+static void add_winners(struct run *run, const struct check_result *result)
 {
-	vec_foreach (cause, &run->causes) {
-		if (strcmp(cause->reason, result->cause) != 0)
-			continue;
-		cause->pcs++;
-		return;
+	vec_foreach (d, &result->devices) {
+		_cleanup_free_ char *what = xasprintf(
+			"  %s %s", pc_role_name(d->device->role), d->device->id);
+		_cleanup_free_ char *why =
+			!d->inf ? xstrdup(d->reason    ? d->reason
+					  : d->service ? d->service
+						       : "no driver needed")
+				: xasprintf("%s, rank %08X by %s, %zu candidates", d->inf,
+					    d->rank, d->matched,
+					    d->candidates ? d->candidates->len : 1);
+
+		cli_table_row(&run->table, "", what, why,
+			      d->inf && d->reason ? d->reason : "", NULL);
 	}
-	vec_push(&run->causes,
-		 (struct cause){xstrdup(result->cause),
-				xstrdup(result->remedy ? result->remedy : ""), 1});
 }
 
 static void add_losses(struct run *run, const struct strings *losses)
@@ -131,48 +179,31 @@ static int check_one(struct pc *pc, void *arg, struct error *err)
 
 	/* Of thousands the devices are wanted by no one but who asks for them. */
 	if (check_pc(run->image, pc,
-		     run->request->html ||
-			     (cli_json && (cli_verbose || run->pcs < SHOWN_PCS)),
+		     run->request->html || cli_verbose ||
+			     (cli_json && run->population.pcs < SHOWN_PCS),
 		     &result, err) < 0)
 		return -1;
 	if (run->request->html)
 		report_add(&run->report, pc, &result);
-	run->pcs++;
+	population_add(&run->population, pc);
 	run->counts[result.verdict]++;
 	if (result.verdict == CHECK_FAILS)
-		add_cause(run, &result);
+		check_causes_add(&run->causes, &result);
 	add_losses(run, &result.losses);
-	if (cli_json)
+	if (cli_json) {
 		add_model(run, pc, &result);
-	else
+	} else {
 		add_row(run, pc, &result);
+		if (cli_verbose)
+			add_winners(run, &result);
+	}
 	check_result_free(&result);
 	return 0;
-}
-
-static int check_profile(struct run *run, const char *name, struct error *err)
-{
-	const struct profile *profile = profile_find(&run->library, name, err);
-	_cleanup_pc_ struct pc pc = PC_INIT;
-
-	if (!profile)
-		return -1;
-	profile_to_pc(profile, &pc);
-	return check_one(&pc, run, err);
 }
 
 /* ---- the answer
  * -----------------------------------------------------------------------------------
  */
-
-static int by_pcs(const void *a, const void *b)
-{
-	const struct cause *x = a, *y = b;
-
-	if (x->pcs != y->pcs)
-		return x->pcs > y->pcs ? -1 : 1;
-	return strcmp(x->reason, y->reason);
-}
 
 static void print_json(struct run *run, struct json_object *object)
 {
@@ -182,7 +213,7 @@ static void print_json(struct run *run, struct json_object *object)
 		cli_add_int(summary, check_verdict_name((enum check_verdict)v),
 			    (int64_t)run->counts[v]);
 	array = cli_add_array(summary, "causes");
-	vec_foreach (cause, &run->causes) {
+	vec_foreach (cause, &run->causes.list) {
 		struct json_object *o = cli_add_object(array, NULL);
 
 		cli_add(o, "reason", cause->reason);
@@ -196,12 +227,29 @@ static void print_json(struct run *run, struct json_object *object)
 		cli_add(o, "loss", run->losses.items[i]);
 		cli_add_int(o, "pcs", (int64_t)run->loss_counts.items[i]);
 	}
+	array = cli_add_array(summary, "cover");
+	vec_foreach (step, &run->steps) {
+		struct json_object *o = cli_add_object(array, NULL);
+
+		cli_add(o, step->package ? "inject" : "remedy", step->remedy);
+		cli_add(o, "reason", step->reason);
+		cli_add_int(o, "pcs", (int64_t)step->pcs);
+		cli_add_int(o, "total", (int64_t)step->total);
+	}
+	check_pcs_describe(object, &run->population);
 	cli_print_json(object);
 }
 
-static void print_causes(const struct run *run)
+static double share(size_t part, size_t of)
 {
-	size_t shown = run->causes.len;
+	return of ? 100.0 * (double)part / (double)of : 0.0;
+}
+
+/* The greedy cover: each line counts what those above it leave. */
+static void print_cover(const struct run *run)
+{
+	size_t shown = run->steps.len, pcs = run->population.pcs;
+	size_t start = run->counts[CHECK_BOOTS] + run->counts[CHECK_DEGRADED];
 	struct cli_table table = {.columns = 3};
 
 	if (!shown)
@@ -209,37 +257,67 @@ static void print_causes(const struct run *run)
 	if (shown > SHOWN_REASONS && !cli_verbose)
 		shown = SHOWN_REASONS;
 	printf("\nWhat would help most:\n");
-	cli_table_row(&table, "PCS", "FAILS BECAUSE", "REMEDY", NULL);
+	cli_table_row(&table, "PCS", "START THEN", "REMEDY", NULL);
 	for (size_t i = 0; i < shown; i++) {
-		char pcs[24];
+		const struct check_step *step = &run->steps.items[i];
+		_cleanup_free_ char *count = xasprintf("+%zu", step->pcs);
+		_cleanup_free_ char *then =
+			xasprintf("%.1f %%", share(start + step->total, pcs));
+		_cleanup_free_ char *text =
+			xasprintf("%s%s", step->package ? "inject " : "", step->remedy);
 
-		(void)snprintf(pcs, sizeof(pcs), "%zu", run->causes.items[i].pcs);
-		cli_table_row(&table, pcs, run->causes.items[i].reason,
-			      run->causes.items[i].remedy, NULL);
+		cli_table_row(&table, count, then, text, NULL);
 	}
 	cli_table_print(&table, stdout);
-	if (shown < run->causes.len)
-		printf("and %zu reasons more (--verbose)\n", run->causes.len - shown);
+	if (shown < run->steps.len)
+		printf("and %zu more (--verbose)\n", run->steps.len - shown);
+}
+
+static void print_causes(const struct run *run)
+{
+	size_t shown = run->causes.list.len;
+	struct cli_table table = {.columns = 3};
+
+	if (!shown)
+		return;
+	if (shown > SHOWN_REASONS && !cli_verbose)
+		shown = SHOWN_REASONS;
+	printf("\nWhy they fail:\n");
+	cli_table_row(&table, "PCS", "FAILS BECAUSE", "REMEDY", NULL);
+	for (size_t i = 0; i < shown; i++) {
+		const struct check_cause *cause = &run->causes.list.items[i];
+		char pcs[24];
+
+		(void)snprintf(pcs, sizeof(pcs), "%zu", cause->pcs);
+		cli_table_row(&table, pcs, cause->reason, cause->remedy, NULL);
+	}
+	cli_table_print(&table, stdout);
+	if (shown < run->causes.list.len)
+		printf("and %zu reasons more (--verbose)\n",
+		       run->causes.list.len - shown);
 }
 
 static void print_text(struct run *run)
 {
+	_cleanup_free_ char *text = population_text(&run->population);
+	size_t pcs = run->population.pcs;
+
 	cli_table_print(&run->table, stdout);
 	if (run->listed > SHOWN_PCS && !cli_verbose)
 		printf("and %zu PCs more (--verbose)\n", run->listed - SHOWN_PCS);
 	print_causes(run);
+	print_cover(run);
 	if (run->losses.len)
 		printf("\nLost, on so many PCs:");
 	for (size_t i = 0; i < run->losses.len; i++)
 		printf("%s %s %zu", i ? "," : "", run->losses.items[i],
 		       run->loss_counts.items[i]);
-	printf("%s\n%zu PCs:", run->losses.len ? "\n" : "", run->pcs);
+	printf("%s\n%zu PCs:", run->losses.len ? "\n" : "", pcs);
 	for (unsigned v = 0; v < ARRAY_SIZE(run->counts); v++)
 		printf("%s %s %zu (%.1f %%)", v ? "," : "",
 		       check_verdict_name((enum check_verdict)v), run->counts[v],
-		       run->pcs ? 100.0 * (double)run->counts[v] / (double)run->pcs
-				: 0.0);
-	printf("\n");
+		       share(run->counts[v], pcs));
+	printf("\n%s\n", text);
 }
 
 /* Windows 10 Pro 10.0.19045, amd64 */
@@ -260,10 +338,17 @@ static int write_html(struct run *run, const struct tree *tree,
 
 	report->image = xstrdup(tree_name(tree));
 	report->windows = windows_text(installation);
-	vec_foreach (cause, &run->causes)
+	report->population = population_text(&run->population);
+	vec_foreach (cause, &run->causes.list)
 		vec_push(&report->causes,
 			 (struct report_count){xstrdup(cause->reason),
 					       xstrdup(cause->remedy), cause->pcs});
+	vec_foreach (step, &run->steps)
+		vec_push(&report->steps,
+			 (struct report_count){
+				 xasprintf("%s%s", step->package ? "inject " : "",
+					   step->remedy),
+				 step->reason ? xstrdup(step->reason) : NULL, step->pcs});
 	for (size_t i = 0; i < run->losses.len; i++)
 		vec_push(&report->losses,
 			 (struct report_count){xstrdup(run->losses.items[i]), NULL,
@@ -275,15 +360,11 @@ static int write_html(struct run *run, const struct tree *tree,
 static void run_free(struct run *run)
 {
 	report_free(&run->report);
-	vec_foreach (cause, &run->causes) {
-		free(cause->reason);
-		free(cause->remedy);
-	}
-	vec_free(&run->causes);
+	check_causes_free(&run->causes);
+	vec_free(&run->steps);
 	strings_free(&run->losses);
 	vec_free(&run->loss_counts);
 	strings_free(&run->table.cells);
-	profile_library_free(&run->library);
 	check_image_close(run->image);
 }
 
@@ -294,32 +375,16 @@ static int check_all(struct run *run, struct error *err)
 	if (r->repository.len &&
 	    check_image_add_repository(run->image, &r->repository, err) < 0)
 		return -1;
-	vec_foreach (name, &r->profiles)
-		if (check_profile(run, *name, err) < 0)
-			return -1;
-	if (r->all && profile_read_all(&run->library, err) < 0)
+	if (check_pcs_each(&r->pcs, check_one, run, err) < 0)
 		return -1;
-	for (size_t i = 0; r->all && i < run->library.profiles.len; i++) {
-		_cleanup_pc_ struct pc pc = PC_INIT;
-
-		/* What others are built upon is no PC. */
-		if (!run->library.profiles.items[i]->devices.len)
-			continue;
-		profile_to_pc(run->library.profiles.items[i], &pc);
-		if (check_one(&pc, run, err) < 0)
-			return -1;
-	}
-	vec_foreach (path, &r->inventories)
-		if (inventory_read(*path, check_one, run, err) < 0)
-			return -1;
-	if (run->causes.len)
-		qsort(run->causes.items, run->causes.len, sizeof(*run->causes.items),
-		      by_pcs);
+	check_causes_sort(&run->causes);
+	check_cover(&run->causes, &run->steps);
 	return 0;
 }
 
 /* 0 if no PC fails, 3 if one does, -1. */
-static int check_tree(const struct request *r, struct tree *tree, struct error *err)
+static int check_tree(const struct request *r, struct image *image_file, size_t position,
+		      struct tree *tree, struct error *err)
 {
 	_cleanup_registry_ struct registry *registry =
 		registry_open(tree, r->accept_dirty);
@@ -331,8 +396,10 @@ static int check_tree(const struct request *r, struct tree *tree, struct error *
 
 	if (!installation)
 		return -1;
-	profile_library_init(&run.library);
 	run.image = check_image_open(tree, registry, installation, err);
+	if (run.image)
+		check_image_set_disk(run.image, image_disk(image_file),
+				     image_info(image_file, position)->system_partition);
 	if (cli_json) {
 		object = cli_object("gild.check/1");
 		run.models = cli_add_array(object, "models");
@@ -374,10 +441,28 @@ static int check_image_file(const struct request *r, const char *path)
 		tree = positions.len == 1 ? image_tree(image, positions.items[0], &err)
 					  : NULL;
 		if (tree)
-			result = check_tree(r, tree, &err);
+			result = check_tree(r, image, positions.items[0], tree, &err);
 	}
 	vec_free(&positions);
 	return result < 0 ? cli_fail(&err) : result;
+}
+
+/* -1 to go on. */
+static int check_usage(const struct cli_command *command, const struct request *r,
+		       size_t operands)
+{
+	if (r->kernel && (operands || r->html || r->repository.len || r->index))
+		return cli_usage(command,
+				 "--kernel asks about a kernel: no IMAGE, --index, "
+				 "--html or --driver-repo beside it");
+	if (!r->kernel && operands != 1)
+		return cli_usage(command, "expected one IMAGE, or --kernel");
+	if (!r->kernel && r->firmware.len)
+		return cli_usage(command, "--firmware-dir goes with --kernel");
+	if (!r->pcs.profiles.len && !r->pcs.inventories.len && !r->pcs.all)
+		return cli_usage(command, "no PC: give --profile, --inventory or "
+					  "--all-profiles");
+	return -1;
 }
 
 int cmd_check(const struct cli_command *command, int argc, char **argv)
@@ -385,13 +470,18 @@ int cmd_check(const struct cli_command *command, int argc, char **argv)
 	struct request r = {0};
 	struct strings operands = VEC_INIT;
 	const struct cli_option options[] = {
-		{"profile", "ID|FILE", CLI_STRINGS, &r.profiles,
+		{"profile", "ID|FILE", CLI_STRINGS, &r.pcs.profiles,
 		 "a PC model; may be repeated"},
-		{"inventory", "FILE", CLI_STRINGS, &r.inventories,
+		{"inventory", "FILE", CLI_STRINGS, &r.pcs.inventories,
 		 "a PC, or many: as gild profile import reads it"},
-		{"all-profiles", NULL, CLI_FLAG, &r.all, "every profile that is found"},
+		{"all-profiles", NULL, CLI_FLAG, &r.pcs.all,
+		 "every profile that is found"},
 		{"driver-repo", "PATH", CLI_STRINGS, &r.repository,
 		 "packages that could help, named as remedies"},
+		{"kernel", "VERSION|DIR", CLI_STRING, &r.kernel,
+		 "instead of an IMAGE: which PCs a Linux kernel drives"},
+		{"firmware-dir", "DIR", CLI_STRINGS, &r.firmware,
+		 "with --kernel: where firmware lies"},
 		{"index", "N", CLI_STRING, &r.index, "which image or installation"},
 		{"accept-dirty", NULL, CLI_FLAG, &r.accept_dirty,
 		 "go on with a dirty hive whose logs are missing"},
@@ -401,16 +491,16 @@ int cmd_check(const struct cli_command *command, int argc, char **argv)
 	};
 	int code = cli_parse(command, options, argc, argv, &operands);
 
-	if (code < 0 && operands.len != 1)
-		code = cli_usage(command, "expected one IMAGE");
-	if (code < 0 && !r.profiles.len && !r.inventories.len && !r.all)
-		code = cli_usage(command, "no PC: give --profile, --inventory or "
-					  "--all-profiles");
 	if (code < 0)
+		code = check_usage(command, &r, operands.len);
+	if (code < 0 && r.kernel)
+		code = check_kernel_run(&r.pcs, r.kernel, &r.firmware);
+	else if (code < 0)
 		code = check_image_file(&r, operands.items[0]);
-	strings_free(&r.profiles);
-	strings_free(&r.inventories);
+	strings_free(&r.pcs.profiles);
+	strings_free(&r.pcs.inventories);
 	strings_free(&r.repository);
+	strings_free(&r.firmware);
 	strings_free(&operands);
 	return code;
 }

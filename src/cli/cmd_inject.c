@@ -5,9 +5,6 @@
 #include "cli/inject_view.h"
 #include "cli/injection.h"
 
-/* ---- the command --------------------------------------------------------------------
- */
-
 static const struct injection_report report = {
 	.schema = "gild.inject/1",
 	.work = inject_run,
@@ -15,10 +12,26 @@ static const struct injection_report report = {
 	.print = inject_view_print,
 };
 
+static int run(struct inject_options *o, const struct strings *names)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct injection_profiles profiles = {.wanted = VEC_INIT};
+	int code;
+
+	if (injection_profiles_open(&profiles, names, &err) < 0) {
+		code = cli_fail(&err);
+	} else {
+		o->profiles = names->len ? &profiles.wanted : NULL;
+		code = injection_run(o, &report);
+	}
+	injection_profiles_close(&profiles);
+	return code;
+}
+
 int cmd_inject(const struct cli_command *command, int argc, char **argv)
 {
 	struct inject_options o = {0};
-	struct strings operands = VEC_INIT, drivers = VEC_INIT;
+	struct strings operands = VEC_INIT, drivers = VEC_INIT, profiles = VEC_INIT;
 	const char *unsigned_policy = NULL;
 	const struct cli_option options[] = {
 		{"driver", "PATH", CLI_STRINGS, &drivers,
@@ -37,7 +50,8 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 		 "go on with a dirty hive whose logs are missing"},
 		{"esd", NULL, CLI_FLAG, &o.esd, "write a solid .esd back (slow)"},
 		IMAGE_EDIT_OPTIONS,
-		{"profile", "ID|FILE", CLI_LATER, NULL, "drivers of a hardware profile"},
+		{"profile", "ID|FILE", CLI_STRINGS, &profiles,
+		 "only packages that this PC model wants; may be repeated"},
 		{"unsigned", "refuse|warn|allow", CLI_STRING, &unsigned_policy,
 		 "packages without a valid signature (warn)"},
 		CLI_END,
@@ -49,6 +63,9 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 	if (code < 0 && !drivers.len && !o.any_controller)
 		code = cli_usage(command,
 				 "nothing to do: give --driver or --any-controller");
+	if (code < 0 && profiles.len && !drivers.len)
+		code = cli_usage(command,
+				 "--profile chooses from packages: give --driver");
 	if (code < 0 && unsigned_policy &&
 	    !unsigned_policy_parse(unsigned_policy, &o.unsigned_policy))
 		code = cli_usage(command, "--unsigned is refuse, warn or allow, not %s",
@@ -56,8 +73,9 @@ int cmd_inject(const struct cli_command *command, int argc, char **argv)
 	if (code < 0) {
 		o.path = operands.items[0];
 		o.drivers = &drivers;
-		code = injection_run(&o, &report);
+		code = run(&o, &profiles);
 	}
+	strings_free(&profiles);
 	strings_free(&drivers);
 	strings_free(&operands);
 	return code;

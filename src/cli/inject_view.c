@@ -103,6 +103,27 @@ static void add_controllers(struct json_object *array, const struct inject_tree 
 	cli_add_strings(o, "remarks", &r->remarks);
 }
 
+/* With --profile: how many packages it wanted, and what it found none for. */
+static void add_profiles(struct json_object *object, const struct inject_result *result)
+{
+	struct json_object *array = NULL;
+
+	vec_foreach (tree, &result->trees) {
+		struct json_object *o;
+
+		if (!tree->unwanted && !tree->missing.len)
+			continue;
+		if (!array)
+			array = cli_add_array(object, "profiles");
+		o = cli_add_object(array, NULL);
+		cli_add(o, "image", tree->path);
+		if (tree->index)
+			cli_add_int(o, "index", tree->index);
+		cli_add_int(o, "unwanted", (int64_t)tree->unwanted);
+		cli_add_strings(o, "missing", &tree->missing);
+	}
+}
+
 void inject_view_add(struct json_object *object, const struct inject_result *result)
 {
 	struct json_object *packages = cli_add_array(object, "packages");
@@ -118,6 +139,7 @@ void inject_view_add(struct json_object *object, const struct inject_result *res
 			controllers = cli_add_array(object, "any_controller");
 		add_controllers(controllers, tree);
 	}
+	add_profiles(object, result);
 	cli_add_strings(object, "problems", &result->problems);
 }
 
@@ -209,6 +231,11 @@ void inject_view_print(const struct inject_result *result)
 			printf("%s\n", tree->path);
 		if (tree->packages.len)
 			print_packages(tree);
+		if (tree->unwanted)
+			printf("%zu packages are for none of the profiles\n",
+			       tree->unwanted);
+		vec_foreach (missing, &tree->missing)
+			printf("no package for %s\n", *missing);
 		if (tree->any_controller) {
 			printf("any controller:\n");
 			print_controllers(&tree->controllers);

@@ -26,6 +26,27 @@ static void report_result(const struct injection_report *report,
 	cli_print_json(object);
 }
 
+int injection_profiles_open(struct injection_profiles *profiles,
+			    const struct strings *names, struct error *err)
+{
+	profile_library_init(&profiles->library);
+	vec_foreach (name, names) {
+		const struct profile *profile =
+			profile_find(&profiles->library, *name, err);
+
+		if (!profile)
+			return -1;
+		vec_push(&profiles->wanted, profile);
+	}
+	return 0;
+}
+
+void injection_profiles_close(struct injection_profiles *profiles)
+{
+	vec_free(&profiles->wanted);
+	profile_library_free(&profiles->library);
+}
+
 int injection_run(const struct inject_options *o, const struct injection_report *report)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;

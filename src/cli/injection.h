@@ -4,6 +4,7 @@
 #define CLI_INJECTION_H
 
 #include "cli/cli.h"
+#include "hwprofiles/profile_xml.h"
 #include "injector/inject.h"
 
 struct injection_report {
@@ -18,5 +19,14 @@ struct injection_report {
 /* Prints the result or the error; returns the exit code. */
 int injection_run(const struct inject_options *options,
 		  const struct injection_report *report);
+
+/* The profiles that --profile names. */
+struct injection_profiles {
+	struct profile_library library;
+	struct wanted_profiles wanted;
+};
+int injection_profiles_open(struct injection_profiles *profiles,
+			    const struct strings *names, struct error *err);
+void injection_profiles_close(struct injection_profiles *profiles);
 
 #endif

@@ -24,7 +24,7 @@ static const struct cli_command commands[] = {
 	{"build", "SOURCE --output=OUT", "make a bootable image from install media",
 	 cmd_build},
 	{"capture", "DISK --output=OUT.wim", "capture a volume to a WIM", cmd_capture},
-	{"verify", "IMAGE", "check that an image would start", cmd_verify},
+	{"verify", "IMAGE", "check that an image is whole and would start", cmd_verify},
 	{"check", "IMAGE --profile=ID|--inventory=FILE...",
 	 "will an image start on those PCs", cmd_check},
 	{"profile", "VERB [FILE|ID]...", "hardware profiles of PC models", cmd_profile},

@@ -122,6 +122,9 @@ static void dmi_line(char *line, int type, struct pc *pc)
 		bios_revision(line, identity);
 		if (strstr(line, "UEFI is supported"))
 			pc->uefi = PC_YES;
+		/* "ACPI is supported", among the BIOS characteristics. */
+		if (strstr(line, "ACPI is supported"))
+			pc->acpi = PC_YES;
 	} else if (type == 3 && identity->enclosure < 0 &&
 		   (value = after_name(line, "Type"))) {
 		identity->enclosure = enclosure_kind(value);

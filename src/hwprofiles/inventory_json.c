@@ -219,6 +219,7 @@ static void take_tables(struct json_object *list, struct pc *pc)
 
 		if (!signature)
 			continue;
+		pc->acpi = PC_YES;
 		if (strcmp(signature, "DMAR") == 0 || strcmp(signature, "IVRS") == 0)
 			pc->iommu = PC_YES;
 		else if (strcmp(signature, "TPM2") == 0)

@@ -148,3 +148,8 @@ void pc_name(struct pc *pc)
 	else
 		pc->label = xstrdup(model ? model : maker ? maker : "unknown PC");
 }
+
+unsigned pc_year(const struct pc *pc)
+{
+	return pc->year ? pc->year : pc_bios_year(&pc->identity);
+}

@@ -111,7 +111,10 @@ struct pc {
 	char *id;		/* of the inventory's record; or NULL */
 	char *type;		/* "notebook", "desktop", ...; or NULL */
 	struct pc_identity identity;
+	unsigned year;		/* of a profile; 0: see pc_year() */
 	enum pc_answer uefi, secure_boot, iommu;
+	enum pc_answer bios;	/* starts as a BIOS PC does: BIOS firmware, or UEFI's CSM */
+	enum pc_answer acpi;
 	char *tpm;		/* "2.0", "1.2", "none"; NULL: not known */
 	bool listed[PC_BUSES];	/* the inventory lists the devices of this bus */
 	struct pc_devices devices;
@@ -122,6 +125,8 @@ struct pc {
 	}
 void pc_free(struct pc *pc);
 #define _cleanup_pc_ _cleanup_(pc_free)
+/* The year of the firmware, or the profile's; 0: not known. */
+unsigned pc_year(const struct pc *pc);
 /* Sets the label from the identity, if it has none; "unknown PC" in the last resort. */
 void pc_name(struct pc *pc);
 

@@ -160,6 +160,8 @@ struct profile *profile_of_pc(const struct pc *pc)
 	p->type = pc->type ? text_lower(pc->type) : NULL;
 	p->year = pc_bios_year(i);
 	p->uefi = pc->uefi;
+	p->bios = pc->bios;
+	p->acpi = pc->acpi;
 	p->secure_boot = pc->secure_boot;
 	/* "0.0", "2", "unknown", ...: only what is sure. */
 	if (pc->tpm && (strcmp(pc->tpm, "1.2") == 0 || strcmp(pc->tpm, "2.0") == 0 ||
@@ -190,6 +192,9 @@ void profile_to_pc(const struct profile *profile, struct pc *ret)
 	ret->id = xstrdup(profile->id);
 	ret->type = profile->type ? xstrdup(profile->type) : NULL;
 	ret->uefi = profile->uefi;
+	ret->year = profile->year;
+	ret->bios = profile->bios;
+	ret->acpi = profile->acpi;
 	ret->secure_boot = profile->secure_boot;
 	ret->tpm = profile->tpm ? xstrdup(profile->tpm) : NULL;
 	memcpy(ret->listed, profile->listed, sizeof(ret->listed));

@@ -51,7 +51,7 @@ struct profile {
 	unsigned year;		/* of its first firmware known; 0: not known */
 	struct strings includes;	/* profiles that it builds upon, in order */
 	struct profile_matches matches;
-	enum pc_answer uefi, secure_boot;
+	enum pc_answer uefi, bios, acpi, secure_boot;
 	char *tpm;
 	bool listed[PC_BUSES];	/* all devices of the bus are in it */
 	struct pc_devices devices;

@@ -93,6 +93,10 @@ static void inherit(struct profile *p, struct profile *base)
 {
 	if (p->uefi == PC_UNKNOWN)
 		p->uefi = base->uefi;
+	if (p->bios == PC_UNKNOWN)
+		p->bios = base->bios;
+	if (p->acpi == PC_UNKNOWN)
+		p->acpi = base->acpi;
 	if (p->secure_boot == PC_UNKNOWN)
 		p->secure_boot = base->secure_boot;
 	if (!p->tpm)

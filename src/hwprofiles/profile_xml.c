@@ -255,6 +255,8 @@ static void read_element(const xmlNode *node, struct profile *p)
 		vec_push(&p->includes, attribute(node, "profile"));
 	} else if (is(node, "firmware")) {
 		p->uefi = yes_no(node, "uefi");
+		p->bios = yes_no(node, "bios");
+		p->acpi = yes_no(node, "acpi");
 		p->secure_boot = yes_no(node, "secure-boot");
 		p->tpm = attribute(node, "tpm");
 	} else if (is(node, "devices")) {
@@ -488,9 +490,12 @@ void profile_write(const struct profile *p, struct buffer *b)
 	vec_foreach (include, &p->includes)
 		buffer_printf(b, "  <include profile=\"%s\"/>\n", *include);
 	put_matches(b, p);
-	if (p->uefi != PC_UNKNOWN || p->secure_boot != PC_UNKNOWN || p->tpm) {
+	if (p->uefi != PC_UNKNOWN || p->bios != PC_UNKNOWN || p->acpi != PC_UNKNOWN ||
+	    p->secure_boot != PC_UNKNOWN || p->tpm) {
 		buffer_append_string(b, "  <firmware");
 		put_answer(b, "uefi", p->uefi);
+		put_answer(b, "bios", p->bios);
+		put_answer(b, "acpi", p->acpi);
 		put_answer(b, "secure-boot", p->secure_boot);
 		put_attribute(b, "tpm", p->tpm);
 		buffer_append_string(b, "/>\n");

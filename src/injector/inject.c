@@ -10,6 +10,7 @@
 #include "injector/store.h"
 #include "media/media.h"
 
+#define INF_LIMIT ((size_t)16 << 20)
 #define WINRE "Windows/System32/Recovery/Winre.wim"
 
 struct served {
@@ -24,6 +25,7 @@ struct inject_job {
 	struct vec_of(struct served) images;
 	struct strings scratch; /* temporary folders that the commits read from */
 	struct signing *signing;
+	struct wanted *wanted; /* NULL: all packages are */
 	bool removing;
 	size_t steps, step;
 };
@@ -33,6 +35,7 @@ void inject_result_free(struct inject_result *result)
 	vec_foreach (tree, &result->trees) {
 		free(tree->path);
 		packages_free(&tree->packages);
+		strings_free(&tree->missing);
 		if (tree->removals)
 			removals_free(tree->removals);
 		free(tree->removals);
@@ -45,16 +48,52 @@ void inject_result_free(struct inject_result *result)
 /* ---- one tree -----------------------------------------------------------------------
  */
 
+/* 1: a profile wants the package (or none was given), 0: not, -1. */
+static int is_wanted(struct inject_job *job, const struct media_inf *inf,
+		     const struct target *target, struct error *err)
+{
+	_cleanup_buffer_ struct buffer raw = BUFFER_INIT;
+
+	if (!job->wanted)
+		return 1;
+	if (file_read(inf->path, INF_LIMIT, &raw, err) < 0)
+		return -1;
+	return wanted_inf(job->wanted, path_base(inf->path), buffer_view(&raw), target);
+}
+
+static void add_missing(struct inject_job *job, struct inject_tree *result)
+{
+	wanted_missing(job->wanted, &result->missing);
+	if (result->packages.len || !result->unwanted)
+		return;
+	vec_push(&job->result->problems,
+		 xasprintf("%s: none of the %zu packages is for the profiles",
+			   result->path, result->unwanted));
+	job->result->refused = true;
+}
+
 static int add_packages(struct inject_job *job, struct tree *tree, struct store *store,
 			const struct installation *installation,
-			struct packages *packages, struct error *err)
+			struct inject_tree *result, struct error *err)
 {
+	struct packages *packages = &result->packages;
+
+	if (job->wanted)
+		wanted_begin(job->wanted);
 	vec_foreach (inf, &job->media.infs) {
 		struct package *package;
+		int wanted;
 
 		progress_report("injecting packages", job->step++, job->steps);
 		if (interrupted())
 			return error_interrupted(err);
+		wanted = is_wanted(job, inf, &installation->target, err);
+		if (wanted < 0)
+			return -1;
+		if (!wanted) {
+			result->unwanted++;
+			continue;
+		}
 		package =
 			package_open(&job->media, inf, tree, &installation->target, err);
 		if (!package)
@@ -66,6 +105,8 @@ static int add_packages(struct inject_job *job, struct tree *tree, struct store 
 	if (store_add_textmode(store, &job->media, packages, &job->result->problems,
 			       err) < 0)
 		return -1;
+	if (job->wanted)
+		add_missing(job, result);
 	vec_foreach (package, packages)
 		if ((*package)->verdict == PACKAGE_REFUSED)
 			job->result->refused = true;
@@ -181,7 +222,7 @@ static int change_tree(struct inject_job *job, struct tree *tree,
 		result->removals = xcalloc(1, sizeof(*result->removals));
 		return remove_packages(job, store, result->removals, err);
 	}
-	if (add_packages(job, tree, store, installation, &result->packages, err) < 0)
+	if (add_packages(job, tree, store, installation, result, err) < 0)
 		return -1;
 	if (!job->options->any_controller)
 		return 0;
@@ -471,6 +512,7 @@ static void job_free(struct inject_job *job)
 	vec_free(&job->images);
 	media_close(&job->media);
 	signing_close(job->signing);
+	wanted_close(job->wanted);
 	vec_foreach (folder, &job->scratch)
 		temp_folder_remove(xstrdup(*folder));
 	strings_free(&job->scratch);
@@ -479,9 +521,11 @@ static void job_free(struct inject_job *job)
 int inject_run(const struct inject_options *options, struct inject_result *ret,
 	       struct error *err)
 {
-	struct inject_job job = {.options = options,
-				 .result = ret,
-				 .signing = signing_open(options->unsigned_policy)};
+	struct inject_job job = {
+		.options = options,
+		.result = ret,
+		.signing = signing_open(options->unsigned_policy),
+		.wanted = options->profiles ? wanted_open(options->profiles) : NULL};
 	int result = read_media(&job, err);
 
 	if (result == 0)
@@ -504,6 +548,8 @@ int inject_stage(const struct inject_options *options, struct image *image, size
 	job->options = options;
 	job->result = ret;
 	job->signing = signing_open(options->unsigned_policy);
+	if (options->profiles)
+		job->wanted = wanted_open(options->profiles);
 	result = read_media(job, err);
 	tree = result == 0 ? image_tree(image, i, err) : NULL;
 	if (!tree)

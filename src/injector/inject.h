@@ -9,12 +9,14 @@
 
 #include "injector/package.h"
 #include "injector/signing.h"
+#include "injector/wanted.h"
 #include "registry/registry.h"
 #include "windows/anycontroller.h"
 
 struct inject_options {
 	const char *path;
 	const struct strings *drivers;	/* INFs, folders, archives */
+	const struct wanted_profiles *profiles;	/* only what they want; NULL: all */
 	const struct strings *published;	/* for inject_remove(): "oem3.inf" */
 	const char *index;	/* "N", "all" or NULL: the only one */
 	const char *output;	/* NULL: in place */
@@ -39,6 +41,8 @@ struct inject_tree {
 	unsigned index;
 	enum windows_arch arch;
 	struct packages packages;	/* inject */
+	size_t unwanted;	/* packages that no profile wants */
+	struct strings missing;	/* what profiles want and no package is for */
 	struct removals *removals;	/* remove */
 	bool any_controller;
 	struct any_controller_result controllers;
