@@ -55,6 +55,7 @@ const char *build_format_name(enum build_format format)
 void build_result_free(struct build_result *result)
 {
 	inject_result_free(&result->inject);
+	depersonalize_result_free(&result->depersonalized);
 	strings_free(&result->warnings);
 	strings_free(&result->boot_files);
 	free(result->source_format);

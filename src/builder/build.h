@@ -10,6 +10,7 @@
 #include "base/guid.h"
 #include "block/container.h"
 #include "builder/bootfiles.h"
+#include "builder/depersonalize.h"
 #include "injector/inject.h"
 #include "windows/installation.h"
 
@@ -56,6 +57,7 @@ struct build_part {
 struct build_result {
 	struct inject_result inject;
 	struct strings warnings;
+	struct depersonalize_result depersonalized;
 	char *source_format;
 	unsigned source_index;
 	char *product, *version;

@@ -2,6 +2,44 @@
 /* Changes to the Windows that is built: what gild inject and its like do to an image. */
 #include "builder/build_private.h"
 
+/* Copies of one Windows share its machine SID unless it was generalized. */
+static int check_state(const struct build_options *options, struct tree *tree,
+		       struct registry *registry, struct build_result *ret,
+		       struct error *err)
+{
+	_cleanup_depersonalize_state_ struct depersonalize_state state = {0};
+
+	if (depersonalize_check(tree, registry, &state, err) < 0)
+		return -1;
+	if (state.verdict == DEPERSONALIZE_READY)
+		return 0;
+	if (state.verdict == DEPERSONALIZE_REFUSE && options->depersonalize) {
+		error_set(err, ERROR_STATE, options->source, "%s", state.message);
+		return error_remedy(err, "%s", state.remedy);
+	}
+	vec_push(&ret->warnings, xasprintf("%s; %s", state.message, state.remedy));
+	return 0;
+}
+
+static int clean(const struct build_options *options, struct image *image, size_t i,
+		 struct build_result *ret, struct error *err)
+{
+	struct tree *tree = image_tree(image, i, err), *system = NULL;
+	_cleanup_registry_ struct registry *registry = NULL;
+
+	if (!tree)
+		return -1;
+	registry = registry_open(tree, options->inject.accept_dirty);
+	if (check_state(options, tree, registry, ret, err) < 0)
+		return -1;
+	if (!options->depersonalize)
+		return 0;
+	/* The boot configuration of a disk is new; of other images there is none. */
+	if (depersonalize(tree, registry, system, &ret->depersonalized, err) < 0)
+		return -1;
+	return registry_stage(registry, err);
+}
+
 static int inject(const struct build_options *options, struct image *image, size_t i,
 		  struct build_stage *stage, struct build_result *ret, struct error *err)
 {
@@ -21,6 +59,8 @@ static int inject(const struct build_options *options, struct image *image, size
 int build_stage(const struct build_options *options, struct image *image, size_t i,
 		struct build_stage *stage, struct build_result *ret, struct error *err)
 {
+	if (clean(options, image, i, ret, err) < 0)
+		return -1;
 	return inject(options, image, i, stage, ret, err);
 }
 

@@ -78,10 +78,7 @@ int depersonalize(struct tree *tree, struct registry *registry, struct tree *sys
 			return -1;
 	if (depersonalize_files(&d, err) < 0)
 		return -1;
-	if (system)
-		return generalize_boot(&d, system, err);
-	strings_push(&ret->left, "the boot configuration: its volume is not known");
-	return 0;
+	return system ? generalize_boot(&d, system, err) : 0;
 }
 
 /* ---- is it enough?

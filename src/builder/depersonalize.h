@@ -38,8 +38,8 @@ void depersonalize_result_free(struct depersonalize_result *result);
 /*
  * Changes hives in memory and stages files; the caller stages the registry and commits.
  * `system` is the tree of the volume that it is started from, which may be the same; NULL:
- * not known, the boot configuration is left alone and that is noted. A second run finds
- * nothing. `ret` is to be freed in any case.
+ * the boot configuration is left alone. A second run finds nothing. `ret` is to be freed in
+ * any case.
  */
 int depersonalize(struct tree *tree, struct registry *registry, struct tree *system,
 		  struct depersonalize_result *ret, struct error *err);

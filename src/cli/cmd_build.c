@@ -159,6 +159,24 @@ static void add_parts(struct json_object *object, const struct build_result *r)
 	}
 }
 
+static void add_depersonalized(struct json_object *object,
+			       const struct depersonalize_result *r)
+{
+	struct json_object *o = cli_add_object(object, "depersonalized"), *array;
+
+	array = cli_add_array(o, "removed");
+	vec_foreach (item, &r->items) {
+		struct json_object *one = cli_add_object(array, NULL);
+
+		cli_add(one, "code", item->code);
+		cli_add(one, "what", item->what);
+		cli_add(one, "where", item->where);
+		cli_add_int(one, "count", (int64_t)item->count);
+		cli_add_int(one, "bytes", (int64_t)item->bytes);
+	}
+	cli_add_strings(o, "left", &r->left);
+}
+
 static void print_json(const struct build_options *o, const struct build_result *r)
 {
 	struct json_object *object = cli_object("gild.build/1"), *part;
@@ -189,6 +207,8 @@ static void print_json(const struct build_options *o, const struct build_result 
 		cli_add_strings(part, "boot_files", &r->boot_files);
 	}
 	inject_view_add(object, &r->inject);
+	if (o->depersonalize)
+		add_depersonalized(object, &r->depersonalized);
 	cli_add_strings(object, "warnings", &r->warnings);
 	cli_print_json(object);
 }
@@ -214,6 +234,25 @@ static void print_parts(const struct build_options *o, const struct build_result
 		       (uintmax_t)r->compacted);
 }
 
+static void print_depersonalized(const struct depersonalize_result *r)
+{
+	uint64_t count = 0, bytes = 0;
+	char size[SIZE_TEXT_SIZE];
+
+	vec_foreach (item, &r->items) {
+		count += item->count;
+		bytes += item->bytes;
+		if (cli_verbose)
+			printf("  taken out: %s: %ju in %s\n", item->what,
+			       (uintmax_t)item->count, item->where);
+	}
+	size_text(bytes, size);
+	printf("  depersonalized: %ju traces of one PC taken out, %s of files\n",
+	       (uintmax_t)count, size);
+	vec_foreach (left, &r->left)
+		printf("  left: %s\n", *left);
+}
+
 static void print_text(const struct build_options *o, const struct build_result *r)
 {
 	char size[SIZE_TEXT_SIZE], content[SIZE_TEXT_SIZE];
@@ -228,6 +267,8 @@ static void print_text(const struct build_options *o, const struct build_result 
 		       content, o->firmware == BUILD_UEFI ? "UEFI" : "BIOS", size);
 		print_parts(o, r);
 	}
+	if (o->depersonalize)
+		print_depersonalized(&r->depersonalized);
 	inject_view_print(&r->inject);
 	vec_foreach (warning, &r->warnings)
 		printf("  warning: %s\n", *warning);
