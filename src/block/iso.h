@@ -66,7 +66,7 @@ const struct iso_node *iso_root(const struct iso *iso);
 
 /*
  * Looks up a path ('/' between names) without regard to case; of names that differ in case
- * only the exact one is preferred. 1 and *ret, 0 if there is none, -1 if it cannot be read.
+ * only the exact one is preferred. 1 and *ret (the caller's), 0 if there is none, -1 if it cannot be read.
  */
 int iso_find(struct iso *iso, const char *path, struct iso_node *ret, struct error *err);
 /* What a folder holds, in the image's order. Entries that no path can name are left out. */
