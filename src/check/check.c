@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "check/check_private.h"
+#include "windows/boot_storage.h"
 #include "windows/device_id.h"
 
 static const char *const verdict_names[] = {"boots", "degraded", "fails", "undecided"};
@@ -141,7 +142,7 @@ static bool is_class_code(const char *id)
 
 /* Every package of the repository that is for the device; the best match first. */
 static void repository_infs(const struct check_image *image, const struct device_ids *ids,
-			    struct strings *ret)
+			    enum pc_role role, struct strings *ret)
 {
 	const struct strings *const lists[] = {&ids->hardware, &ids->compatible};
 
@@ -153,10 +154,15 @@ static void repository_infs(const struct check_image *image, const struct device
 			if (!claim)
 				continue;
 			vec_foreach (c, &claim->candidates) {
-				const char *inf = image->packages.items[c->package].inf;
+				const struct indexed_package *p =
+					&image->packages.items[c->package];
 
-				if (!strings_contain(ret, inf))
-					strings_push(ret, inf);
+				/* Null drivers of chipsets claim controllers, too. */
+				if (role == PC_BOOT_STORAGE &&
+				    !storage_host_class(&p->class_guid))
+					continue;
+				if (!strings_contain(ret, p->inf))
+					strings_push(ret, p->inf);
 			}
 		}
 	}
@@ -296,7 +302,7 @@ int check_device_once(struct check_image *image, const struct pc_device *device,
 		return -1;
 	if (judged->result.verdict == CHECK_OK || judged->result.any_controller)
 		return 0;
-	repository_infs(image, &ids, &judged->remedies);
+	repository_infs(image, &ids, device->role, &judged->remedies);
 	if (judged->remedies.len) {
 		judged->result.remedy_inf = judged->remedies.items[0];
 		judged->result.remedies = &judged->remedies;

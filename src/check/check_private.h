@@ -14,6 +14,7 @@
 struct indexed_package {
 	char *inf;		/* published name; or the repository's label */
 	bool inbox, reflected, repository;
+	struct guid class_guid;	/* of the repository's */
 	uint32_t signer_score;	/* upper byte counts */
 	uint64_t date, version;
 	struct db_package record;	/* of the image's own; .store NULL otherwise */

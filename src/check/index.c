@@ -11,6 +11,7 @@
 
 /* What a repository's INF may hold at most; those of display drivers have some 4 MB. */
 #define INF_LIMIT ((size_t)16 << 20)
+#define CLASS_COMPONENT "{5c4c3332-344d-483c-8739-259e934c9cc8}" /* SoftwareComponent */
 
 /* ---- IDs
  * ------------------------------------------------------------------------------------
@@ -336,9 +337,16 @@ void index_selection(struct check_image *image, const char *name, struct bytes r
 	_cleanup_selection_ struct selection *selection =
 		selection_read(name, raw, &image->installation->target, NULL);
 	uint32_t number = (uint32_t)image->packages.len;
+	char class_text[GUID_TEXT_SIZE];
 
 	if (!selection)
 		return;
+	guid_format(&selection->class_guid, class_text);
+	/* What is applied in addition to a driver is none. */
+	if (package->repository && (text_equal(class_text, CLASS_EXTENSION) ||
+				    text_equal(class_text, CLASS_COMPONENT)))
+		return;
+	package->class_guid = selection->class_guid;
 	package->date = selection->date;
 	package->version = selection->version;
 	package->inf = xstrdup(package->inf);

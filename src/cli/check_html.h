@@ -9,7 +9,8 @@
 /* One PC of the report. */
 struct report_row {
 	char *model, *maker, *reason, *remedy, *losses;
-	char *devices;		/* what is not driven as it should, one a line */
+	char *facts;		/* firmware, what is not known: one line */
+	struct vec_of(uint32_t) devices;	/* positions in the report's */
 	unsigned year;		/* of the firmware; 0: not known */
 	enum check_verdict verdict;
 };
@@ -21,6 +22,11 @@ struct report {
 	char *image, *windows, *population;
 	struct vec_of(struct report_row) rows;
 	struct vec_of(struct report_count) causes, losses, steps;
+	/* A device and its verdict are in the page once, as a line of JSON. */
+	struct strings devices;
+	uint32_t *slots;	/* positions plus one, by text */
+	size_t slots_size;
+	size_t roles[PC_ROLES][4];	/* PCs: works, partly, not at all, not listed */
 };
 void report_free(struct report *report);
 /* Adds a row; the first word of the label is the maker unless the identity tells. */
