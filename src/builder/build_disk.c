@@ -29,14 +29,15 @@ static enum container_format container_of(enum build_format format)
 	}
 }
 
-/* Disks that differ in what was asked for get different identifiers. */
+/* Disks that differ in what was asked for, but for the container, differ in their GUIDs.
+ */
 static void make_seed(const struct build_options *o, const struct build_source *source,
 		      uint64_t size, uint8_t seed[32])
 {
 	_cleanup_buffer_ struct buffer b = BUFFER_INIT;
-	_cleanup_free_ char *text = xasprintf(
-		"%u %u %ju %u %u %u %u", o->format, o->firmware, (uintmax_t)size,
-		o->sector_size, o->compact, o->locate, o->inject.any_controller);
+	_cleanup_free_ char *text = xasprintf("%u %ju %u %u %u %u", o->firmware,
+					      (uintmax_t)size, o->sector_size, o->compact,
+					      o->locate, o->inject.any_controller);
 	uint8_t digest[32];
 
 	build_source_digest(source->files, digest);
