@@ -11,6 +11,7 @@
 #define MAX_TEMPLATE ((size_t)8 << 20)
 #define MAX_LANGUAGE 32
 #define ESP_LABEL "SYSTEM"
+#define SECTOR 512 /* of disks that a BIOS starts */
 
 /* The language of the boot manager: the first of the image's own. The caller's. */
 static char *image_locale(struct registry *registry)
@@ -179,7 +180,8 @@ static int install_boot_code(const struct boot *b, struct block *disk, struct er
 		block_window_open(disk, part->offset, part->size,
 				  xasprintf("%s, partition 1", disk->name), err);
 
-	return window ? boot_code_install(window, err) : -1;
+	return window ? boot_code_install(window, part->offset / SECTOR, disk->size, err)
+		      : -1;
 }
 
 int build_boot(const struct build_options *options, const struct build_source *source,
