@@ -13,6 +13,7 @@
 
 #define VERDICTS 4
 #define MAX_BARS 16
+#define SHOWN 12 /* lines of the tables above that of the PCs */
 #define OTHERS "others"
 
 void report_free(struct report *report)
@@ -499,7 +500,7 @@ static void put_steps(struct buffer *b, const struct report *report)
 	buffer_append_string(b, "<h2>What would help most</h2><table><thead><tr>"
 				"<th class=\"r\">PCs<th class=\"r\">start then<th>Remedy"
 				"</thead><tbody>");
-	for (size_t i = 0; i < report->steps.len && i < 20; i++) {
+	for (size_t i = 0; i < report->steps.len && i < SHOWN; i++) {
 		const struct report_count *step = &report->steps.items[i];
 
 		start += step->pcs;
@@ -522,7 +523,7 @@ static void put_causes(struct buffer *b, const struct report *report)
 	buffer_append_string(b,
 			     "<h2>Why they fail</h2><table><thead><tr>"
 			     "<th class=\"r\">PCs<th>Because<th>Remedy</thead><tbody>");
-	for (size_t i = 0; i < report->causes.len && i < 20; i++) {
+	for (size_t i = 0; i < report->causes.len && i < SHOWN; i++) {
 		const struct report_count *cause = &report->causes.items[i];
 
 		buffer_printf(b, "<tr><td class=\"r\">%zu", cause->pcs);
@@ -530,9 +531,9 @@ static void put_causes(struct buffer *b, const struct report *report)
 		put_cell(b, cause->remedy);
 	}
 	buffer_append_string(b, "</tbody></table>");
-	if (report->causes.len > 20)
+	if (report->causes.len > SHOWN)
 		buffer_printf(b, "<p class=\"sub\">and %zu rarer ones</p>",
-			      report->causes.len - 20);
+			      report->causes.len - SHOWN);
 }
 
 static void put_data(struct buffer *b, const char *name, const char *value)

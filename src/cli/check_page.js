@@ -41,7 +41,9 @@ function detail(row) {
 		td.append(el('p', row.dataset.i));
 	const devices = row.dataset.d.split(' ').filter(x => x).map(i => D[i]);
 	const order = ['blocked', 'missing', 'generic', 'unknown', 'ok'];
-	devices.sort((a, b) => order.indexOf(a[4]) - order.indexOf(b[4]) || a[0].localeCompare(b[0]));
+	const roles = ['boot-storage', 'network', 'wireless', 'display', 'input', 'usb', 'audio'];
+	const place = d => (roles.indexOf(d[0]) + 99) % 99 + (d[0] === 'system' || d[0] === 'other' ? 99 : 0);
+	devices.sort((a, b) => order.indexOf(a[4]) - order.indexOf(b[4]) || place(a) - place(b));
 	for (const d of devices) {
 		const line = el('tr'), id = el('td');
 		id.append(el('code', d[1]));

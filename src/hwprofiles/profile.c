@@ -148,6 +148,85 @@ static void copy_device(struct pc_devices *to, const struct pc_device *from)
 	vec_push(to, device);
 }
 
+/* ---- what a model wants --------------------------------------------------------------
+ */
+
+static bool all_of(const char *text, const char *set, size_t len)
+{
+	return text && strlen(text) >= len && strspn(text, set) >= len;
+}
+
+/*
+ * The key of the maker's driver pack: Dell's system ID is the SMBIOS SKU, HP's the
+ * baseboard's product, Lenovo's machine type the first four letters of the product.
+ */
+static void add_pack(struct profile *p, const struct pc_identity *i)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	struct profile_driver pack = {0};
+	const char *maker = i->manufacturer ? i->manufacturer : "", *system = NULL;
+	size_t len = 4;
+
+	if (text_starts_with(maker, "Dell")) {
+		pack.pack_vendor = xstrdup("dell");
+		system = i->sku;
+	} else if (text_equal(maker, "HP") || text_equal(maker, "Hewlett-Packard")) {
+		pack.pack_vendor = xstrdup("hp");
+		system = i->board_product;
+	} else if (text_equal(maker, "LENOVO")) {
+		pack.pack_vendor = xstrdup("lenovo");
+		system = i->product;
+		len = system ? strlen(system) : 0;
+	}
+	if (pack.pack_vendor && system &&
+	    (len == 4 ? strlen(system) == 4 && all_of(system, hex, 4)
+		      : (len == 7 || len == 10) && all_of(system, letters, len))) {
+		pack.pack_system = xstrndup(system, 4);
+		vec_push(&p->drivers, pack);
+		return;
+	}
+	free(pack.pack_vendor);
+}
+
+/* A graphics card beside the processor's own: by its maker, or one of two. */
+static bool is_card(const struct pc *pc, const struct pc_device *device)
+{
+	bool beside = false;
+
+	if (device->role != PC_DISPLAY)
+		return false;
+	vec_foreach (other, &pc->devices)
+		beside |= other->role == PC_DISPLAY &&
+			  text_starts_with(other->id, "PCI\\VEN_8086&");
+	return text_starts_with(device->id, "PCI\\VEN_10DE&") ||
+	       (beside && text_starts_with(device->id, "PCI\\VEN_1002&"));
+}
+
+/* A graphics card may be handed over, with its sound function or not at all. */
+static void add_cards(struct profile *p, const struct pc *pc)
+{
+	_cleanup_name_set_ struct name_set seen = {0};
+
+	vec_foreach (card, &pc->devices) {
+		if (!is_card(pc, card))
+			continue;
+		vec_foreach (device, &pc->devices) {
+			struct profile_rule rule = {.role = device->role,
+						    .passthrough = PASSTHROUGH_ALLOWED};
+
+			/* The vendor is what follows PCI\VEN_. */
+			if ((device->role != PC_DISPLAY && device->role != PC_AUDIO) ||
+			    strncmp(device->id, card->id, 12) != 0 ||
+			    !name_set_add(&seen, device->id))
+				continue;
+			rule.id = xstrndup(device->id, strlen("PCI\\VEN_10DE&DEV_1C82"));
+			rule.group = xstrdup("graphics-card");
+			vec_push(&p->rules, rule);
+		}
+	}
+}
+
 struct profile *profile_of_pc(const struct pc *pc)
 {
 	struct profile *p = xcalloc(1, sizeof(*p));
@@ -182,6 +261,8 @@ struct profile *profile_of_pc(const struct pc *pc)
 	vec_foreach (device, &pc->devices)
 		if (name_set_add(&seen, device->id))
 			copy_device(&p->devices, device);
+	add_pack(p, i);
+	add_cards(p, pc);
 	return p;
 }
 
