@@ -12,6 +12,7 @@
 #include <wimlib.h>
 
 #include <ntfs-3g/dir.h>
+#include <ntfs-3g/object_id.h>
 #include <ntfs-3g/reparse.h>
 
 _Noreturn static void die(const char *path, const char *what)
@@ -334,6 +335,42 @@ void ntfs_sample_short_name(ntfs_volume *volume, const char *path, const char *n
 		die(path, "cannot set its short name");
 }
 
+void ntfs_sample_stream(ntfs_volume *volume, const char *path, const char *name,
+			struct bytes data)
+{
+	ntfs_inode *ni = open_path(volume, path);
+	ntfschar *units = NULL;
+	int len = ntfs_mbstoucs(name, &units);
+
+	if (len < 0 || ntfs_attr_add(ni, AT_DATA, units, (u8)len, NULL, 0) != 0)
+		die(path, "cannot add a stream");
+	put(ni, units, (u32)len, data, 0, 1u << 20, path);
+	free(units);
+	ntfs_inode_close(ni);
+}
+
+void ntfs_sample_object_id(ntfs_volume *volume, const char *path, struct bytes id)
+{
+	ntfs_inode *ni = open_path(volume, path);
+
+	if (ntfs_set_ntfs_object_id(ni, (const char *)id.data, id.len, 0) != 0)
+		die(path, "cannot set its object ID");
+	ntfs_inode_close(ni);
+}
+
+void ntfs_sample_old_descriptor(ntfs_volume *volume, const char *path,
+				struct bytes descriptor)
+{
+	ntfs_inode *ni = open_path(volume, path);
+
+	ni->security_id = const_cpu_to_le32(0);
+	NInoSetDirty(ni);
+	if (ntfs_attr_add(ni, AT_SECURITY_DESCRIPTOR, AT_UNNAMED, 0, descriptor.data,
+			  (s64)descriptor.len) != 0)
+		die(path, "cannot add a descriptor");
+	ntfs_inode_close(ni);
+}
+
 void ntfs_sample_times(ntfs_volume *volume, const char *path, uint64_t created,
 		       uint64_t modified)
 {
@@ -475,6 +512,80 @@ void ntfs_sample_fill(ntfs_volume *volume, unsigned files)
 		_cleanup_free_ char *path = xasprintf("Many/File number %05u.txt", i);
 
 		text_file(volume, path, i % 50, NTFS_SAMPLE_PLAIN);
+	}
+}
+
+/* Owner, group and a DACL with one entry: SYSTEM, full access. */
+static const uint8_t system_only[] = {
+	1,  0, 4,  0x80, 20, 0, 0, 0, 32, 0, 0,	 0, 0,	  0, 0,	   0,
+	44, 0, 0,  0,						      /* header */
+	1,  1, 0,  0,	 0,  0, 0, 5, 18, 0, 0,	 0,		      /* S-1-5-18 */
+	1,  1, 0,  0,	 0,  0, 0, 5, 18, 0, 0,	 0,		      /* again */
+	2,  0, 28, 0,	 1,  0, 0, 0, 0,  0, 20, 0, 0xff, 1, 0x1f, 0, /* ACL, ACE */
+	1,  1, 0,  0,	 0,  0, 0, 5, 18, 0, 0,	 0,		      /* S-1-5-18 */
+};
+
+static void fill_links(ntfs_volume *volume)
+{
+	_cleanup_buffer_ struct buffer target = BUFFER_INIT;
+
+	/* Three names in two folders, one of them with a short name. */
+	text_file(volume, "Metadata/Folder/a link of three.txt", 70000,
+		  NTFS_SAMPLE_PLAIN);
+	ntfs_sample_short_name(volume, "Metadata/Folder/a link of three.txt",
+			       "ALINKO~1.TXT");
+	ntfs_sample_link(volume, "Metadata/Folder/a link of three.txt",
+			 "Metadata/second");
+	ntfs_sample_link(volume, "Metadata/second", "Metadata/Folder/third");
+	/* A symbolic link to "..\\x": offsets, lengths, flags, two names. */
+	text_file(volume, "Metadata/symlink", 0, NTFS_SAMPLE_PLAIN);
+	for (unsigned i = 0; i < 2; i++) {
+		buffer_append_le16(&target, 0);
+		buffer_append_le16(&target, 8);
+	}
+	buffer_append_le32(&target, 1);
+	for (const char *p = "..\\x"; *p; p++)
+		buffer_append_le16(&target, (uint16_t)*p);
+	ntfs_sample_reparse(volume, "Metadata/symlink", 0xa000000cu,
+			    buffer_view(&target));
+	/* A junction with a stream of its own. */
+	ntfs_sample_folder(volume, "Metadata/junction");
+	ntfs_sample_reparse(volume, "Metadata/junction", 0xa0000003u,
+			    buffer_view(&target));
+}
+
+void ntfs_sample_fill_metadata(ntfs_volume *volume)
+{
+	_cleanup_buffer_ struct buffer text = ntfs_sample_text(50000, 3);
+	_cleanup_buffer_ struct buffer id = ntfs_sample_noise(64, 7);
+	struct bytes small = {text.data, 30}, large = buffer_view(&text);
+
+	ntfs_sample_folder(volume, "Metadata");
+	ntfs_sample_folder(volume, "Metadata/Folder");
+	fill_links(volume);
+	text_file(volume, "Metadata/streams", 2000, NTFS_SAMPLE_PLAIN);
+	ntfs_sample_stream(volume, "Metadata/streams", "small", small);
+	ntfs_sample_stream(volume, "Metadata/streams", "large \xc3\x84", large);
+	ntfs_sample_stream(volume, "Metadata/streams", "empty", (struct bytes){0});
+	text_file(volume, "Metadata/stream alone", 0, NTFS_SAMPLE_PLAIN);
+	ntfs_sample_stream(volume, "Metadata/stream alone", "copy", large);
+	ntfs_sample_stream(volume, "Metadata/Folder", "of a folder", small);
+	ntfs_sample_stream(volume, "Metadata/junction", "of a junction", small);
+	ntfs_sample_object_id(volume, "Metadata/Folder", buffer_view(&id));
+	id.data[0] ^= 1;
+	ntfs_sample_object_id(volume, "Metadata/streams", (struct bytes){id.data, 16});
+	text_file(volume, "Metadata/hidden", 10, NTFS_SAMPLE_PLAIN);
+	ntfs_sample_attributes(volume, "Metadata/hidden", 0x2007);
+	text_file(volume, "Metadata/old descriptor", 10, NTFS_SAMPLE_PLAIN);
+	ntfs_sample_old_descriptor(volume, "Metadata/old descriptor",
+				   (struct bytes){system_only, sizeof(system_only)});
+	/* So many streams that an attribute list is needed. */
+	text_file(volume, "Metadata/many streams", 10, NTFS_SAMPLE_PLAIN);
+	for (unsigned i = 0; i < 40; i++) {
+		_cleanup_free_ char *name = xasprintf("stream number %u", i);
+
+		ntfs_sample_stream(volume, "Metadata/many streams", name,
+				   (struct bytes){text.data, 100 + i});
 	}
 }
 

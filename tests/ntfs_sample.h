@@ -47,6 +47,14 @@ void ntfs_sample_reparse(ntfs_volume *volume, const char *path, uint32_t tag,
 void ntfs_sample_attributes(ntfs_volume *volume, const char *path, uint32_t set);
 void ntfs_sample_link(ntfs_volume *volume, const char *from, const char *to);
 void ntfs_sample_short_name(ntfs_volume *volume, const char *path, const char *name);
+/* A named stream of a file or folder. */
+void ntfs_sample_stream(ntfs_volume *volume, const char *path, const char *name,
+			struct bytes data);
+/* 16 to 64 bytes: the ID, and where the file was born. */
+void ntfs_sample_object_id(ntfs_volume *volume, const char *path, struct bytes id);
+/* Its descriptor goes from $Secure into its record, as before NTFS 3. */
+void ntfs_sample_old_descriptor(ntfs_volume *volume, const char *path,
+				struct bytes descriptor);
 void ntfs_sample_times(ntfs_volume *volume, const char *path, uint64_t created,
 		       uint64_t modified);
 
@@ -56,6 +64,8 @@ struct buffer ntfs_sample_text(size_t len, unsigned seed);
 struct buffer ntfs_sample_noise(size_t len, unsigned seed);
 /* Fills a volume with one of everything, and `files` files in one folder. */
 void ntfs_sample_fill(ntfs_volume *volume, unsigned files);
+/* Adds the folder Metadata with one of each thing that a capture has to keep. */
+void ntfs_sample_fill_metadata(ntfs_volume *volume);
 /* The same in little, for a volume of 2 MiB. */
 void ntfs_sample_fill_small(ntfs_volume *volume);
 

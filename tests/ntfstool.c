@@ -9,6 +9,7 @@
  *   ntfstool VOLUME capture OUT.wim COMPRESSION [PATH...]    all but these files, to a
  * WIM ntfstool VOLUME make SIZE SECTOR CLUSTER FILES    a new one, with one of everything
  *   ntfstool VOLUME small SIZE SECTOR CLUSTER         the same in little
+ *   ntfstool VOLUME metadata    adds what a capture has to keep to a new one
  *   ntfstool VOLUME compact ALGORITHM PATH...         files of Compact OS from then on
  *   ntfstool FILE pack ALGORITHM    to standard output: what fuzz_wof reads
  */
@@ -166,6 +167,15 @@ static int make(char **args)
 	return 0;
 }
 
+static int metadata(const char *path)
+{
+	ntfs_volume *volume = ntfs_sample_mount(path);
+
+	ntfs_sample_fill_metadata(volume);
+	ntfs_sample_unmount(volume);
+	return 0;
+}
+
 static int compact(const char *path, unsigned algorithm, char **files)
 {
 	ntfs_volume *volume = ntfs_sample_mount(path);
@@ -219,6 +229,8 @@ int main(int argc, char **argv)
 		return make(argv + 1);
 	if (strcmp(argv[2], "compact") == 0 && argc > 4)
 		return compact(argv[1], (unsigned)atoi(argv[3]), argv + 4);
+	if (strcmp(argv[2], "metadata") == 0)
+		return metadata(argv[1]);
 	if (strcmp(argv[2], "pack") == 0 && argc == 4)
 		return pack(argv[1], (unsigned)atoi(argv[3]));
 	block = open_block(argv[1], &err);
