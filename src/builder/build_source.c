@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "builder/build_private.h"
+#include "builder/exclusion.h"
 #include "media/find.h"
 
 /* The install image of a folder of install media; NULL if the folder is none. */
@@ -114,10 +115,26 @@ int build_source_open(const struct build_options *options, struct build_source *
 	return 0;
 }
 
+static bool must_not_travel(void *arg _unused_, const char *path)
+{
+	for (size_t i = 0; exclusion_defaults[i]; i++) {
+		_cleanup_free_ char *pattern = exclusion_parse(exclusion_defaults[i]);
+
+		if (exclusion_matches(pattern, path))
+			return true;
+	}
+	return false;
+}
+
 int build_source_files(struct build_source *source, struct error *err)
 {
 	source->files = files_of_image(source->image, source->position, err);
-	return source->files ? 0 : -1;
+	if (!source->files)
+		return -1;
+	/* Of a WIM, who captured it chose what is in it. */
+	if (image_is_disk(source->image))
+		files_exclude(source->files, must_not_travel, NULL);
+	return files_check(source->files, err);
 }
 
 void build_source_close(struct build_source *source)
