@@ -115,17 +115,6 @@ int build_source_open(const struct build_options *options, struct build_source *
 	return 0;
 }
 
-static bool must_not_travel(void *arg _unused_, const char *path)
-{
-	for (size_t i = 0; exclusion_defaults[i]; i++) {
-		_cleanup_free_ char *pattern = exclusion_parse(exclusion_defaults[i]);
-
-		if (exclusion_matches(pattern, path))
-			return true;
-	}
-	return false;
-}
-
 int build_source_files(struct build_source *source, struct error *err)
 {
 	source->files = files_of_image(source->image, source->position, err);
@@ -133,7 +122,7 @@ int build_source_files(struct build_source *source, struct error *err)
 		return -1;
 	/* Of a WIM, who captured it chose what is in it. */
 	if (image_is_disk(source->image))
-		files_exclude(source->files, must_not_travel, NULL);
+		exclusion_apply(source->files, true, NULL, NULL);
 	return files_check(source->files, err);
 }
 

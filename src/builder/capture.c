@@ -80,49 +80,6 @@ static struct installation *look_at_windows(struct tree *tree, struct registry *
 	return in;
 }
 
-/* ---- exclusions
- * --------------------------------------------------------------------------------- */
-
-struct exclusions {
-	struct strings patterns;
-	struct strings *excluded;
-};
-
-static bool is_excluded(void *arg, const char *path)
-{
-	struct exclusions *e = arg;
-
-	vec_foreach (pattern, &e->patterns) {
-		if (!exclusion_matches(*pattern, path))
-			continue;
-		strings_push(e->excluded, path);
-		return true;
-	}
-	return false;
-}
-
-static void add_pattern(struct exclusions *e, const char *text)
-{
-	_cleanup_free_ char *pattern = exclusion_parse(text);
-
-	strings_push(&e->patterns, pattern);
-}
-
-static void exclude(struct files *files, const struct capture_options *options,
-		    struct capture_result *result)
-{
-	struct exclusions e = {.excluded = &result->excluded};
-
-	for (size_t i = 0; !options->no_default_exclusions && exclusion_defaults[i]; i++)
-		add_pattern(&e, exclusion_defaults[i]);
-	if (options->exclude)
-		vec_foreach (text, options->exclude)
-			add_pattern(&e, *text);
-	if (e.patterns.len)
-		files_exclude(files, is_excluded, &e);
-	strings_free(&e.patterns);
-}
-
 /* ---- the capture
  * --------------------------------------------------------------------------------- */
 
@@ -204,7 +161,8 @@ int capture(struct image *image, size_t i, const struct capture_options *options
 	in = look_at_windows(tree, registry, ret);
 	if (in)
 		windows_info_read(in, registry, &info);
-	exclude(files, options, ret);
+	exclusion_apply(files, !options->no_default_exclusions, options->exclude,
+			&ret->excluded);
 	ret->name = image_name(options, in, files);
 	count(files, ret);
 	result = write_wim(files, options, in ? &info.wim : NULL, ret, err);

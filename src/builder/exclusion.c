@@ -77,3 +77,36 @@ bool exclusion_matches(const char *pattern, const char *path)
 		return match(pattern, path_base(lower));
 	return match(pattern + (*pattern == '/'), lower);
 }
+
+struct exclusions {
+	struct strings patterns;
+	struct strings *excluded;
+};
+
+static bool is_excluded(void *arg, const char *path)
+{
+	struct exclusions *e = arg;
+
+	vec_foreach (pattern, &e->patterns) {
+		if (!exclusion_matches(*pattern, path))
+			continue;
+		if (e->excluded)
+			strings_push(e->excluded, path);
+		return true;
+	}
+	return false;
+}
+
+void exclusion_apply(struct files *files, bool defaults, const struct strings *patterns,
+		     struct strings *excluded)
+{
+	struct exclusions e = {.excluded = excluded};
+
+	for (size_t i = 0; defaults && exclusion_defaults[i]; i++)
+		vec_push(&e.patterns, exclusion_parse(exclusion_defaults[i]));
+	for (size_t i = 0; patterns && i < patterns->len; i++)
+		vec_push(&e.patterns, exclusion_parse(patterns->items[i]));
+	if (e.patterns.len)
+		files_exclude(files, is_excluded, &e);
+	strings_free(&e.patterns);
+}

@@ -8,7 +8,7 @@
 #ifndef BUILDER_EXCLUSION_H
 #define BUILDER_EXCLUSION_H
 
-#include "base/memory.h"
+#include "tree/files.h"
 
 /* A pattern in the form that exclusion_matches() takes: lower case, "/". The caller's. */
 char *exclusion_parse(const char *text);
@@ -16,5 +16,12 @@ char *exclusion_parse(const char *text);
 bool exclusion_matches(const char *pattern, const char *path);
 /* What must not travel to another PC: paging and hibernation files, restore points... */
 extern const char *const exclusion_defaults[];	/* ends in NULL */
+
+/*
+ * Takes out of the files what the defaults (if asked for) and the patterns (may be NULL)
+ * match; the paths are added to `excluded` (may be NULL), without what lies below them.
+ */
+void exclusion_apply(struct files *files, bool defaults, const struct strings *patterns,
+		     struct strings *excluded);
 
 #endif
