@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "block/create.h"
+#include "block/fat.h"
 #include "block/partition_write.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -90,6 +91,69 @@ static int make_table(struct block *disk, bool gpt, struct error *err)
 		   : partition_write_mbr(disk, &table, (struct bytes){NULL, 0}, err);
 }
 
+static struct block *open_volume(struct block *disk, uint64_t *offset, struct error *err)
+{
+	_cleanup_partition_table_ struct partition_table table = {0};
+
+	*offset = 0;
+	if (partition_table_read(disk, &table, NULL) < 0 ||
+	    table.scheme == PARTITION_BARE)
+		return block_window_open(disk, 0, disk->size, xstrdup("volume"), err);
+	*offset = table.partitions.items[0].offset;
+	return block_window_open(disk, *offset, table.partitions.items[0].size,
+				 xstrdup("volume"), err);
+}
+
+static int format(struct block *disk, const char *label, struct error *err)
+{
+	struct fat_format_options options = {.label = label,
+					     .seed = {(const uint8_t *)"fat", 3}};
+	_cleanup_block_ struct block *volume = open_volume(disk, &options.hidden, err);
+
+	return volume ? fat_format(volume, &options, err) : -1;
+}
+
+DEFINE_VEC(items, struct fat_item);
+
+static int add_item(struct items *items, char *line, struct error *err)
+{
+	struct buffer data = BUFFER_INIT;
+	struct fat_item item = {.path = line, .attributes = FAT_ATTR_ARCHIVE};
+	char *tab = strchr(line, '\t');
+
+	if (tab) {
+		*tab = '\0';
+		if (file_read(tab + 1, (size_t)1 << 30, &data, err) < 0)
+			return -1;
+		item.data = buffer_view(&data);
+	} else {
+		item.attributes = FAT_ATTR_DIRECTORY;
+	}
+	vec_push(items, item);
+	return 0;
+}
+
+static int fill(struct block *disk, const char *list, struct error *err)
+{
+	_cleanup_buffer_ struct buffer text = BUFFER_INIT;
+	uint64_t offset;
+	_cleanup_block_ struct block *volume = open_volume(disk, &offset, err);
+	struct items items = VEC_INIT;
+	_cleanup_free_ char *lines = NULL;
+	int result = volume ? file_read(list, (size_t)1 << 24, &text, err) : -1;
+
+	lines = buffer_steal_string(&text);
+	for (char *line = strtok(lines, "\n"); line && result == 0;
+	     line = strtok(NULL, "\n"))
+		result = add_item(&items, line, err);
+	if (result == 0)
+		result = fat_fill(volume, items.items, items.len, err);
+	vec_foreach (item, &items)
+		free((void *)item->data.data);
+	vec_free(&items);
+	return result;
+}
+
 static int run(struct block *disk, const char *command, struct error *err)
 {
 	if (strncmp(command, "copy=", 5) == 0)
@@ -98,6 +162,10 @@ static int run(struct block *disk, const char *command, struct error *err)
 		return scatter(disk, (uint32_t)strtoul(command + 7, NULL, 10), err);
 	if (strcmp(command, "gpt") == 0 || strcmp(command, "mbr") == 0)
 		return make_table(disk, command[0] == 'g', err);
+	if (strncmp(command, "fat=", 4) == 0)
+		return format(disk, command + 4, err);
+	if (strncmp(command, "fill=", 5) == 0)
+		return fill(disk, command + 5, err);
 	return error_set(err, ERROR_USAGE, command, "is no command");
 }
 

@@ -87,4 +87,45 @@ ok "sfdisk --verify takes the MBR" sfdisk --verify mbr.raw
 is "with signature, type and active flag" "$(sfdisk --json mbr.raw | jq -r \
 	'.partitiontable | .label, .id, .partitions[1].type, .partitions[1].bootable' | xargs)" \
 	"dos 0x646c6967 7 true"
+
+# ---- FAT -----------------------------------------------------------------------------------
+if ! command -v fsck.fat >/dev/null || ! command -v mcopy >/dev/null; then
+	skip "FAT" "dosfstools or mtools is not installed"
+	done_testing
+fi
+mkdir -p host/EFI/Boot host/EFI/Microsoft/Boot/en-US "host/A folder with a long name" host/many
+seq 1 200000 >host/EFI/Boot/bootx64.efi
+seq 1 50000 >host/EFI/Microsoft/Boot/BCD
+seq 1 777 >host/EFI/Microsoft/Boot/en-US/bootmgfw.efi.mui
+: >host/EFI/Microsoft/Boot/empty.ini
+echo text >"host/A folder with a long name/Größe und Länge.text"
+for i in $(seq 150); do echo "$i" >"host/many/long name of file $i.txt"; done
+(cd host && find . -mindepth 1 | sort | sed 's|^\./||') | while read -r f; do
+	if [ -d "host/$f" ]; then echo "$f"; else printf '%s\thost/%s\n' "$f" "$f"; fi
+done >list
+export MTOOLS_SKIP_CHECK=1
+for sector in 512 4096; do
+	ok "an ESP of 260 MiB on $sector-byte sectors is made and filled" \
+		"$tool" fat.raw .raw 600 $sector gpt fat=SYSTEM fill=list
+	dd if=fat.raw of=esp.raw bs=1M skip=1 count=260 conv=sparse status=none
+	fsck.fat -n -v esp.raw >fsck 2>&1
+	tap $? "fsck.fat finds nothing" fsck
+	is "and no difference of the boot sectors" "$(grep -ciE 'differ|dirty|wrong|invalid' fsck)" 0
+	is "it has clusters of 4096 bytes" "$(grep -c '4096 bytes per cluster' fsck)" 1
+	rm -rf back && mkdir back && mcopy -s -i esp.raw '::*' back
+	ok "mtools read back what was put there" diff -r host back
+	is "in its spelling" "$(mdir -b -i esp.raw ::many | grep -c 'long name of file')" 150
+	is "each file in one piece" "$(mshowfat -i esp.raw ::EFI/Boot/bootx64.efi | grep -o '<' | wc -l)" 1
+	rm -f fat.raw fsck
+done
+"$tool" fat.raw .raw 260 512 fat=SYSTEM fill=list
+"$tool" again.raw .raw 260 512 fat=SYSTEM fill=list
+ok "the same files make the same volume" cmp fat.raw again.raw
+rm again.raw
+if command -v 7z >/dev/null; then
+	is "7z sees the files" "$(7z l -ba fat.raw | grep -c 'long name of file')" 150
+else
+	skip "7z sees the files" "7z is not installed"
+fi
+fails 1 "a volume too small for FAT32" "$tool" small.raw .raw 32 512 fat=SYSTEM
 done_testing
