@@ -530,7 +530,7 @@ static void fill_links(ntfs_volume *volume)
 	_cleanup_buffer_ struct buffer target = BUFFER_INIT;
 
 	/* Three names in two folders, one of them with a short name. */
-	text_file(volume, "Metadata/Folder/a link of three.txt", 70000,
+	text_file(volume, "Metadata/Folder/a link of three.txt", 20000,
 		  NTFS_SAMPLE_PLAIN);
 	ntfs_sample_short_name(volume, "Metadata/Folder/a link of three.txt",
 			       "ALINKO~1.TXT");
@@ -556,7 +556,7 @@ static void fill_links(ntfs_volume *volume)
 
 void ntfs_sample_fill_metadata(ntfs_volume *volume)
 {
-	_cleanup_buffer_ struct buffer text = ntfs_sample_text(50000, 3);
+	_cleanup_buffer_ struct buffer text = ntfs_sample_text(12000, 3);
 	_cleanup_buffer_ struct buffer id = ntfs_sample_noise(64, 7);
 	struct bytes small = {text.data, 30}, large = buffer_view(&text);
 

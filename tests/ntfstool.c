@@ -9,7 +9,7 @@
  *   ntfstool VOLUME capture OUT.wim COMPRESSION [PATH...]    all but these files, to a
  * WIM ntfstool VOLUME make SIZE SECTOR CLUSTER FILES    a new one, with one of everything
  *   ntfstool VOLUME small SIZE SECTOR CLUSTER         the same in little
- *   ntfstool VOLUME metadata    adds what a capture has to keep to a new one
+ *   ntfstool VOLUME metadata [SIZE SECTOR CLUSTER]    adds what a capture has to keep
  *   ntfstool VOLUME compact ALGORITHM PATH...         files of Compact OS from then on
  *   ntfstool FILE pack ALGORITHM    to standard output: what fuzz_wof reads
  */
@@ -167,10 +167,15 @@ static int make(char **args)
 	return 0;
 }
 
-static int metadata(const char *path)
+static int metadata(char **args)
 {
-	ntfs_volume *volume = ntfs_sample_mount(path);
+	ntfs_volume *volume;
 
+	if (args[2] &&
+	    !ntfs_sample_format(args[0], strtoull(args[2], NULL, 0),
+				(unsigned)atoi(args[3]), (unsigned)atoi(args[4])))
+		return 3;
+	volume = ntfs_sample_mount(args[0]);
 	ntfs_sample_fill_metadata(volume);
 	ntfs_sample_unmount(volume);
 	return 0;
@@ -229,8 +234,8 @@ int main(int argc, char **argv)
 		return make(argv + 1);
 	if (strcmp(argv[2], "compact") == 0 && argc > 4)
 		return compact(argv[1], (unsigned)atoi(argv[3]), argv + 4);
-	if (strcmp(argv[2], "metadata") == 0)
-		return metadata(argv[1]);
+	if (strcmp(argv[2], "metadata") == 0 && (argc == 3 || argc == 6))
+		return metadata(argv + 1);
 	if (strcmp(argv[2], "pack") == 0 && argc == 4)
 		return pack(argv[1], (unsigned)atoi(argv[3]));
 	block = open_block(argv[1], &err);

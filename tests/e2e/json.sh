@@ -71,7 +71,11 @@ fails 2 "two installations want --index to be edited" "$GILD" edit disk.raw --re
 "$GILD" inspect disk.raw >disk.txt
 is "the table for people names each Windows" "$(grep -c 'Windows, --index=[12]$' disk.txt)" 2
 is "and the boot manager's partition" "$(grep -c 'EFI system.*FAT32.*boot manager' disk.txt)" 1
-rm disk.raw
+"$GILD" capture disk.raw --index=1 --exclude=INF --output=disk.wim --compression=none --json >capture.json
+shape gild.capture/1 capture.json schema image image.path image.format image.provider image.index \
+	image.partition output name state folders files bytes bytes_written excluded warnings \
+	warnings.[].code warnings.[].message warnings.[].remedy
+rm disk.raw disk.wim
 
 "$GILD" inject windows --driver=drivers --any-controller --dry-run --json >plan.json
 is "a plan with a refused package is the answer no" $? 3

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/buffer.h"
+#include "tree/files.h"
 #include "tree/ntfs.h"
 
 #define PAGE 512
@@ -89,6 +90,39 @@ static void walk(struct tree *tree, const char *path, struct left *left)
 	}
 }
 
+static int drop_data(void *arg, struct bytes data, struct error *err _unused_)
+{
+	uint64_t *left = arg;
+
+	if (data.len > *left)
+		die("a content is longer than its size");
+	*left -= data.len;
+	return 0;
+}
+
+/* All of the volume at once, as a capture reads it. */
+static void read_all(struct ntfs *ntfs)
+{
+	_cleanup_files_ struct files *files = files_of_ntfs(ntfs, NULL);
+
+	if (!files)
+		return;
+	(void)files_check(files, NULL);
+	vec_foreach (entry, &files->entries)
+		if (entry->inode >= files->inodes.len ||
+		    (entry != files->entries.items &&
+		     entry->parent >= (size_t)(entry - files->entries.items)))
+			die("an entry that leads nowhere");
+	for (uint32_t i = 0; i < files->blobs.len && i < MAX_FILES; i++) {
+		uint64_t left = files->blobs.items[i].size;
+		const struct files_sink sink = {.data = drop_data, .arg = &left};
+
+		if (left <= MAX_READ && files_read(files, &i, 1, &sink, NULL) == 0 &&
+		    left)
+			die("a content is shorter than its size");
+	}
+}
+
 static void look(struct ntfs *ntfs)
 {
 	_cleanup_buffer_ struct buffer bitmap = BUFFER_INIT, mark = BUFFER_INIT;
@@ -106,6 +140,7 @@ static void look(struct ntfs *ntfs)
 	walk(tree, "", &left);
 	(void)tree_stat(tree, "folder/Sub/FILE number 7.txt", NULL, NULL);
 	tree_free(tree);
+	read_all(ntfs);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

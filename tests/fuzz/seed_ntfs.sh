@@ -8,9 +8,8 @@ tool=${BUILD:-build}/tests/ntfstool
 [ -x "$tool" ] || exit 0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for cluster in 512 1024 4096; do
-	"$tool" "$work/volume" small 2097152 512 $cluster || exit 0
-	python3 - "$work/volume" "seed-$cluster" <<-'END'
+pages() { # VOLUME SEED
+	python3 - "$@" <<-'END'
 	import sys
 	data = open(sys.argv[1], "rb").read()
 	# The table of upper case is large: what is checked of it is its first page.
@@ -22,4 +21,9 @@ for cluster in 512 1024 4096; do
 	            continue
 	        out.write((at // 512).to_bytes(2, "little") + page)
 	END
+}
+for cluster in 512 1024 4096; do
+	"$tool" "$work/volume" small 2097152 512 $cluster || exit 0
+	pages "$work/volume" "seed-$cluster"
 done
+"$tool" "$work/volume" metadata 2097152 512 1024 && pages "$work/volume" seed-metadata
