@@ -194,10 +194,26 @@ static size_t count_errors(const struct verify_report *report)
 	return count;
 }
 
+/* A part that could not go on: what it fell over is damaged. The next part goes on. */
+static int still(struct verify *v, struct tree *tree, int result, struct error *why,
+		 struct error *err)
+{
+	if (result < 0 && why->code == ERROR_INTERRUPTED)
+		return error_move(err, why);
+	if (result < 0) {
+		_cleanup_free_ char *subject = steal_ptr(why->subject);
+
+		verify_add_error(v, "tree_damaged", VERIFY_ERROR,
+				 subject ? subject : tree_name(tree), VERIFY_COPY_AGAIN,
+				 why);
+	}
+	return 0;
+}
+
 static int check_windows(struct verify *v, struct image *image, size_t i,
 			 struct error *err)
 {
-	_cleanup_error_ struct error why = ERROR_INIT;
+	_cleanup_error_ struct error why = ERROR_INIT, hives = ERROR_INIT;
 	_cleanup_registry_ struct registry *registry = NULL;
 	_cleanup_installation_ struct installation *installation = NULL;
 	struct tree *tree = image_tree(image, i, &why);
@@ -214,22 +230,31 @@ static int check_windows(struct verify *v, struct image *image, size_t i,
 		return error_move(err, &why);
 	errors = count_errors(v->report);
 	if (tree_stat(tree, "Windows/System32/config", NULL, NULL) > 0 &&
-	    verify_hives(v, tree, registry, err) < 0)
+	    still(v, tree, verify_hives(v, tree, registry, &hives), &hives, err) < 0)
 		return -1;
 	/* A hive that cannot be read was named there. */
 	if (!installation && count_errors(v->report) > errors)
 		return 0;
 	if (!installation) {
-		verify_add_error(v, "no_windows", VERIFY_ERROR, tree_name(tree),
+		verify_add_error(v,
+				 tree_stat(tree, "Windows", NULL, NULL) > 0
+					 ? "windows_unreadable"
+					 : "no_windows",
+				 VERIFY_ERROR, tree_name(tree),
 				 "name an image that holds a Windows", &why);
 		return 0;
 	}
-	if (verify_system_files(v, tree, installation, err) < 0 ||
-	    verify_state(v, tree, registry, installation, err) < 0 ||
-	    verify_drivers(v, tree, registry, installation, err) < 0)
+	if (still(v, tree, verify_system_files(v, tree, installation, &why), &why, err) <
+		    0 ||
+	    still(v, tree, verify_state(v, tree, registry, installation, &why), &why,
+		  err) < 0 ||
+	    still(v, tree, verify_drivers(v, tree, registry, installation, &why), &why,
+		  err) < 0)
 		return -1;
-	return image_is_disk(image) ? verify_boot(v, image, i, tree, installation, err)
-				    : 0;
+	if (!image_is_disk(image))
+		return 0;
+	return still(v, tree, verify_boot(v, image, i, tree, installation, &why), &why,
+		     err);
 }
 
 static int check_all(struct verify *v, struct image *image,

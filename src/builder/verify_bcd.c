@@ -71,7 +71,9 @@ static struct tree *device_tree(struct bcd_check *c, const struct bcd_object *ob
 	/* It is looked for on all volumes: only this Windows is known to be whole. */
 	if (device.kind == BCD_DEVICE_LOCATE)
 		return c->windows;
-	if (device.kind != BCD_DEVICE_GPT && device.kind != BCD_DEVICE_MBR)
+	/* A bare volume is that of a disk which is not here. */
+	if ((device.kind != BCD_DEVICE_GPT && device.kind != BCD_DEVICE_MBR) ||
+	    c->v->table.scheme == PARTITION_BARE)
 		return NULL;
 	partition = partition_of(c, &device);
 	text = bcd_device_text(&device);

@@ -69,6 +69,15 @@ static const struct {
 	{"PCI\\VEN_1AF4&DEV_1004&SUBSYS_00081AF4&REV_00&CC_010000", "virtio-scsi"},
 };
 
+/* Software that looks like a controller (storage pools) starts from no disk itself. */
+static bool is_hardware(const struct boot_candidate *candidate)
+{
+	vec_foreach (id, &candidate->ids)
+		if (!text_starts_with(*id, "Root\\"))
+			return true;
+	return false;
+}
+
 /* Any controller's driver that starts: that of the PC it was installed on, perhaps. */
 static int starts_any(struct tree *tree, struct registry *registry,
 		      const struct installation *installation, struct error *err)
@@ -79,7 +88,8 @@ static int starts_any(struct tree *tree, struct registry *registry,
 		return -1;
 	vec_foreach (c, &found)
 		if (c->role == BOOT_CONTROLLER && c->present && !c->other_boot &&
-		    c->service.start == SERVICE_BOOT && !c->service.overridden)
+		    c->service.start == SERVICE_BOOT && !c->service.overridden &&
+		    is_hardware(c))
 			return 1;
 	return 0;
 }

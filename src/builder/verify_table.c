@@ -305,6 +305,13 @@ static void verify_mbr(struct verify *v, const uint8_t *sector)
 	bool esp = false;
 
 	for (unsigned i = 0; i < 4; i++) {
+		if (mbr_entry(sector, i).type == MBR_PROTECTIVE) {
+			verify_add(v, "table_unreadable", VERIFY_ERROR, "the GPT",
+				   VERIFY_COPY_AGAIN,
+				   "the MBR is that of a GPT disk, and neither copy of "
+				   "the GPT is sound");
+			return;
+		}
 		check_mbr_place(v, sector, i, sectors);
 		active += mbr_entry(sector, i).status == 0x80;
 	}
