@@ -214,7 +214,8 @@ int text_compare(const char *a, const char *b)
 	const uint8_t *p = (const uint8_t *)a, *q = (const uint8_t *)b;
 
 	/* The common case is ASCII; the rest is decoded from where they first differ. */
-	while (*p && *p < 0x80 && *q < 0x80 && upcase_unit(*p) == upcase_unit(*q)) {
+	while (*p && *p < 0x80 &&
+	       (*p == *q || (*q < 0x80 && upcase_unit(*p) == upcase_unit(*q)))) {
 		p++;
 		q++;
 	}
@@ -288,10 +289,14 @@ char *text_lower(const char *s)
 
 uint64_t text_hash(const char *s)
 {
-	struct units u = units_of(s);
 	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+	struct units u;
 	uint16_t unit;
 
+	for (; *s && (uint8_t)*s < 0x80; s++)
+		h = (h ^ (uint8_t)(*s >= 'a' && *s <= 'z' ? *s - 32 : *s)) *
+		    0x100000001b3u;
+	u = units_of(s);
 	while (next_unit(&u, &unit))
 		h = (h ^ upcase_unit(unit)) * 0x100000001b3u;
 	return h;

@@ -232,11 +232,14 @@ static int judge(struct check_image *image, const struct device_ids *ids,
 /* ---- what was judged already ---------------------------------------------------------
  */
 
+/* What it has beside its ID; NULL: nothing. */
 static char *memo_key(const struct pc_device *device)
 {
 	struct buffer b = BUFFER_INIT;
 
-	buffer_printf(&b, "%d %s", (int)device->role, device->id);
+	if (!device->hardware_ids.len && !device->compatible_ids.len)
+		return NULL;
+	buffer_append_string(&b, device->id);
 	vec_foreach (id, &device->hardware_ids)
 		buffer_printf(&b, "\n%s", *id);
 	vec_foreach (id, &device->compatible_ids)
@@ -245,14 +248,17 @@ static char *memo_key(const struct pc_device *device)
 }
 
 static struct judged **memo_slot(struct check_image *image, uint64_t hash,
-				 const char *key)
+				 enum pc_role role, const char *key)
 {
 	size_t mask = image->memo.size - 1, at = hash & mask;
+	struct judged **slot;
 
-	while (image->memo.slots[at] && (image->memo.slots[at]->hash != hash ||
-					 strcmp(image->memo.slots[at]->key, key) != 0))
-		at = (at + 1) & mask;
-	return &image->memo.slots[at];
+	for (;; at = (at + 1) & mask) {
+		slot = &image->memo.slots[at];
+		if (!*slot || ((*slot)->hash == hash && (*slot)->role == role &&
+			       strcmp((*slot)->key, key) == 0))
+			return slot;
+	}
 }
 
 static void memo_grow(struct check_image *image)
@@ -266,20 +272,22 @@ static void memo_grow(struct check_image *image)
 	image->memo.slots = xcalloc(image->memo.size, sizeof(*image->memo.slots));
 	for (size_t i = 0; i < old_size; i++)
 		if (old[i])
-			*memo_slot(image, old[i]->hash, old[i]->key) = old[i];
+			*memo_slot(image, old[i]->hash, old[i]->role, old[i]->key) =
+				old[i];
 	free(old);
 }
 
 int check_device_once(struct check_image *image, const struct pc_device *device,
 		      const struct check_device **ret, struct error *err)
 {
-	_cleanup_free_ char *key = memo_key(device);
-	uint64_t hash = text_hash(key);
+	_cleanup_free_ char *long_key = memo_key(device);
+	const char *key = long_key ? long_key : device->id;
+	uint64_t hash = text_hash(key) + (uint64_t)device->role;
 	_cleanup_device_ids_ struct device_ids ids = {0};
 	struct judged **slot, *judged;
 
 	memo_grow(image);
-	slot = memo_slot(image, hash, key);
+	slot = memo_slot(image, hash, device->role, key);
 	*ret = *slot ? &(*slot)->result : NULL;
 	if (*slot)
 		return 0;
@@ -293,7 +301,8 @@ int check_device_once(struct check_image *image, const struct pc_device *device,
 	}
 	judged = xcalloc(1, sizeof(*judged));
 	judged->hash = hash;
-	judged->key = steal_ptr(key);
+	judged->role = device->role;
+	judged->key = long_key ? steal_ptr(long_key) : xstrdup(key);
 	judged->result.group_order = -1;
 	*slot = judged;
 	image->memo.used++;

@@ -58,7 +58,8 @@ void id_map_free(struct id_map *map);
 /* A device's verdict without the device: the same for every PC that has it. */
 struct judged {
 	uint64_t hash;
-	char *key;		/* role and IDs */
+	enum pc_role role;
+	char *key;		/* the ID, or all that it reports */
 	struct check_device result;
 	struct check_candidates candidates;
 	struct strings remedies;

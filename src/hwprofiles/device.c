@@ -7,7 +7,6 @@
 #include <ctype.h>
 #include <strings.h>
 
-#include "base/buffer.h"
 #include "base/text.h"
 #include "hwprofiles/pc.h"
 
@@ -144,22 +143,35 @@ static enum pc_role acpi_role(const char *id)
  * ----------------------------------------------------------------------------------
  */
 
+/* Inventories have millions of these: no printf. */
+static char *put_hex(char *at, const char *tag, uint32_t value, unsigned digits)
+{
+	size_t len = strlen(tag);
+
+	memcpy(at, tag, len);
+	at += len;
+	for (unsigned i = digits; i-- > 0;)
+		*at++ = "0123456789ABCDEF"[value >> (4 * i) & 0xF];
+	return at;
+}
+
 struct pc_device pci_device(const struct pci_function *f, const char *name)
 {
-	_cleanup_buffer_ struct buffer b = BUFFER_INIT;
+	char id[sizeof("PCI\\VEN_0000&DEV_0000&SUBSYS_00000000&REV_00&CC_000000")];
+	char *at = put_hex(id, "PCI\\VEN_", f->vendor, 4);
 
-	buffer_printf(&b, "PCI\\VEN_%04X&DEV_%04X", f->vendor & 0xFFFF,
-		      f->device & 0xFFFF);
-	if (f->subvendor != PC_NO_ID && f->subdevice != PC_NO_ID)
-		buffer_printf(&b, "&SUBSYS_%04X%04X", f->subdevice & 0xFFFF,
-			      f->subvendor & 0xFFFF);
+	at = put_hex(at, "&DEV_", f->device, 4);
+	if (f->subvendor != PC_NO_ID && f->subdevice != PC_NO_ID) {
+		at = put_hex(at, "&SUBSYS_", f->subdevice, 4);
+		at = put_hex(at, "", f->subvendor, 4);
+	}
 	if (f->revision != PC_NO_ID)
-		buffer_printf(&b, "&REV_%02X", f->revision & 0xFF);
+		at = put_hex(at, "&REV_", f->revision, 2);
 	if (f->class_code < PC_NO_CLASS)
-		buffer_printf(&b, "&CC_%06X", f->class_code);
+		at = put_hex(at, "&CC_", f->class_code, 6);
 	return (struct pc_device){.bus = PC_PCI,
 				  .role = pci_role(f),
-				  .id = buffer_steal_string(&b),
+				  .id = xstrndup(id, (size_t)(at - id)),
 				  .name = name && *name ? xstrdup(name) : NULL};
 }
 
