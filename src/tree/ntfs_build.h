@@ -286,7 +286,7 @@ struct ntfs_record {
 	struct vec_of(struct ntfs_attr) attrs;
 };
 /* Bytes that the attribute takes in a record. */
-size_t ntfs_attr_size(const struct ntfs_attr *attr);
+size_t ntfs_build_attr_size(const struct ntfs_attr *attr);
 /* What a record can hold. */
 size_t ntfs_record_room(const struct ntfs_build *b);
 /*

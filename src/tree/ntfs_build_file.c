@@ -298,7 +298,7 @@ static int add_index(struct ntfs_build *b, struct file_record *f, bool compresse
 	struct ntfs_attr *a;
 
 	vec_foreach (attr, &f->record.attrs)
-		used += ntfs_attr_size(attr);
+		used += ntfs_build_attr_size(attr);
 	/* If it does not fit with them, most of the others will leave. */
 	room = used + TREE_ATTRS + MIN_ROOT < room ? room - used - TREE_ATTRS : MIN_ROOT;
 	if (ntfs_index_build(b, &f->index, room, err) < 0)

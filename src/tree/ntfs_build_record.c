@@ -112,7 +112,7 @@ static size_t part_bytes(const struct part *p)
 	       ntfs_align8(encode_runs(a->runs + p->first_run, &count, runs));
 }
 
-size_t ntfs_attr_size(const struct ntfs_attr *attr)
+size_t ntfs_build_attr_size(const struct ntfs_attr *attr)
 {
 	struct part p = {.attr = attr, .run_count = attr->run_count};
 
