@@ -108,4 +108,14 @@ for f in $scripts; do
 	bash -n "$f" 2>&1
 done >"$scratch/offenders"
 none "every script parses"
+
+# A function of gild that is named like one of a library would be called by that library.
+if [ -x "$GILD" ] && command -v nm >/dev/null; then
+	ldd "$GILD" | awk '$3 ~ "^/" {print $3}' | grep -v -e libasan -e libubsan -e libc.so -e libm.so |
+		while read -r library; do nm -D --defined-only "$library" 2>/dev/null; done |
+		awk '{sub(/@.*/, "", $3); print $3}' | sort -u >"$scratch/theirs"
+	nm --defined-only "$GILD" | awk '$2 == "T" {print $3}' | sort -u |
+		comm -12 - "$scratch/theirs" | grep -v '^_' >"$scratch/offenders"
+	none "no function is named like one of a library"
+fi
 done_testing

@@ -45,6 +45,9 @@ def entries(wim, index):
                 entry[m[1]] = m[2]
             elif line.endswith("stream:") or line.startswith("\tData stream"):
                 entry["streams"].append((line.strip(), lines[i + 1]))
+        # A name that is its own short name has no other one (wimlib says so, or nothing).
+        if path is not None and entry.get("short") in ("", path.rsplit("/", 1)[-1]):
+            del entry["short"]
         found[path] = entry
     groups = {}
     for path, entry in found.items():

@@ -143,7 +143,7 @@ gild build two.wim --index=1 --output=bios.raw --size=256M --firmware=bios --jso
 is "--firmware=bios: one active partition" "$(sfdisk -d bios.raw | grep -c 'type=7, bootable')" 1
 part bios.raw windows volume.img
 ok "--firmware=bios: the volume is sound" volume_is_sound volume.img
-ok "--firmware=bios: its boot manager" sh -c "ntfscat -f volume.img bootmgr 2>/dev/null | head -c 1 | grep -qc ."
+ok "--firmware=bios: its boot manager" sh -c "ntfscat -f volume.img bootmgr >bootmgr 2>/dev/null && test -s bootmgr"
 ok "--firmware=bios: its boot configuration" sh -c "ntfscat -f volume.img Boot/BCD 2>/dev/null >bcd && hivexget bcd Objects"
 ok "--firmware=bios: gild verify" gild verify bios.raw
 rm -f bios.raw volume.img
@@ -183,8 +183,9 @@ fails 2 "no such image" gild build two.wim --index=7 --output=x.raw
 fails 1 "an output that exists" gild build two.wim --index=1 --output=plain.raw
 fails 2 "an ending that says nothing" gild build two.wim --index=1 --output=x.disk
 fails 2 "a size that is none" gild build two.wim --index=1 --output=x.raw --size=many
-fails 2 "a disk that is too small" gild build two.wim --index=1 --output=x.raw --size=300M
-ok "which says how much it takes" grep -q 'the files need' "$scratch/.out"
+fails 2 "a disk that is too small" gild build two.wim --index=1 --output=x.raw --size=279M
+cp .out said
+ok "which says how much it takes" grep -q 'the files need' said
 fails 2 "disk options for a WIM" gild build two.wim --index=1 --output=x.wim --size=1G
 fails 2 "BIOS and 4096-byte sectors" gild build two.wim --index=1 --output=x.raw --firmware=bios --sector-size=4096
 fails 1 "a boot manager that the image does not have" gild build two.wim --index=1 --output=x.raw --size=512M --boot-ca=2023
@@ -194,13 +195,14 @@ head -c 100000 two.wim >cut.wim
 fails 1 "a cut WIM" gild build cut.wim --index=1 --output=x.raw --size=512M
 "$mksample" disk xp.raw --windows=xp --table=mbr >/dev/null
 fails 2 "Windows XP, by name" gild build xp.raw --output=x.raw
-ok "with what to do" grep -q 'any-controller' "$scratch/.out"
+cp .out said
+ok "with what to do" grep -q 'any-controller' said
 fails 3 "--strict and a package that is refused" \
 	gild build two.wim --index=1 --output=x.raw --size=512M --driver=drivers --unsigned=refuse --strict
 fails 1 "a full disk" sh -c "ulimit -f 8192; exec ${user[*]} ./gild build two.wim --index=1 --output=x.raw --size=512M"
 is "no output of any of these" "$(ls x.raw x.wim x.disk 2>/dev/null)" ""
 for signal in INT TERM KILL; do
-	gild build two.wim --index=1 --output=x.vhdx --size=512M --quiet &
+	(exec "${user[@]}" ./gild build two.wim --index=1 --output=x.vhdx --size=512M --quiet) &
 	pid=$!
 	sleep 0.15
 	kill -s $signal $pid 2>/dev/null
