@@ -55,6 +55,7 @@ const char *build_format_name(enum build_format format)
 void build_result_free(struct build_result *result)
 {
 	inject_result_free(&result->inject);
+	verify_report_free(&result->verified);
 	depersonalize_result_free(&result->depersonalized);
 	strings_free(&result->warnings);
 	strings_free(&result->boot_files);
@@ -84,5 +85,8 @@ int build_run(const struct build_options *options, struct build_result *ret,
 				 ? build_wim(options, &source, ret, err)
 				 : build_disk(options, &source, ret, err);
 	build_source_close(&source);
+	if (result == 0 && options->format != BUILD_WIM)
+		result = verify_image(options->output, &(struct image_options){0},
+				      &(struct verify_options){0}, &ret->verified, err);
 	return result;
 }

@@ -11,6 +11,7 @@
 #include "block/container.h"
 #include "builder/bootfiles.h"
 #include "builder/depersonalize.h"
+#include "builder/verify.h"
 #include "injector/inject.h"
 #include "windows/installation.h"
 
@@ -68,6 +69,7 @@ struct build_result {
 	uint64_t compacted;		/* files stored compressed (CompactOS) */
 	struct build_part parts[3];
 	size_t part_count;
+	struct verify_report verified;	/* of a disk, as it was written */
 	struct strings boot_files;	/* on the ESP or the system volume */
 	const char *boot_ca;		/* "2011", "2023"; or NULL: none applies */
 };

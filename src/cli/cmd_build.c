@@ -8,6 +8,7 @@
 #include "cli/images.h"
 #include "cli/inject_view.h"
 #include "cli/injection.h"
+#include "cli/verify_view.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -210,6 +211,8 @@ static void print_json(const struct build_options *o, const struct build_result 
 	if (o->depersonalize)
 		add_depersonalized(object, &r->depersonalized);
 	cli_add_strings(object, "warnings", &r->warnings);
+	if (o->format != BUILD_WIM)
+		verify_view_add(object, &r->verified);
 	cli_print_json(object);
 }
 
@@ -272,6 +275,11 @@ static void print_text(const struct build_options *o, const struct build_result 
 	inject_view_print(&r->inject);
 	vec_foreach (warning, &r->warnings)
 		printf("  warning: %s\n", *warning);
+	if (o->format == BUILD_WIM)
+		return;
+	printf("  %s\n", r->verified.errors ? "would not start" : "checked: starts");
+	if (r->verified.errors || r->verified.warnings)
+		verify_view_print(&r->verified);
 }
 
 static int build(const struct build_options *o)
@@ -285,7 +293,7 @@ static int build(const struct build_options *o)
 		print_json(o, &result);
 	else if (!cli_quiet)
 		print_text(o, &result);
-	return result.inject.refused ? ERROR_ANSWER_NO : 0;
+	return result.inject.refused || result.verified.errors ? ERROR_ANSWER_NO : 0;
 }
 
 static int run(struct build_options *o, const struct given *given)

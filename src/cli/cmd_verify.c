@@ -3,13 +3,14 @@
 #include "builder/verify.h"
 #include "cli/disk_view.h"
 #include "cli/images.h"
+#include "cli/verify_view.h"
 #include "hwprofiles/profile_xml.h"
 
 #define SCHEMA "gild.verify/1"
 
 static void print_json(const char *path, const struct verify_report *report, bool deep)
 {
-	struct json_object *object = cli_object(SCHEMA), *array, *counts;
+	struct json_object *object = cli_object(SCHEMA), *counts;
 
 	cli_add(object, "image", path);
 	cli_add(object, "format", report->format);
@@ -21,46 +22,8 @@ static void print_json(const char *path, const struct verify_report *report, boo
 	cli_add_int(counts, "errors", (int64_t)report->errors);
 	cli_add_int(counts, "warnings", (int64_t)report->warnings);
 	cli_add_int(counts, "notes", (int64_t)report->notes);
-	array = cli_add_array(object, "findings");
-	vec_foreach (finding, &report->findings) {
-		struct json_object *o = cli_add_object(array, NULL);
-
-		cli_add(o, "code", finding->code);
-		cli_add(o, "severity", verify_severity_name(finding->severity));
-		if (finding->index)
-			cli_add_int(o, "index", finding->index);
-		else
-			cli_add(o, "index", NULL);
-		cli_add(o, "subject", finding->subject);
-		cli_add(o, "message", finding->message);
-		cli_add(o, "remedy", finding->remedy);
-	}
+	verify_view_add(object, report);
 	cli_print_json(object);
-}
-
-static void print_findings(const struct verify_report *report)
-{
-	struct cli_table table = {.columns = 4};
-
-	cli_table_row(&table, "SEVERITY", "CODE", "SUBJECT", "FINDING -> REMEDY", NULL);
-	vec_foreach (finding, &report->findings) {
-		_cleanup_free_ char *subject =
-			finding->index
-				? xasprintf("%u: %s", finding->index, finding->subject)
-				: xstrdup(finding->subject);
-
-		_cleanup_free_ char *text =
-			xasprintf("%s -> %s", finding->message, finding->remedy);
-
-		/* Notes are for who asks; the last line counts them. */
-		if (finding->severity == VERIFY_NOTE && !cli_verbose)
-			continue;
-		cli_table_row(&table, verify_severity_name(finding->severity),
-			      finding->code, subject, text, NULL);
-	}
-	if (table.cells.len > table.columns)
-		cli_table_print(&table, stdout);
-	strings_free(&table.cells);
 }
 
 static void print_verdict(const char *path, const struct verify_report *report)
@@ -144,7 +107,7 @@ int cmd_verify(const struct cli_command *command, int argc, char **argv)
 	if (cli_json) {
 		print_json(operands.items[0], &report, options.deep);
 	} else {
-		print_findings(&report);
+		verify_view_print(&report);
 		print_verdict(operands.items[0], &report);
 	}
 	return report.errors ? ERROR_ANSWER_NO : 0;
