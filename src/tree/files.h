@@ -166,9 +166,17 @@ struct ntfs_build_result {
 	uint64_t compacted;	/* files stored as WOF */
 };
 /*
+ * Bytes of a volume that is certainly large enough for the files (with `compact` as large
+ * as without, since nobody knows before how well contents compress), a multiple of 1 MiB.
+ * What it leaves free beside them is not much: add what the system needs to run.
+ */
+uint64_t ntfs_build_size(const struct files *files, uint32_t sector_size,
+			 const struct ntfs_build_options *options);
+/*
  * Formats the block and writes all of `files` to it, in one pass, mostly ascending. The
  * same files, size and options give the same bytes, at any number of processors. What is
- * not written reads as zero on a new container and must do so: `volume` is new.
+ * not written reads as zero on a new container and must do so: `volume` is new. A volume
+ * that is too small is refused before anything is written (`compact`: or when it is full).
  */
 int ntfs_build(struct block *volume, struct files *files,
 	       const struct ntfs_build_options *options, struct ntfs_build_result *ret,

@@ -12,20 +12,13 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/progress.h"
-#include "tree/wim.h"
+#include "tree/wim_chunks.h"
 
 #define COPY_SIZE (256 * 1024)
-/* Chunk table entries read at a time. */
-#define WINDOW 8192
+#define WINDOW WIM_CHUNKS_WINDOW
 #define SOLID_HEADER_SIZE 16
 /* The largest chunk wimlib and Windows use in solid resources. */
 #define MAX_SOLID_CHUNK (1u << 30)
-
-struct wim_decompressor {
-	int type;
-	size_t chunk_size;
-	struct wimlib_decompressor *handle;
-};
 
 /* The chunk of a solid resource that was decompressed last. */
 struct wim_solid_cache {
@@ -33,22 +26,6 @@ struct wim_solid_cache {
 	size_t len;
 	uint64_t offset, chunk; /* of the resource; number */
 	uint8_t file;
-};
-
-/* A resource as chunks. */
-struct chunks {
-	const struct wim_part *part;
-	uint64_t table;	    /* file offset of the chunk table */
-	uint64_t data;	    /* file offset of the first chunk */
-	uint64_t data_size; /* stored bytes of all chunks */
-	uint64_t count, full_size;
-	uint32_t chunk_size;
-	int type;
-	unsigned entry_size;
-	bool sizes; /* the table holds sizes, not offsets (solid) */
-	uint64_t window_first, window_len;
-	uint8_t window[WINDOW * 8];
-	uint64_t next, next_offset; /* solid: the running sum */
 };
 
 int wim_pread(const struct wim_part *part, uint64_t offset, void *to, size_t len,
@@ -83,26 +60,38 @@ static int damaged(const struct wim_part *part, const char *what, const char *wh
 	return error_remedy(err, "copy the WIM again from where it came from");
 }
 
+void wim_decompressor_free(struct wim_decompressor *d)
+{
+	wimlib_free_decompressor(d->handle);
+	d->handle = NULL;
+}
+
 /* A decompressor for the type and chunk size; the last one is kept. */
-static struct wimlib_decompressor *decompressor(struct wim *wim, int type, size_t chunk)
+static struct wimlib_decompressor *decompressor(struct wim_decompressor *d, int type,
+						size_t chunk)
+{
+	if (d->handle && d->type == type && d->chunk_size == chunk)
+		return d->handle;
+	wim_decompressor_free(d);
+	if (wimlib_create_decompressor((enum wimlib_compression_type)type, chunk,
+				       &d->handle) != 0)
+		d->handle = NULL;
+	d->type = type;
+	d->chunk_size = chunk;
+	return d->handle;
+}
+
+/* That of reading without threads. */
+static struct wim_decompressor *wim_own(struct wim *wim)
 {
 	if (!wim->decompressor)
 		wim->decompressor = xcalloc(1, sizeof(*wim->decompressor));
-	if (wim->decompressor->handle && wim->decompressor->type == type &&
-	    wim->decompressor->chunk_size == chunk)
-		return wim->decompressor->handle;
-	wimlib_free_decompressor(wim->decompressor->handle);
-	wim->decompressor->handle = NULL;
-	if (wimlib_create_decompressor((enum wimlib_compression_type)type, chunk,
-				       &wim->decompressor->handle) != 0)
-		wim->decompressor->handle = NULL;
-	wim->decompressor->type = type;
-	wim->decompressor->chunk_size = chunk;
-	return wim->decompressor->handle;
+	return wim->decompressor;
 }
 
 /* Table entry `i`, read in windows so that a hostile size costs no memory. */
-static int table_entry(struct chunks *c, uint64_t i, uint64_t *value, struct error *err)
+static int table_entry(struct wim_chunks *c, uint64_t i, uint64_t *value,
+		       struct error *err)
 {
 	uint64_t entries = c->sizes ? c->count : c->count - 1;
 	const uint8_t *p;
@@ -120,8 +109,8 @@ static int table_entry(struct chunks *c, uint64_t i, uint64_t *value, struct err
 }
 
 /* Where chunk `i` lies among the chunks and how long it is. */
-static int chunk_place(struct chunks *c, uint64_t i, uint64_t *offset, uint64_t *size,
-		       struct error *err)
+int wim_chunk_place(struct wim_chunks *c, uint64_t i, uint64_t *offset, uint64_t *size,
+		    struct error *err)
 {
 	uint64_t end = c->data_size;
 
@@ -145,22 +134,22 @@ static int chunk_place(struct chunks *c, uint64_t i, uint64_t *offset, uint64_t 
 	return 0;
 }
 
-static size_t chunk_full_size(const struct chunks *c, uint64_t i)
+size_t wim_chunk_full_size(const struct wim_chunks *c, uint64_t i)
 {
 	uint64_t left = c->full_size - i * c->chunk_size;
 
 	return left < c->chunk_size ? (size_t)left : c->chunk_size;
 }
 
-/* Reads and decompresses chunk `i` into `to` (chunk_full_size() bytes). */
-static int read_chunk(struct wim *wim, struct chunks *c, uint64_t i, uint8_t *to,
-		      uint8_t *packed, const char *what, struct error *err)
+/* Reads and decompresses chunk `i` into `to` (wim_chunk_full_size() bytes). */
+int wim_chunk_read(struct wim_chunks *c, struct wim_decompressor *own, uint64_t i,
+		   uint8_t *to, uint8_t *packed, const char *what, struct error *err)
 {
-	size_t full = chunk_full_size(c, i);
+	size_t full = wim_chunk_full_size(c, i);
 	struct wimlib_decompressor *d;
 	uint64_t offset, size, end;
 
-	if (chunk_place(c, i, &offset, &size, err) < 0)
+	if (wim_chunk_place(c, i, &offset, &size, err) < 0)
 		return -1;
 	if (size == 0 || size > full || add_overflow(offset, size, &end) ||
 	    end > c->data_size)
@@ -170,7 +159,7 @@ static int read_chunk(struct wim *wim, struct chunks *c, uint64_t i, uint8_t *to
 		return -1;
 	if (size == full)
 		return 0;
-	d = decompressor(wim, c->type, c->chunk_size);
+	d = decompressor(own, c->type, c->chunk_size);
 	if (!d)
 		return damaged(c->part, what, "its compression is unknown", err);
 	if (wimlib_decompress(packed, (size_t)size, to, full, d) != 0)
@@ -178,12 +167,12 @@ static int read_chunk(struct wim *wim, struct chunks *c, uint64_t i, uint8_t *to
 	return 0;
 }
 
-static int chunks_init(struct chunks *c, const struct wim_part *part,
-		       const struct wim_resource *r, const char *what, struct error *err)
+int wim_chunks_init(struct wim_chunks *c, const struct wim_part *part,
+		    const struct wim_resource *r, const char *what, struct error *err)
 {
 	uint64_t table;
 
-	memset(c, 0, offsetof(struct chunks, window));
+	memset(c, 0, offsetof(struct wim_chunks, window));
 	c->next = c->next_offset = 0;
 	c->part = part;
 	c->chunk_size = part->header.chunk_size;
@@ -207,18 +196,18 @@ static int stream_chunks(struct wim *wim, const struct wim_part *part,
 			 const struct wim_resource *r, wim_sink *sink, void *arg,
 			 const char *what, struct error *err)
 {
-	_cleanup_free_ struct chunks *c = xmalloc(sizeof(*c));
+	_cleanup_free_ struct wim_chunks *c = xmalloc(sizeof(*c));
 	_cleanup_free_ uint8_t *full = NULL, *packed = NULL;
 
-	if (chunks_init(c, part, r, what, err) < 0)
+	if (wim_chunks_init(c, part, r, what, err) < 0)
 		return -1;
 	full = xmalloc(c->chunk_size);
 	packed = xmalloc(c->chunk_size);
 	for (uint64_t i = 0; i < c->count; i++) {
 		if (interrupted())
 			return error_interrupted(err);
-		if (read_chunk(wim, c, i, full, packed, what, err) < 0 ||
-		    sink((struct bytes){full, chunk_full_size(c, i)}, arg, err) < 0)
+		if (wim_chunk_read(c, wim_own(wim), i, full, packed, what, err) < 0 ||
+		    sink((struct bytes){full, wim_chunk_full_size(c, i)}, arg, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -259,8 +248,8 @@ static int stream_resource(struct wim *wim, const struct wim_part *part,
 
 /* Opens the solid resource that holds offset *at of the run; *at becomes relative to it.
  */
-static int solid_init(struct wim *wim, const struct wim_blob *blob, uint64_t *at,
-		      struct chunks *c, struct error *err)
+int wim_chunks_init_solid(struct wim_chunks *c, const struct wim *wim,
+			  const struct wim_blob *blob, uint64_t *at, struct error *err)
 {
 	const struct wim_part *part = &wim->parts.items[blob->file];
 	uint8_t raw[SOLID_HEADER_SIZE];
@@ -277,7 +266,7 @@ static int solid_init(struct wim *wim, const struct wim_blob *blob, uint64_t *at
 		if (r->size < SOLID_HEADER_SIZE ||
 		    wim_pread(part, r->offset, raw, sizeof(raw), err) < 0)
 			return damaged(part, "a solid resource", "it is cut off", err);
-		memset(c, 0, offsetof(struct chunks, window));
+		memset(c, 0, offsetof(struct wim_chunks, window));
 		c->next = c->next_offset = 0;
 		c->part = part;
 		c->full_size = get_le64(raw);
@@ -306,7 +295,7 @@ static int solid_init(struct wim *wim, const struct wim_blob *blob, uint64_t *at
 	return damaged(part, "a solid resource", "its sizes do not fit together", err);
 }
 
-static int solid_chunk(struct wim *wim, struct chunks *c, uint8_t file, uint64_t i,
+static int solid_chunk(struct wim *wim, struct wim_chunks *c, uint8_t file, uint64_t i,
 		       const char *what, struct error *err)
 {
 	struct wim_solid_cache *cache = wim->solid;
@@ -319,7 +308,7 @@ static int solid_chunk(struct wim *wim, struct chunks *c, uint8_t file, uint64_t
 		return 0;
 	free(cache->data);
 	cache->data = NULL;
-	cache->len = chunk_full_size(c, i);
+	cache->len = wim_chunk_full_size(c, i);
 	/* A lying size must not cost more than what the file could hold. */
 	if (cache->len / 2048 > c->data_size)
 		return damaged(c->part, what, "its sizes do not fit together", err);
@@ -328,7 +317,7 @@ static int solid_chunk(struct wim *wim, struct chunks *c, uint8_t file, uint64_t
 	cache->file = file;
 	cache->offset = c->table;
 	cache->chunk = i;
-	if (read_chunk(wim, c, i, cache->data, packed, what, err) == 0)
+	if (wim_chunk_read(c, wim_own(wim), i, cache->data, packed, what, err) == 0)
 		return 0;
 	free(cache->data);
 	cache->data = NULL;
@@ -338,12 +327,12 @@ static int solid_chunk(struct wim *wim, struct chunks *c, uint8_t file, uint64_t
 static int stream_solid(struct wim *wim, const struct wim_blob *blob, wim_sink *sink,
 			void *arg, const char *what, struct error *err)
 {
-	_cleanup_free_ struct chunks *c = xmalloc(sizeof(*c));
+	_cleanup_free_ struct wim_chunks *c = xmalloc(sizeof(*c));
 	uint64_t at = blob->resource.offset, left = blob->resource.size;
 
 	if (!left)
 		return 0;
-	if (solid_init(wim, blob, &at, c, err) < 0)
+	if (wim_chunks_init_solid(c, wim, blob, &at, err) < 0)
 		return -1;
 	while (left) {
 		uint64_t i = at / c->chunk_size;
@@ -431,7 +420,7 @@ int wim_resource_load(struct wim *wim, size_t part, const struct wim_resource *r
 void wim_resource_close(struct wim *wim)
 {
 	if (wim->decompressor)
-		wimlib_free_decompressor(wim->decompressor->handle);
+		wim_decompressor_free(wim->decompressor);
 	free(wim->decompressor);
 	wim->decompressor = NULL;
 	if (wim->solid)
