@@ -46,5 +46,8 @@ int draft_publish(const struct draft *draft, struct error *err)
 	if (linkat(AT_FDCWD, draft->path, AT_FDCWD, draft->output,
 		   draft->folder ? 0 : AT_SYMLINK_FOLLOW) < 0)
 		return error_errno(err, draft->output, "cannot name the new file");
-	return file_sync_folder(draft->output, err);
+	if (file_sync_folder(draft->output, err) == 0)
+		return 0;
+	(void)unlink(draft->output);
+	return -1;
 }
