@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -331,6 +332,113 @@ static void test_merge(void **state _unused_)
 	refuse_text("", "inventory", "no inventory");
 }
 
+/* One modalias a line, as `cat /sys/bus/.../modalias` gives them. */
+static void test_modaliases(void **state _unused_)
+{
+	struct pc pc;
+
+	read_text("pci:v00008086d00001C02sv00001043sd00008519bc01sc06i01\r\n"
+		  "acpi:PNP0303:\nusb:v046DpC31Cd6402dc00dsc00dp00ic03isc01ip01in00\n",
+		  &pc);
+	assert_int_equal(pc.devices.len, 3);
+	expect(&pc, 0, "PCI\\VEN_8086&DEV_1C02&SUBSYS_85191043&CC_010601",
+	       PC_BOOT_STORAGE);
+	expect(&pc, 1, "ACPI\\PNP0303", PC_INPUT);
+	expect(&pc, 2, "USB\\VID_046D&PID_C31C&REV_6402", PC_INPUT);
+	assert_true(pc.listed[PC_ACPI] && pc.listed[PC_USB]);
+	pc_free(&pc);
+}
+
+/* hw-probe -save: logs/ of one PC; lspci is not counted twice. */
+static void test_hw_probe(void **state _unused_)
+{
+	static const char pci[] =
+		"00:17.0 SATA controller [0106]: x [8086:9dd3] (prog-if 01 [AHCI 1.0])\n";
+	static const char dmi[] = "# dmidecode 3.3\nHandle 0x0001, DMI type 1, 27 bytes\n"
+				  "\tManufacturer: Example\n\tProduct Name: Book\n";
+	_cleanup_free_ char *probe = xasprintf("%s/probe", folder);
+	_cleanup_free_ char *logs = xasprintf("%s/probe/logs", folder);
+	struct error err = ERROR_INIT;
+	struct strings paths = VEC_INIT;
+	struct pc pc;
+
+	assert_int_equal(mkdir(probe, 0777) | mkdir(logs, 0777), 0);
+	strings_push(&paths, probe);
+	assert_int_equal(inventory_read_one(&paths, &pc, &err), -1);
+	assert_non_null(strstr(err.reason, "folder without"));
+	error_clear(&err);
+	free(write_file("probe/logs/lspci_all", pci, strlen(pci)));
+	free(write_file("probe/logs/lspci", pci, strlen(pci)));
+	free(write_file("probe/logs/dmidecode", dmi, strlen(dmi)));
+	assert_int_equal(inventory_read_one(&paths, &pc, NULL), 0);
+	assert_string_equal(pc.label, "Example Book");
+	assert_int_equal(pc.devices.len, 1);
+	pc_free(&pc);
+	strings_free(&paths);
+}
+
+static void refuse_buffer(struct buffer *b, const char *subject_end, const char *reason)
+{
+	buffer_append(b, "", 1);
+	refuse_text((const char *)b->data, subject_end, reason);
+	b->len = 0;
+}
+
+/* Counts, depths and lengths end in an error that names the line. */
+static void test_limits(void **state _unused_)
+{
+	_cleanup_buffer_ struct buffer b = BUFFER_INIT;
+	_cleanup_free_ char *path = NULL;
+	unsigned counts[2] = {0};
+	struct error err = ERROR_INIT;
+
+	for (unsigned i = 0; i <= INVENTORY_MAX_DEVICES; i++)
+		buffer_printf(&b, "acpi:PNP%04X:\n", i);
+	refuse_buffer(&b, ":16385", "16384");
+	for (unsigned i = 0; i < 5000; i++)
+		buffer_append_string(&b, "[");
+	refuse_buffer(&b, "inventory", "no inventory");
+	buffer_append_string(&b, "{\"vendor\":\"a\",\"model\":");
+	for (unsigned i = 0; i < 5000; i++)
+		buffer_append_string(&b, "[");
+	refuse_buffer(&b, ":1", "");
+	buffer_append_string(&b, "<PnpUtil>");
+	for (unsigned i = 0; i < 5000; i++)
+		buffer_append_string(&b, "<a>");
+	refuse_buffer(&b, ":1", "");
+	/* A population is read by lines: one without an end is no record. */
+	buffer_append_string(&b, "{\"vendor\":\"a\",\"model\":\"b\"}\n{\"vendor\":\"");
+	memset(buffer_reserve(&b, INVENTORY_MAX_LINE), 'x', INVENTORY_MAX_LINE);
+	b.len += INVENTORY_MAX_LINE;
+	path = write_file("long.jsonl", b.data, b.len);
+	assert_int_equal(inventory_read(path, count_pc, counts, &err), -1);
+	assert_true(text_ends_with(err.subject, "long.jsonl:2"));
+	error_clear(&err);
+}
+
+/* Bytes that are no UTF-8, CR LF and NULs: what is legible is read, or an error said. */
+static void test_encodings(void **state _unused_)
+{
+	static const char nul[] = "00:02.0 VGA [0300]: x [8086:9a49]\n\0\0\0\n";
+	_cleanup_free_ char *path = write_file("nul", nul, sizeof(nul) - 1);
+	struct strings paths = VEC_INIT;
+	struct error err = ERROR_INIT;
+	struct pc pc;
+
+	read_text(
+		"00:02.0 VGA compatible controller [0300]: \xFF\xFE\xC3 [8086:9a49]\r\n",
+		&pc);
+	assert_int_equal(pc.devices.len, 1);
+	pc_free(&pc);
+	strings_push(&paths, path);
+	if (inventory_read_one(&paths, &pc, &err) == 0)
+		pc_free(&pc);
+	else
+		assert_non_null(err.reason);
+	error_clear(&err);
+	strings_free(&paths);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +447,8 @@ int main(void)
 		cmocka_unit_test(test_qubes),	    cmocka_unit_test(test_pnp),
 		cmocka_unit_test(test_hostile_xml), cmocka_unit_test(test_msinfo),
 		cmocka_unit_test(test_population),  cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_modaliases),  cmocka_unit_test(test_hw_probe),
+		cmocka_unit_test(test_limits),	    cmocka_unit_test(test_encodings),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -121,27 +121,24 @@ int judge_service(struct check_image *image, struct check_device *d, struct erro
  */
 
 /* The filters that the package puts on its device are part of the path. */
-static int judge_filters(struct check_image *image, const struct indexed_package *package,
+static int judge_filters(struct check_image *image, const struct db_configuration *c,
 			 struct check_device *d, struct error *err)
 {
-	vec_foreach (c, &package->configurations) {
-		const struct strings *const lists[] = {&c->upper_filters,
-						       &c->lower_filters};
+	const struct strings *const lists[] = {&c->upper_filters, &c->lower_filters};
 
-		if (!c->service || !text_equal(c->service, d->service))
-			continue;
-		for (size_t l = 0; l < ARRAY_SIZE(lists) && d->verdict == CHECK_OK; l++) {
-			vec_foreach (name, lists[l]) {
-				struct check_device filter = {.service = *name};
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
+		vec_foreach (name, lists[l]) {
+			struct check_device filter = {.service = *name};
 
-				if (judge_service(image, &filter, err) < 0)
-					return -1;
-				if (filter.verdict != CHECK_OK)
-					set_reason(d, CHECK_BLOCKED,
-						   xasprintf("filter %s: %s", *name,
-							     filter.reason));
-				free(filter.reason);
-			}
+			if (d->verdict != CHECK_OK || !**name)
+				continue;
+			if (judge_service(image, &filter, err) < 0)
+				return -1;
+			if (filter.verdict != CHECK_OK)
+				set_reason(
+					d, CHECK_BLOCKED,
+					xasprintf("filter %s: %s", *name, filter.reason));
+			free(filter.reason);
 		}
 	}
 	return 0;
@@ -189,6 +186,8 @@ static bool package_unsigned(const struct indexed_package *package)
 int judge_boot(struct check_image *image, struct indexed_package *package,
 	       struct check_device *d, struct error *err)
 {
+	const struct db_configuration *configuration;
+
 	if (!package->reflected) {
 		d->any_controller = true;
 		set_reason(d, CHECK_BLOCKED,
@@ -198,13 +197,14 @@ int judge_boot(struct check_image *image, struct indexed_package *package,
 		return 0;
 	}
 	d->is_unsigned = package_unsigned(package);
-	if (package_service(package, d->matched, &d->service, err) < 0)
+	if (package_configuration(package, d->matched, &configuration, err) < 0)
 		return -1;
-	if (!d->service)
+	if (!configuration || !configuration->service || !*configuration->service)
 		return 0;
+	d->service = configuration->service;
 	if (judge_service(image, d, err) < 0)
 		return -1;
-	if (d->verdict == CHECK_OK && judge_filters(image, package, d, err) < 0)
+	if (d->verdict == CHECK_OK && judge_filters(image, configuration, d, err) < 0)
 		return -1;
 	return d->verdict == CHECK_OK ? judge_parent(image, d, err) : 0;
 }

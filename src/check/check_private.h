@@ -91,11 +91,11 @@ struct check_image {
 };
 
 /*
- * The service that a device gets from a reflected package by this ID; NULL if it needs
- * none or the package does not say. 0 or -1.
+ * What a device gets from a reflected package by this ID: service and filters; NULL if the
+ * package does not say. 0 or -1.
  */
-int package_service(struct indexed_package *package, const char *id, const char **ret,
-		    struct error *err);
+int package_configuration(struct indexed_package *package, const char *id,
+			  const struct db_configuration **ret, struct error *err);
 
 /* ---- index_legacy.c */
 

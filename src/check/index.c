@@ -304,8 +304,8 @@ void check_image_close(struct check_image *image)
 	free(image);
 }
 
-int package_service(struct indexed_package *package, const char *id, const char **ret,
-		    struct error *err)
+int package_configuration(struct indexed_package *package, const char *id,
+			  const struct db_configuration **ret, struct error *err)
 {
 	const char *configuration = NULL;
 
@@ -323,7 +323,7 @@ int package_service(struct indexed_package *package, const char *id, const char 
 			configuration = descriptor->configuration;
 	vec_foreach (c, &package->configurations)
 		if (configuration && text_equal(c->name, configuration))
-			*ret = c->service && *c->service ? c->service : NULL;
+			*ret = c;
 	return 0;
 }
 
