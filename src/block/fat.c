@@ -134,12 +134,19 @@ struct fat *fat_open(struct block *volume, struct error *err)
 	return NULL;
 }
 
+void fat_forget(struct fat *fat)
+{
+	for (size_t i = 0; i < fat->page_count; i++) {
+		free(fat->pages[i].data);
+		fat->pages[i] = (struct fat_page){0};
+	}
+}
+
 void fat_close(struct fat *fat)
 {
 	if (!fat)
 		return;
-	for (size_t i = 0; i < fat->page_count; i++)
-		free(fat->pages[i].data);
+	fat_forget(fat);
 	free(fat->pages);
 	free(fat);
 }

@@ -44,6 +44,8 @@ struct fat *fat_open(struct block *volume, struct error *err);
 void fat_close(struct fat *fat);	/* what is not flushed is dropped; NULL is fine */
 void fat_closep(struct fat **fat);
 #define _cleanup_fat_ _cleanup_(fat_closep)
+/* Reads the volume anew after another writer changed it. */
+void fat_forget(struct fat *fat);
 unsigned fat_bits(const struct fat *fat);	/* 12, 16, 32 */
 uint32_t fat_cluster_size(const struct fat *fat);
 /* True if the volume is marked as not unmounted, or as to be checked; -1: error. */
