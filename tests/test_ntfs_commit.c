@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/short_name.h"
 #include "base/text.h"
 #include "tree/ntfs_commit.h"
 #include "tree/security.h"
@@ -38,7 +39,7 @@ static char *short_name(const char *name, unsigned n)
 	_cleanup_buffer_ struct buffer units = BUFFER_INIT, ret = BUFFER_INIT;
 
 	utf16_append(&units, name);
-	if (!ntfs_short_candidate(buffer_view(&units), n, &ret))
+	if (!short_name_candidate(buffer_view(&units), n, &ret))
 		return NULL;
 	return utf16_to_utf8(ret.data, ret.len);
 }
@@ -93,13 +94,13 @@ static void test_short_validity(void **state _unused_)
 		_cleanup_buffer_ struct buffer units = BUFFER_INIT;
 
 		utf16_append(&units, valid[i]);
-		assert_true(ntfs_short_valid(buffer_view(&units)));
+		assert_true(short_name_valid(buffer_view(&units)));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(not_valid); i++) {
 		_cleanup_buffer_ struct buffer units = BUFFER_INIT;
 
 		utf16_append(&units, not_valid[i]);
-		assert_false(ntfs_short_valid(buffer_view(&units)));
+		assert_false(short_name_valid(buffer_view(&units)));
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "block/container_private.h"
 #include "block/nbd.h"
 #include "block/qemu.h"
+#include "block/vhdx.h"
 
 #define COPYING "copying the disk"
 #define CHUNK ((size_t)1 << 20)
@@ -128,17 +129,6 @@ int container_overlay_extents(const struct container *overlay, struct block_exte
 }
 
 /* ---- full copies ---- */
-
-/* Of a dynamic VHDX: as small as its table of blocks, 8 bytes each, stays below 16 MiB.
- */
-static uint64_t vhdx_block_size(uint64_t size)
-{
-	uint64_t block = (uint64_t)1 << 20;
-
-	while (size / block > ((uint64_t)2 << 20))
-		block *= 2;
-	return block;
-}
 
 /* QEMU's driver and its options for the output; NULL with the error if there is none. */
 static const char *output_options(const struct container *source,

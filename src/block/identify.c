@@ -6,27 +6,21 @@
  */
 #include "base/clock.h"
 #include "base/hash.h"
+#include "block/big_endian.h"
 #include "block/container_private.h"
-#include "block/crc.h"
+#include "block/vhd.h"
+#include "block/vhdx.h"
 
 #define CHUNK ((size_t)1 << 20)
 #define PIECE ((size_t)4 << 10)
 #define KIB ((uint64_t)1 << 10)
-#define VHD_EPOCH 946684800 /* 2000-01-01 */
 #define DESCRIPTOR ((size_t)64 << 10)
-
-static void put_be32(uint8_t *to, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		to[i] = (uint8_t)(v >> (24 - i * 8));
-}
 
 /* A footer, or its copy at the start: time (24), checksum (64), identifier (68). */
 static int set_vhd_footer(struct block *file, uint64_t at, const uint8_t id[16],
 			  struct error *err)
 {
-	uint8_t footer[512];
-	uint32_t sum = 0;
+	uint8_t footer[VHD_FOOTER_SIZE];
 
 	if (block_pread(file, footer, sizeof(footer), at, err) < 0)
 		return -1;
@@ -34,16 +28,14 @@ static int set_vhd_footer(struct block *file, uint64_t at, const uint8_t id[16],
 		return 0;
 	put_be32(footer + 24, (uint32_t)(clock_now() - VHD_EPOCH));
 	memcpy(footer + 68, id, 16);
-	put_be32(footer + 64, 0);
-	for (size_t i = 0; i < sizeof(footer); i++)
-		sum += footer[i];
-	put_be32(footer + 64, ~sum);
+	put_be32(footer + VHD_CHECKSUM,
+		 vhd_checksum(footer, sizeof(footer), VHD_CHECKSUM));
 	return block_pwrite(file, footer, sizeof(footer), at, err);
 }
 
 static int set_vhd(struct block *file, const uint8_t id[16], struct error *err)
 {
-	if (set_vhd_footer(file, file->size - 512, id, err) < 0)
+	if (set_vhd_footer(file, file->size - VHD_FOOTER_SIZE, id, err) < 0)
 		return -1;
 	return set_vhd_footer(file, 0, id, err);
 }
@@ -68,13 +60,13 @@ static int set_vhdx_disk(struct block *file, const uint8_t id[16], struct error 
 	uint64_t metadata;
 	size_t entry;
 
-	if (block_pread(file, table, 64 * KIB, 192 * KIB, err) < 0)
+	if (block_pread(file, table, 64 * KIB, VHDX_REGIONS_1, err) < 0)
 		return -1;
-	entry = find_entry(table, 64 * KIB, 16, "8b7ca206-4790-4b9a-b8fe-575f050f886e");
+	entry = find_entry(table, 64 * KIB, 16, VHDX_METADATA);
 	metadata = entry ? get_le64(table + entry + 16) : 0;
 	if (!metadata || block_pread(file, table, 64 * KIB, metadata, err) < 0)
 		return metadata ? -1 : 0;
-	entry = find_entry(table, 64 * KIB, 32, "beca12ab-b2e6-4523-93ef-c309e000c746");
+	entry = find_entry(table, 64 * KIB, 32, VHDX_DISK_ID);
 	if (!entry)
 		return 0;
 	return block_pwrite(file, id, 16, metadata + get_le32(table + entry + 16), err);
@@ -118,9 +110,7 @@ static int set_vhdx(struct block *file, const uint8_t id[16], struct error *err)
 		memcpy(h + 32, id, 16);
 		memset(h + 48, 0, 16);
 		put_le64(h + 8, h == newer ? 2 : 1);
-		put_le32(h + 4, 0);
-		put_le32(h + 4,
-			 crc32_of(CRC32_VHDX, (struct bytes){h, sizeof(headers[i])}));
+		vhdx_seal(h, sizeof(headers[i]));
 		if (block_pwrite(file, h, sizeof(headers[i]), (i + 1) * 64 * KIB, err) <
 		    0)
 			return -1;

@@ -8,11 +8,8 @@
 
 #include "block/partition_private.h"
 
-#define TABLE_OFFSET 446
-#define ENTRY_SIZE 16
 #define FIRST_LOGICAL 5
 #define MAX_LOGICAL 128
-#define TYPE_PROTECTIVE 0xee /* the whole disk, to those that do not know GPT */
 #define TYPE_ESP 0xef
 
 void partition_table_free(struct partition_table *table)
@@ -43,7 +40,7 @@ struct mbr_entry {
 
 static struct mbr_entry get_entry(const uint8_t *sector, unsigned i)
 {
-	const uint8_t *e = sector + TABLE_OFFSET + i * ENTRY_SIZE;
+	const uint8_t *e = sector + MBR_ENTRIES + i * MBR_ENTRY_SIZE;
 
 	return (struct mbr_entry){e[0], e[4], get_le32(e + 8), get_le32(e + 12)};
 }
@@ -75,7 +72,7 @@ static bool plausible(struct block *disk, const uint8_t *sector)
 			return false;
 		if (!e.type)
 			continue;
-		if (!e.first && e.type != TYPE_PROTECTIVE)
+		if (!e.first && e.type != MBR_PROTECTIVE)
 			return false;
 		if ((uint64_t)e.first * 512 < disk->size)
 			used++;
@@ -193,7 +190,7 @@ static void mbr_read(struct block *disk, const uint8_t *sector,
 	for (unsigned i = 0; i < 4; i++) {
 		struct mbr_entry e = get_entry(sector, i);
 
-		if (e.type && e.type != TYPE_PROTECTIVE && !is_extended(e.type))
+		if (e.type && e.type != MBR_PROTECTIVE && !is_extended(e.type))
 			take(disk, ret, i + 1, &e, e.first);
 	}
 	for (unsigned i = 0; i < 4; i++) {
@@ -210,18 +207,18 @@ static bool any_gpt(struct block *disk, const uint8_t *sector,
 	uint32_t own = disk->sector_size == 4096 ? 4096 : 512;
 
 	/* A disk that was GPT once and got an MBR later may still have the GPT. */
-	if (plausible(disk, sector) && !has_type(sector, TYPE_PROTECTIVE))
+	if (plausible(disk, sector) && !has_type(sector, MBR_PROTECTIVE))
 		return false;
 	if (!gpt_read(disk, own, ret) && !gpt_read(disk, own == 512 ? 4096 : 512, ret))
 		return false;
-	if (!has_signature(sector) || !has_type(sector, TYPE_PROTECTIVE)) {
+	if (!has_signature(sector) || !has_type(sector, MBR_PROTECTIVE)) {
 		partition_problem(ret, "the protective MBR is missing");
 		return true;
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		uint8_t type = get_entry(sector, i).type;
 
-		if (type && type != TYPE_PROTECTIVE) {
+		if (type && type != MBR_PROTECTIVE) {
 			partition_problem(ret, "a hybrid MBR lies over the GPT: Windows "
 					       "uses the MBR's partitions");
 			break;

@@ -19,6 +19,7 @@ struct partition {
 	unsigned number;	/* as fdisk and Windows' tools count: 1-based, logical ones from 5 */
 	uint64_t offset, size;	/* bytes, inside the disk */
 	struct guid type, guid;	/* GPT */
+	uint64_t attributes;	/* GPT: bit 0 required, 63 no drive letter, ... */
 	uint8_t mbr_type;	/* MBR */
 	bool active;		/* MBR */
 	char *name;		/* GPT, UTF-8; or NULL */

@@ -7,11 +7,8 @@
 #include "block/crc.h"
 #include "block/partition_private.h"
 
-#define HEADER_SIZE 92 /* of revision 1.0 */
-#define ENTRY_SIZE 128 /* the least; others are a power of two times it */
 #define MAX_ENTRY_SIZE 4096
 #define MAX_ENTRIES 1024 /* 128 are usual */
-#define NAME_OFFSET 56
 
 struct gpt_header {
 	uint64_t self, backup, first, last, entries_at;
@@ -26,11 +23,11 @@ static bool parse_header(struct bytes sector, uint64_t lba, uint64_t sectors,
 	uint8_t copy[4096];
 	uint32_t size;
 
-	if (sector.len > sizeof(copy) || sector.len < HEADER_SIZE ||
+	if (sector.len > sizeof(copy) || sector.len < GPT_HEADER_SIZE ||
 	    memcmp(sector.data, "EFI PART", 8) != 0)
 		return false;
 	size = get_le32(sector.data + 12);
-	if (size < HEADER_SIZE || size > sector.len)
+	if (size < GPT_HEADER_SIZE || size > sector.len)
 		return false;
 	memcpy(copy, sector.data, sector.len);
 	put_le32(copy + 16, 0);
@@ -46,7 +43,7 @@ static bool parse_header(struct bytes sector, uint64_t lba, uint64_t sectors,
 	h->entry_size = get_le32(copy + 84);
 	h->entries_crc = get_le32(copy + 88);
 	return h->self == lba && h->entries_at >= 2 && h->entries_at < sectors &&
-	       h->first <= h->last && h->entry_size >= ENTRY_SIZE &&
+	       h->first <= h->last && h->entry_size >= GPT_ENTRY_SIZE &&
 	       h->entry_size <= MAX_ENTRY_SIZE &&
 	       !(h->entry_size & (h->entry_size - 1)) && h->count &&
 	       h->count <= MAX_ENTRIES;
@@ -82,7 +79,8 @@ static void take_entry(struct block *disk, const struct gpt_header *h,
 		return;
 	}
 	p.size = size;
-	p.name = utf16_to_utf8(entry + NAME_OFFSET, 72);
+	p.attributes = get_le64(entry + GPT_ATTRIBUTES);
+	p.name = utf16_to_utf8(entry + GPT_NAME, GPT_NAME_SIZE);
 	vec_push(&table->partitions, p);
 }
 

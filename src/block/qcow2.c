@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The header of qcow2 (QEMU, docs/interop/qcow2.txt), versions 2 and 3. Big-endian. */
+#include "block/qcow2.h"
+
 #include "block/container_private.h"
 
 #define HEADER_V2 72
-#define HEADER_V3 104
 #define INCOMPATIBLE_CORRUPT ((uint64_t)1 << 1)
 #define INCOMPATIBLE_DATA_FILE ((uint64_t)1 << 2)
 /* dirty, corrupt, data file, compression type, extended L2 entries */
@@ -16,16 +17,6 @@
 #define EXTENSION_BACKING_FORMAT 0xe2792aca
 #define EXTENSION_DATA_FILE 0x44415441
 #define MAX_SIZE ((uint64_t)1 << 60)
-
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static uint64_t be64(const uint8_t *p)
-{
-	return (uint64_t)be32(p) << 32 | be32(p + 4);
-}
 
 static int damaged(const struct block *file, struct error *err, const char *what)
 {
@@ -48,7 +39,7 @@ static int read_extensions(struct block *file, struct bytes cluster, size_t at,
 	struct bytes e;
 
 	while ((e = bytes_at(cluster, at, 8)).data && at + 8 <= end) {
-		uint32_t type = be32(e.data), len = be32(e.data + 4);
+		uint32_t type = get_be32(e.data), len = get_be32(e.data + 4);
 		struct bytes content = bytes_at(cluster, at + 8, len);
 
 		if (!type)
@@ -67,8 +58,8 @@ static int read_extensions(struct block *file, struct bytes cluster, size_t at,
 static int read_backing(struct block *file, struct bytes cluster, uint64_t *end,
 			struct container_header *ret, struct error *err)
 {
-	uint64_t at = be64(cluster.data + 8);
-	uint32_t len = be32(cluster.data + 16);
+	uint64_t at = get_be64(cluster.data + 8);
+	uint32_t len = get_be32(cluster.data + 16);
 	struct bytes name = bytes_at(cluster, at, len);
 
 	if (!at)
@@ -84,10 +75,10 @@ static int read_v3(struct block *file, struct bytes cluster, size_t *header_len,
 {
 	uint64_t incompatible;
 
-	if (cluster.len < HEADER_V3)
+	if (cluster.len < QCOW2_HEADER_V3)
 		return damaged(file, err, "its header is cut short");
-	incompatible = be64(cluster.data + 72);
-	*header_len = be32(cluster.data + 100);
+	incompatible = get_be64(cluster.data + 72);
+	*header_len = get_be32(cluster.data + 100);
 	*data_file = incompatible & INCOMPATIBLE_DATA_FILE;
 	if (incompatible & INCOMPATIBLE_CORRUPT)
 		return damaged(file, err, "QEMU found it corrupt and marked it so");
@@ -97,7 +88,7 @@ static int read_v3(struct block *file, struct bytes cluster, size_t *header_len,
 			  (uintmax_t)(incompatible & ~INCOMPATIBLE_KNOWN));
 		return error_remedy(err, "convert it: qemu-img convert -O qcow2");
 	}
-	if (*header_len < HEADER_V3 || *header_len > cluster.len)
+	if (*header_len < QCOW2_HEADER_V3 || *header_len > cluster.len)
 		return damaged(file, err, "the length of its header is impossible");
 	return 0;
 }
@@ -121,7 +112,7 @@ static int check_l2(struct block *file, uint64_t at, size_t cluster, size_t entr
 	if (block_pread(file, table, cluster, at, err) < 0)
 		return -1;
 	for (size_t i = 0; i < cluster; i += entry_size) {
-		uint64_t entry = be64(table + i);
+		uint64_t entry = get_be64(table + i);
 
 		/* Compressed ones have another shape, zeros need no place. */
 		if ((entry & L2_COMPRESSED) || (entry & L2_ZERO) ||
@@ -140,12 +131,12 @@ static int check_l2(struct block *file, uint64_t at, size_t cluster, size_t entr
 static int check_tables(struct block *file, struct bytes cluster, bool external,
 			struct error *err)
 {
-	uint32_t count = be32(cluster.data + 36), bits = be32(cluster.data + 20);
-	uint64_t at = be64(cluster.data + 40);
+	uint32_t count = get_be32(cluster.data + 36), bits = get_be32(cluster.data + 20);
+	uint64_t at = get_be64(cluster.data + 40);
 	size_t entry_size = 8;
 
-	if (be32(cluster.data + 4) == 3 &&
-	    (be64(cluster.data + 72) & INCOMPATIBLE_EXTENDED_L2))
+	if (get_be32(cluster.data + 4) == 3 &&
+	    (get_be64(cluster.data + 72) & INCOMPATIBLE_EXTENDED_L2))
 		entry_size = 16;
 	if (at > file->size || (uint64_t)count * 8 > file->size - at)
 		return cut_short(file, err);
@@ -154,9 +145,9 @@ static int check_tables(struct block *file, struct bytes cluster, bool external,
 
 		if (block_pread(file, raw, 8, at + (uint64_t)i * 8, err) < 0)
 			return -1;
-		if ((be64(raw) & OFFSET_MASK) &&
-		    check_l2(file, be64(raw) & OFFSET_MASK, (size_t)1 << bits, entry_size,
-			     err) < 0)
+		if ((get_be64(raw) & OFFSET_MASK) &&
+		    check_l2(file, get_be64(raw) & OFFSET_MASK, (size_t)1 << bits,
+			     entry_size, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -166,7 +157,7 @@ static int check_tables(struct block *file, struct bytes cluster, bool external,
 static int parse(struct block *file, struct bytes cluster, struct container_header *ret,
 		 struct error *err)
 {
-	uint32_t version = be32(cluster.data + 4);
+	uint32_t version = get_be32(cluster.data + 4);
 	size_t header_len = HEADER_V2;
 	uint64_t end = cluster.len;
 	bool data_file = false;
@@ -176,7 +167,7 @@ static int parse(struct block *file, struct bytes cluster, struct container_head
 			  version);
 		return error_remedy(err, "convert it: qemu-img convert -O qcow2");
 	}
-	if (be32(cluster.data + 32)) {
+	if (get_be32(cluster.data + 32)) {
 		error_set(err, ERROR_FAILED, file->name, "is an encrypted qcow2");
 		return error_remedy(err, "convert it with qemu-img and its key");
 	}
@@ -192,7 +183,7 @@ static int parse(struct block *file, struct bytes cluster, struct container_head
 		free(ret->data_file);
 		ret->data_file = NULL;
 	}
-	ret->virtual_size = ret->qemu_size = be64(cluster.data + 24);
+	ret->virtual_size = ret->qemu_size = get_be64(cluster.data + 24);
 	if (!ret->virtual_size || ret->virtual_size > MAX_SIZE)
 		return damaged(file, err, "its size is impossible");
 	return check_tables(file, cluster, data_file, err);
@@ -209,7 +200,7 @@ int qcow2_header_read(struct block *file, struct container_header *ret, struct e
 		return damaged(file, err, "its header is cut short");
 	if (block_pread(file, start, sizeof(start), 0, err) < 0)
 		return -1;
-	bits = be32(start + 20);
+	bits = get_be32(start + 20);
 	if (bits < 9 || bits > 21)
 		return damaged(file, err, "its cluster size is impossible");
 	len = (size_t)1 << bits;

@@ -2,27 +2,15 @@
 #include "block/vhd.h"
 
 #include "base/text.h"
+#include "block/big_endian.h"
 #include "block/partition.h"
 
-#define FOOTER_SIZE 512
 #define HEADER_SIZE 1024
 #define LOCATORS 8
 #define LOCATORS_OFFSET 576
 #define MAX_LOCATOR 4096
-/* The format's own limit is 2040 GiB. */
-#define MAX_SIZE ((uint64_t)2040 << 30)
 /* Cylinders x heads x sectors cannot say more. */
 #define MAX_CHS ((uint64_t)65535 * 16 * 255)
-
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static uint64_t be64(const uint8_t *p)
-{
-	return (uint64_t)be32(p) << 32 | be32(p + 4);
-}
 
 void vhd_free(struct vhd *vhd)
 {
@@ -35,38 +23,44 @@ static int damaged(const struct block *file, struct error *err, const char *what
 	return error_remedy(err, "get the image again, or let Hyper-V repair it");
 }
 
-/* The complement of the sum of all bytes, the field itself left out. */
-static bool checksum_right(const uint8_t *data, size_t len, size_t field)
+uint32_t vhd_checksum(const uint8_t *data, size_t len, size_t field)
 {
 	uint32_t sum = 0;
 
 	for (size_t i = 0; i < len; i++)
 		if (i < field || i >= field + 4)
 			sum += data[i];
-	return ~sum == be32(data + field);
+	return ~sum;
+}
+
+static bool checksum_right(const uint8_t *data, size_t len, size_t field)
+{
+	return vhd_checksum(data, len, field) == get_be32(data + field);
 }
 
 static bool footer_right(const uint8_t *footer)
 {
 	return memcmp(footer, "conectix", 8) == 0 &&
-	       checksum_right(footer, FOOTER_SIZE, 64);
+	       checksum_right(footer, VHD_FOOTER_SIZE, VHD_CHECKSUM);
 }
 
 /*
  * The footer at the end; if it is not there, its copy at the start (an image whose last
  * write was cut). A footer in 511 bytes is older than the specification and refused.
  */
-static int read_footer(struct block *file, uint8_t footer[FOOTER_SIZE], struct error *err)
+static int read_footer(struct block *file, uint8_t footer[VHD_FOOTER_SIZE],
+		       struct error *err)
 {
-	if (file->size < FOOTER_SIZE)
+	if (file->size < VHD_FOOTER_SIZE)
 		return damaged(file, err, "it is shorter than its footer");
-	if (block_pread(file, footer, FOOTER_SIZE, file->size - FOOTER_SIZE, err) < 0)
+	if (block_pread(file, footer, VHD_FOOTER_SIZE, file->size - VHD_FOOTER_SIZE,
+			err) < 0)
 		return -1;
 	if (footer_right(footer))
 		return 0;
-	if (block_pread(file, footer, FOOTER_SIZE, 0, err) < 0)
+	if (block_pread(file, footer, VHD_FOOTER_SIZE, 0, err) < 0)
 		return -1;
-	if (footer_right(footer) && be32(footer + 60) != VHD_FIXED)
+	if (footer_right(footer) && get_be32(footer + 60) != VHD_FIXED)
 		return 0;
 	return damaged(file, err, "the checksum of its footer is wrong");
 }
@@ -79,7 +73,7 @@ static void sizes(const uint8_t *footer, struct vhd *ret)
 {
 	static const char *const by_size[] = {"win ", "qem2", "d2v ",
 					      "tap",  "CTXS", "wa\0"};
-	uint64_t current = be64(footer + 48);
+	uint64_t current = get_be64(footer + 48);
 	uint64_t chs = (uint64_t)(footer[56] << 8 | footer[57]) * footer[58] * footer[59];
 	bool known = chs == MAX_CHS;
 
@@ -99,14 +93,14 @@ static void sizes(const uint8_t *footer, struct vhd *ret)
 static int read_locator(struct block *file, const uint8_t *entry, struct vhd *ret,
 			const char *wanted, struct error *err)
 {
-	uint32_t len = be32(entry + 8);
+	uint32_t len = get_be32(entry + 8);
 	uint8_t name[MAX_LOCATOR];
 
 	if (memcmp(entry, wanted, 4) != 0)
 		return 0;
 	if (!len || len > sizeof(name))
 		return damaged(file, err, "a name of its parent has no possible length");
-	if (block_pread(file, name, len, be64(entry + 16), err) < 0)
+	if (block_pread(file, name, len, get_be64(entry + 16), err) < 0)
 		return -1;
 	vec_push(&ret->parents, utf16_to_utf8(name, len));
 	return 0;
@@ -141,13 +135,14 @@ static int check_blocks(struct block *file, const struct vhd *v, struct error *e
 	uint64_t bitmap = (v->block_size / 512 / 8 + 511) / 512 * 512;
 	_cleanup_buffer_ struct buffer table = BUFFER_INIT;
 
-	/* 4 bytes for each block of at least 4 KiB: bounded by MAX_SIZE and the file. */
+	/* 4 bytes for each block of at least 4 KiB: bounded by VHD_MAX_SIZE and the file.
+	 */
 	buffer_reserve(&table, (size_t)v->entries * 4);
 	if (v->entries &&
 	    block_pread(file, table.data, (size_t)v->entries * 4, v->table, err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < v->entries; i++) {
-		uint32_t sector = be32(table.data + (size_t)i * 4);
+		uint32_t sector = get_be32(table.data + (size_t)i * 4);
 
 		if (sector != UINT32_MAX &&
 		    (uint64_t)sector * 512 + bitmap + v->block_size > file->size)
@@ -170,9 +165,9 @@ static int read_header(struct block *file, uint64_t offset, struct vhd *ret,
 		return damaged(file, err, "its header is missing");
 	if (!checksum_right(header, sizeof(header), 36))
 		return damaged(file, err, "the checksum of its header is wrong");
-	ret->table = be64(header + 16);
-	ret->entries = be32(header + 28);
-	ret->block_size = be32(header + 32);
+	ret->table = get_be64(header + 16);
+	ret->entries = get_be32(header + 28);
+	ret->block_size = get_be32(header + 32);
 	if (ret->block_size < 4096 || ret->block_size > (uint32_t)256 << 20 ||
 	    (ret->block_size & (ret->block_size - 1)))
 		return damaged(file, err, "its block size is impossible");
@@ -196,20 +191,21 @@ static bool is_volume(struct block *file, struct vhd *ret)
 
 	if (volume_recognise(file, NULL, &info, NULL) < 0 || info.kind != VOLUME_NTFS)
 		return false;
-	ret->size = ret->qemu_size = (file->size - FOOTER_SIZE) & ~(uint64_t)511;
+	ret->size = ret->qemu_size = (file->size - VHD_FOOTER_SIZE) & ~(uint64_t)511;
 	return ret->size > 0;
 }
 
 int vhd_read(struct block *file, struct vhd *ret, struct error *err)
 {
-	uint8_t footer[FOOTER_SIZE];
+	uint8_t footer[VHD_FOOTER_SIZE];
 	uint32_t type;
 
 	*ret = (struct vhd){0};
 	if (read_footer(file, footer, err) < 0)
 		return -1;
-	type = be32(footer + 60);
-	if (be32(footer + 12) >> 16 != 1 || type < VHD_FIXED || type > VHD_DIFFERENCING) {
+	type = get_be32(footer + 60);
+	if (get_be32(footer + 12) >> 16 != 1 || type < VHD_FIXED ||
+	    type > VHD_DIFFERENCING) {
 		error_set(err, ERROR_FAILED, file->name,
 			  "is a VHD of an unknown version or type (%u)", type);
 		return error_remedy(err, "convert it with the program that made it");
@@ -217,11 +213,11 @@ int vhd_read(struct block *file, struct vhd *ret, struct error *err)
 	ret->type = (enum vhd_type)type;
 	memcpy(ret->id.bytes, footer + 68, 16);
 	sizes(footer, ret);
-	if (!ret->size || ret->size % 512 || ret->size > MAX_SIZE)
+	if (!ret->size || ret->size % 512 || ret->size > VHD_MAX_SIZE)
 		return damaged(file, err, "its size is impossible");
 	if (ret->type != VHD_FIXED)
-		return read_header(file, be64(footer + 16), ret, err);
-	if (ret->size > file->size - FOOTER_SIZE && !is_volume(file, ret))
+		return read_header(file, get_be64(footer + 16), ret, err);
+	if (ret->size > file->size - VHD_FOOTER_SIZE && !is_volume(file, ret))
 		return damaged(file, err,
 			       "it is cut short: it has less bytes than its "
 			       "footer says");

@@ -9,6 +9,12 @@
 
 #include "block/container_private.h"
 
+#define VHD_FOOTER_SIZE 512
+#define VHD_CHECKSUM 64 /* offset of the footer's checksum in it */
+#define VHD_EPOCH 946684800 /* 2000-01-01: what its times count from */
+/* The format's own limit is 2040 GiB. */
+#define VHD_MAX_SIZE ((uint64_t)2040 << 30)
+
 enum vhd_type { VHD_FIXED = 2, VHD_DYNAMIC = 3, VHD_DIFFERENCING = 4 };
 
 struct vhd {
@@ -26,6 +32,8 @@ struct vhd {
 void vhd_free(struct vhd *vhd);
 #define _cleanup_vhd_ _cleanup_(vhd_free)
 
+/* The complement of the sum of all bytes, the checksum's own at `field` left out. */
+uint32_t vhd_checksum(const uint8_t *data, size_t len, size_t field);
 int vhd_read(struct block *file, struct vhd *ret, struct error *err);
 
 #endif

@@ -4,20 +4,14 @@
 #include "base/text.h"
 #include "block/crc.h"
 
-#define KIB ((uint64_t)1 << 10)
 #define MIB ((uint64_t)1 << 20)
-#define HEADER_SIZE (4 * KIB)
-#define REGIONS_SIZE (64 * KIB)
 #define MAX_REGIONS 2047
-#define METADATA_TABLE_SIZE (64 * KIB)
 #define MAX_METADATA 2047
-#define MAX_SIZE ((uint64_t)64 << 40) /* the format's own limit: 64 TiB */
 #define MAX_LOCATOR ((uint32_t)64 << 10)
 #define MAX_LOCATOR_ENTRIES 64
 #define BAT_CHUNK ((size_t)64 << 10)
 #define MAX_CHECKED ((uint64_t)2 << 20) /* entries: 16 MiB */
 #define OFFSET_MASK (~(uint64_t)0xfffff)
-#define PAYLOAD_PRESENT 6 /* and 7, in part */
 
 void vhdx_free(struct vhdx *vhdx)
 {
@@ -48,18 +42,39 @@ static bool checksum_right(uint8_t *data, size_t len)
 	return found == right;
 }
 
+void vhdx_seal(uint8_t *data, size_t len)
+{
+	put_le32(data + 4, 0);
+	put_le32(data + 4, crc32_of(CRC32_VHDX, (struct bytes){data, len}));
+}
+
+uint64_t vhdx_chunk_ratio(uint32_t sector_size, uint32_t block_size)
+{
+	return ((uint64_t)1 << 23) * sector_size / block_size;
+}
+
+uint64_t vhdx_block_size(uint64_t size)
+{
+	uint64_t block = MIB;
+
+	while (size / block > ((uint64_t)2 << 20))
+		block *= 2;
+	return block;
+}
+
 /* The header with the higher sequence number of those that are whole ([MS-VHDX] 2.2.2).
  */
 static int read_header(struct block *file, struct vhdx *ret, struct error *err)
 {
-	uint8_t header[HEADER_SIZE];
+	uint8_t header[VHDX_HEADER_SIZE];
 	uint64_t newest = 0;
 	bool found = false;
 
-	for (uint64_t at = 64 * KIB; at <= 128 * KIB; at += 64 * KIB) {
+	for (uint64_t at = VHDX_HEADER_1; at <= VHDX_HEADER_2;
+	     at += VHDX_HEADER_2 - VHDX_HEADER_1) {
 		uint64_t sequence;
 
-		if (at + HEADER_SIZE > file->size)
+		if (at + VHDX_HEADER_SIZE > file->size)
 			break;
 		if (block_pread(file, header, sizeof(header), at, err) < 0)
 			return -1;
@@ -98,10 +113,10 @@ static int parse_regions(struct block *file, const uint8_t *table, struct vhdx *
 
 		if (at > file->size || size > file->size - at)
 			return damaged(file, err, "a region lies outside of the file");
-		if (is_guid(e, "2dc27766-f623-4200-9d64-115e9bfd4a08")) {
+		if (is_guid(e, VHDX_BAT)) {
 			ret->table = at;
 			ret->table_size = size;
-		} else if (is_guid(e, "8b7ca206-4790-4b9a-b8fe-575f050f886e")) {
+		} else if (is_guid(e, VHDX_METADATA)) {
 			regions->metadata = at;
 			regions->metadata_size = size;
 		} else if (get_le32(e + 28) & 1) {
@@ -110,7 +125,7 @@ static int parse_regions(struct block *file, const uint8_t *table, struct vhdx *
 				       "known");
 		}
 	}
-	if (!ret->table || regions->metadata_size < METADATA_TABLE_SIZE)
+	if (!ret->table || regions->metadata_size < VHDX_METADATA_TABLE_SIZE)
 		return damaged(file, err, "a region is missing");
 	return 0;
 }
@@ -118,14 +133,16 @@ static int parse_regions(struct block *file, const uint8_t *table, struct vhdx *
 static int read_regions(struct block *file, struct vhdx *ret, struct regions *regions,
 			struct error *err)
 {
-	_cleanup_free_ uint8_t *table = xmalloc(REGIONS_SIZE);
+	_cleanup_free_ uint8_t *table = xmalloc(VHDX_REGIONS_SIZE);
 
-	for (uint64_t at = 192 * KIB; at <= 256 * KIB; at += 64 * KIB) {
-		if (at + REGIONS_SIZE > file->size)
+	for (uint64_t at = VHDX_REGIONS_1; at <= VHDX_REGIONS_2;
+	     at += VHDX_REGIONS_2 - VHDX_REGIONS_1) {
+		if (at + VHDX_REGIONS_SIZE > file->size)
 			break;
-		if (block_pread(file, table, REGIONS_SIZE, at, err) < 0)
+		if (block_pread(file, table, VHDX_REGIONS_SIZE, at, err) < 0)
 			return -1;
-		if (memcmp(table, "regi", 4) == 0 && checksum_right(table, REGIONS_SIZE))
+		if (memcmp(table, "regi", 4) == 0 &&
+		    checksum_right(table, VHDX_REGIONS_SIZE))
 			return parse_regions(file, table, ret, regions, err);
 	}
 	return damaged(file, err, "both region tables are broken");
@@ -178,21 +195,18 @@ static int parse_locator(struct block *file, struct bytes item, struct vhdx *ret
 static int take_item(struct block *file, const uint8_t *entry, struct bytes item,
 		     struct vhdx *ret, struct error *err)
 {
-	if (is_guid(entry, "caa16737-fa36-4d43-b3b6-33f0aa44e76b") && item.len >= 8) {
+	if (is_guid(entry, VHDX_PARAMETERS) && item.len >= 8) {
 		ret->block_size = get_le32(item.data);
 		ret->fixed = get_le32(item.data + 4) & 1;
 		ret->has_parent = get_le32(item.data + 4) & 2;
-	} else if (is_guid(entry, "2fa54224-cd1b-4876-b211-5dbed83bf4b8") &&
-		   item.len >= 8) {
+	} else if (is_guid(entry, VHDX_SIZE) && item.len >= 8) {
 		ret->size = get_le64(item.data);
-	} else if (is_guid(entry, "8141bf1d-a96f-4709-ba47-f233a8faab5f") &&
-		   item.len >= 4) {
+	} else if (is_guid(entry, VHDX_LOGICAL_SECTOR) && item.len >= 4) {
 		ret->sector_size = get_le32(item.data);
 	} else if (is_guid(entry, "a8d35f2d-b30b-454d-abf7-d3d84834ab0c")) {
 		return parse_locator(file, item, ret, err);
-	} else if (!is_guid(entry, "beca12ab-b2e6-4523-93ef-c309e000c746") &&
-		   !is_guid(entry, "cda348c7-445d-4471-9cc9-e9885251c556") &&
-		   (get_le32(entry + 24) & 4)) {
+	} else if (!is_guid(entry, VHDX_DISK_ID) &&
+		   !is_guid(entry, VHDX_PHYSICAL_SECTOR) && (get_le32(entry + 24) & 4)) {
 		return damaged(file, err, "it requires an item that is not known");
 	}
 	return 0;
@@ -201,10 +215,11 @@ static int take_item(struct block *file, const uint8_t *entry, struct bytes item
 static int read_metadata(struct block *file, const struct regions *regions,
 			 struct vhdx *ret, struct error *err)
 {
-	_cleanup_free_ uint8_t *table = xmalloc(METADATA_TABLE_SIZE);
+	_cleanup_free_ uint8_t *table = xmalloc(VHDX_METADATA_TABLE_SIZE);
 	uint16_t count;
 
-	if (block_pread(file, table, METADATA_TABLE_SIZE, regions->metadata, err) < 0)
+	if (block_pread(file, table, VHDX_METADATA_TABLE_SIZE, regions->metadata, err) <
+	    0)
 		return -1;
 	count = get_le16(table + 10);
 	if (memcmp(table, "metadata", 8) != 0 || count > MAX_METADATA)
@@ -250,7 +265,7 @@ static int check_blocks(struct block *file, const struct vhdx *v, uint64_t entri
 			bool bitmap = (i + k) % (ratio + 1) == ratio;
 			uint64_t size = bitmap ? MIB : v->block_size;
 
-			if ((entry & 7) < PAYLOAD_PRESENT)
+			if ((entry & 7) < VHDX_PAYLOAD_PRESENT)
 				continue;
 			if (at > file->size || size > file->size - at)
 				return damaged(file, err,
@@ -274,12 +289,12 @@ int vhdx_read(struct block *file, struct vhdx *ret, struct error *err)
 	if ((ret->sector_size != 512 && ret->sector_size != 4096) ||
 	    ret->block_size < MIB || ret->block_size > 256 * MIB ||
 	    (ret->block_size & (ret->block_size - 1)) || !ret->size ||
-	    ret->size > MAX_SIZE || ret->size % ret->sector_size)
+	    ret->size > VHDX_MAX_SIZE || ret->size % ret->sector_size)
 		return damaged(file, err, "its size, block or sector size is impossible");
 	if (ret->has_parent && !ret->parents.len)
 		return damaged(file, err, "it does not say what its parent is");
 	/* A sector bitmap's entry follows the entries of as many blocks as it covers. */
-	ratio = ((uint64_t)1 << 23) * ret->sector_size / ret->block_size;
+	ratio = vhdx_chunk_ratio(ret->sector_size, ret->block_size);
 	blocks = (ret->size + ret->block_size - 1) / ret->block_size;
 	entries = ret->has_parent ? (blocks + ratio - 1) / ratio * (ratio + 1)
 				  : blocks + (blocks - 1) / ratio;

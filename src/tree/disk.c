@@ -335,15 +335,56 @@ static struct tree *disk_tree(struct image *image, size_t i, struct error *err)
 	return disk->volumes.items[disk->windows.items[i]].tree;
 }
 
+/* Opens a FAT volume, which is done for the system volume only, when it is asked for. */
+static int mount_fat(struct disk_image *disk, struct disk_volume *volume,
+		     struct error *err)
+{
+	volume->window = block_window_open(
+		disk->block, volume->partition.offset, volume->partition.size,
+		disk_volume_name(disk, volume->partition.number), err);
+	if (!volume->window)
+		return -1;
+	volume->fat = fat_open(volume->window, err);
+	if (!volume->fat) {
+		block_closep(&volume->window);
+		return -1;
+	}
+	volume->tree =
+		fat_tree(&disk->image, 0, xstrdup(volume->window->name), volume->fat);
+	return 0;
+}
+
+/* The tree of a FAT volume; NULL with a sentence. */
+static struct tree *fat_system_tree(struct disk_image *disk, struct disk_volume *volume,
+				    const char *name, char **why)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_free_ char *message = NULL;
+	bool dirty = false;
+
+	if ((volume->tree || mount_fat(disk, volume, &err) == 0) &&
+	    (!disk->image.options.write ||
+	     fat_is_dirty(volume->fat, &dirty, &err) == 0) &&
+	    !dirty)
+		return volume->tree;
+	message = dirty ? xstrdup("it was not unmounted; run chkdsk /f or fsck.fat on it")
+			: error_message(&err);
+	*why = xasprintf("the boot manager is on %s (%s), which cannot be %s now: %s",
+			 name, volume->info.name, dirty ? "edited" : "read", message);
+	return NULL;
+}
+
 /* The system volume's tree natively; NULL with a sentence. */
 static struct tree *native_system_tree(struct disk_image *disk, char **why,
 				       struct error *err)
 {
-	const struct disk_volume *volume = &disk->volumes.items[disk->system];
+	struct disk_volume *volume = &disk->volumes.items[disk->system];
 	_cleanup_free_ char *name = disk_partition_name(volume->partition.number);
 	_cleanup_free_ char *detail = NULL;
 	enum ntfs_condition condition;
 
+	if (volume->info.kind == VOLUME_FAT)
+		return fat_system_tree(disk, volume, name, why);
 	if (!volume->tree) {
 		*why = xasprintf("the boot manager is on %s (%s), which gild opens with "
 				 "--via=guestfs only",
@@ -405,6 +446,7 @@ static void disk_close(struct image *image)
 		if (volume->tree && !is_handed_out(image, volume->tree))
 			tree_free(volume->tree);
 		(void)ntfs_close(volume->ntfs, NULL);
+		fat_close(volume->fat);
 		block_close(volume->window);
 		free(volume->failure);
 	}

@@ -9,14 +9,16 @@
 
 #include "block/container.h"
 #include "block/partition.h"
+#include "tree/fat.h"
 #include "tree/ntfs.h"
 
 /* A volume of the disk that was looked at. */
 struct disk_volume {
 	struct partition partition;	/* .name belongs to the table */
 	struct volume_info info;
-	struct block *window;		/* NTFS only */
+	struct block *window;		/* NTFS, and FAT once its tree is asked for */
 	struct ntfs *ntfs;		/* mounted for reading, if NTFS that mounts */
+	struct fat *fat;		/* the same for FAT */
 	struct tree *tree;		/* over it; image.trees may have it as well */
 	char *failure;			/* why it could not be mounted; or NULL */
 	bool system;			/* holds a boot manager: ESP, active partition */

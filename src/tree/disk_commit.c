@@ -87,9 +87,14 @@ static int apply_volume(struct block *target, const struct disk_volume *volume,
 	_cleanup_block_ struct block *window = block_window_open(
 		target, volume->partition.offset, volume->partition.size,
 		xstrdup(volume->tree->name), err);
-	struct ntfs *ntfs = window ? ntfs_open(window, true, err) : NULL;
+	struct ntfs *ntfs;
 	int result;
 
+	if (!window)
+		return -1;
+	if (volume->fat)
+		return fat_apply(window, volume->tree, err);
+	ntfs = ntfs_open(window, true, err);
 	if (!ntfs)
 		return -1;
 	result = ntfs_check_space(ntfs, volume->tree, err);
@@ -148,11 +153,15 @@ static int declare_marks(struct block *journal, const struct disk_volume *volume
 	return 0;
 }
 
-/* libguestfs' edit comes from an overlay as a whole: nothing of it may be written early.
+/*
+ * libguestfs' edit comes from an overlay as a whole: nothing of it may be written early.
+ * Of a FAT volume all goes through the journal: it is a few files.
  */
 static int declare_volume(const struct disk_image *disk, struct block *journal,
 			  const struct disk_volume *volume, struct error *err)
 {
+	if (volume->fat)
+		return 0;
 	if (!disk->by_guestfs && declare_free(journal, volume, err) < 0)
 		return -1;
 	return declare_marks(journal, volume, err);
@@ -210,7 +219,9 @@ static void settle(struct disk_image *disk)
 	struct tree *tree;
 
 	vec_foreach (volume, &disk->volumes)
-		if (volume_changes(disk, volume))
+		if (volume->fat)
+			fat_forget(volume->fat);
+		else if (volume_changes(disk, volume))
 			(void)ntfs_remount(volume->ntfs, NULL);
 	for (size_t i = 0; next_tree(disk, &i, &tree);) {
 		if (!is_changed(tree))

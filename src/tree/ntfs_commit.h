@@ -54,17 +54,6 @@ struct ntfs_place {
 	runlist_element *runs; /* clusters that hold the new content already; or NULL */
 };
 
-/* ---- ntfs_short_name.c: 8.3 names as NT makes them ------------------------
- */
-
-/* True if the name (UTF-16LE) is a valid 8.3 name itself, in whatever case. */
-bool ntfs_short_valid(struct bytes name);
-/*
- * The n-th (from 0) short name that NT tries for a long one, UTF-16LE; false if NT has
- * given up by then.
- */
-bool ntfs_short_candidate(struct bytes name, unsigned n, struct buffer *ret);
-
 /* ---- ntfs_commit_data.c: content ------------------------------------------
  */
 

@@ -16,6 +16,7 @@
 #include <ntfs-3g/dir.h>
 #include <ntfs-3g/index.h>
 
+#include "base/short_name.h"
 #include "base/text.h"
 
 /* More names than NTFS allows for a file (1024 hard links), with their short names. */
@@ -244,7 +245,7 @@ static int see_habit(void *arg, const struct ntfs_name *name, struct error *err 
 	    name->namespace == FILE_NAME_WIN32_AND_DOS)
 		habit->has_short = true;
 	else if (name->namespace == FILE_NAME_POSIX &&
-		 !ntfs_short_valid((struct bytes){name->units, name->len}))
+		 !short_name_valid((struct bytes){name->units, name->len}))
 		habit->lacks_short = true;
 	return 0;
 }
@@ -320,7 +321,7 @@ static int make_short(struct ntfs_edit *edit, ntfs_inode *folder,
 		      const struct overlay *node, struct bytes name, struct buffer *ret,
 		      const char *path, struct error *err)
 {
-	for (unsigned n = 0; ntfs_short_candidate(name, n, ret); n++) {
+	for (unsigned n = 0; short_name_candidate(name, n, ret); n++) {
 		int taken = is_taken(edit, folder, node, buffer_view(ret), err);
 
 		if (taken <= 0)
@@ -356,7 +357,7 @@ static int choose(struct ntfs_edit *edit, ntfs_inode *folder, const struct overl
 	*ret = (struct naming){.type = FILE_NAME_POSIX};
 	if (!wanted && !short_name.len)
 		return 0;
-	if (ntfs_short_valid(units)) {
+	if (short_name_valid(units)) {
 		ret->type = FILE_NAME_WIN32_AND_DOS;
 		return 0;
 	}

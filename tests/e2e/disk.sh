@@ -164,8 +164,7 @@ is "the other has its own" "$(ntfscat -f volume.out Windows/both.txt 2>/dev/null
 ok "a change of the system volume alone" treetool --write two.raw system : rm Boot/both.txt : commit
 volume two.raw 1 16
 fails 1 "is made, too" ntfscat -f volume.out Boot/both.txt
-ok "a FAT system volume is named" sh -c "! '$GILD_BUILD/tests/treetool' base.raw system 2>why"
-ok "with what opens it" grep -q 'partition 1 (FAT32).*--via=guestfs' why
+ok "a FAT system volume is opened, too" treetool base.raw system : ls EFI
 "$mksample" disk bare.raw --table=none --volume-size=33554432 >/dev/null
 chown --reference=base.raw bare.raw
 ok "a volume without a table" inject bare.raw

@@ -5,7 +5,9 @@
  * and later, over the long name as written; ASCII only, as NT does without
  * NtfsAllowExtendedCharacterIn8dot3Name.
  */
-#include "tree/ntfs_commit.h"
+#include "base/short_name.h"
+
+#include <stdio.h>
 
 #define STEM_MAX 8
 #define STEM_KEPT 6   /* characters before "~1" */
@@ -25,7 +27,7 @@ static bool is_legal(unsigned c)
 	return c > ' ' && c < 0x7f && !strchr("\"*+,/:;<=>?[\\]|", (int)c);
 }
 
-bool ntfs_short_valid(struct bytes name)
+bool short_name_valid(struct bytes name)
 {
 	size_t len = name.len / 2, dot = len;
 
@@ -76,7 +78,7 @@ static size_t shorten(struct bytes name, size_t from, size_t to, size_t max, cha
 	return n;
 }
 
-bool ntfs_short_candidate(struct bytes name, unsigned n, struct buffer *ret)
+bool short_name_candidate(struct bytes name, unsigned n, struct buffer *ret)
 {
 	size_t len = name.len / 2, start = 0, dot, stem_len;
 	char stem[STEM_MAX + 8], extension[EXTENSION_MAX + 1] = "", number[12];
