@@ -427,7 +427,7 @@ python3 - b.raw <<-'END'
 	    f.seek(base + 4 * 4096 + number * 1024)
 	    r = f.read(1024)
 	    at = struct.unpack_from("<H", r, 20)[0]
-	    while r[:4] == b"FILE" and struct.unpack_from("<I", r, at)[0] != 0xffffffff:
+	    while r[:4] == b"FILE" and at < 1000 and struct.unpack_from("<I", r, at)[0] != 0xffffffff:
 	        kind, size = struct.unpack_from("<II", r, at)
 	        if kind == 0x80 and r[at + 8]:
 	            at += struct.unpack_from("<H", r, at + 32)[0]

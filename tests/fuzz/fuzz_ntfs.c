@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "tree/files.h"
 #include "tree/ntfs.h"
+#include "tree/ntfs_verify.h"
 
 #define PAGE 512
 #define PAGES 4096
@@ -143,6 +144,26 @@ static void look(struct ntfs *ntfs)
 	read_all(ntfs);
 }
 
+static void ignore(void *arg, enum ntfs_damage kind _unused_, const char *name,
+		   const char *why)
+{
+	unsigned *count = arg;
+
+	if (!name || !why)
+		die("damage without a name or a reason");
+	++*count;
+}
+
+/* Every record and content, as gild verify --deep. */
+static void look_at_all(struct ntfs *ntfs)
+{
+	unsigned count = 0;
+	const struct ntfs_verify_sink sink = {ignore, &count};
+	uint64_t bytes = 0;
+
+	(void)ntfs_verify(ntfs, &sink, &bytes, NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct memory m = {.data = xcalloc(PAGES, PAGE)};
@@ -154,6 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ntfs = ntfs_open(&m.block, false, NULL);
 	if (ntfs) {
 		look(ntfs);
+		look_at_all(ntfs);
 		(void)ntfs_close(ntfs, NULL);
 	}
 	free(m.block.name);
