@@ -245,7 +245,7 @@ static int check_nodes(const struct answer *answer, struct error *err)
 			depth++;
 			continue;
 		}
-		while (node && !node->next) {
+		while (!node->next) {
 			node = node->parent;
 			depth--;
 			if (!node || node->type != XML_ELEMENT_NODE)
