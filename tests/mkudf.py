@@ -3,10 +3,12 @@
 """Makes small UDF images of forms that no tool here writes, from ECMA-167 and OSTA UDF.
 
 usage: mkudf.py [--small] FOLDER VARIANT...
+       mkudf.py --media FILE OUT
 
 For each VARIANT ("all": every one) VARIANT.iso is made, and VARIANT.dat, which is the content
 of its file Data.bin. The root has Data.bin, a folder with a file in it, and names of
 several kinds. VARIANT says how Data.bin and the volume are recorded, or what is wrong.
+--media: FILE is sources/install.wim of an image, in three pieces.
 """
 import struct
 import sys
@@ -18,7 +20,7 @@ BROKEN = ["loop-list", "loop-indirect", "loop-folder", "loop-pointer", "outside"
           "no-root", "huge-folder", "bad-map", "partition", "strategy", "link", "no-anchor"]
 
 EMBEDDED, SHORT, LONG, EXTENDED = 3, 0, 1, 2
-SECTORS, PART, PART_SIZE, META = 1600, 300, 1200, 16
+PART, META = 300, 16
 
 
 def crc(data):
@@ -62,7 +64,9 @@ class Disc:
     def __init__(self, variant, data, small):
         self.variant, self.data = variant, data
         self.bs = {"b512": 512, "b4096": 4096}.get(variant, 512 if small else 2048)
-        self.image = bytearray(SECTORS * self.bs)
+        self.part_size = max(1200, 400 + len(data) // self.bs)
+        self.sectors = PART + self.part_size + 100
+        self.image = bytearray(self.sectors * self.bs)
         self.next = {0: 200, 1: 2}     # free blocks of the partitions
         self.meta = variant in ("metadata", "mirror")
         self.fs = 1 if self.meta else 0    # where entries lie
@@ -151,7 +155,7 @@ class Disc:
             return LONG, (long_ad(*pieces[0], 0) + long_ad(zero, 0, 0, 2) +
                           long_ad(*pieces[2], 0)), size
         if v == "outside":
-            return SHORT, short_ad(size, PART_SIZE - 1), size
+            return SHORT, short_ad(size, self.part_size - 1), size
         if v == "behind":
             return SHORT, short_ad(size, 0x3fffff), size
         if v == "partition":
@@ -228,7 +232,7 @@ class Disc:
                 long_ad(bs, 0, self.fs) + struct.pack("<II", len(maps), count) + regid(b"*test") +
                 bytes(128) + bytes(8) + maps)
         partition = (struct.pack("<IHH", 1, 1, 0) + regid(b"+" + revision) + bytes(128) +
-                     struct.pack("<III", 1, PART, PART_SIZE) + bytes(32 + 128 + 156))
+                     struct.pack("<III", 1, PART, self.part_size) + bytes(32 + 128 + 156))
         sequence = [tag(5, partition, 33), tag(6, body, 34), tag(8, bytes(496), 35)]
         at = 200
         for i, d in enumerate(sequence):
@@ -245,7 +249,7 @@ class Disc:
             main = (16 * bs, 240)
         anchor = struct.pack("<IIII", *main, *spare) + bytes(480)
         if v != "no-anchor":
-            for where in ([SECTORS - 1] if v == "anchor" else [256, SECTORS - 1]):
+            for where in ([self.sectors - 1] if v == "anchor" else [256, self.sectors - 1]):
                 self.sector(where, tag(2, anchor, where))
 
     def metadata_files(self):
@@ -262,6 +266,11 @@ class Disc:
             self.metadata_files()
         self.root = 1
         inner, inside = self.alloc(self.fs), self.alloc(self.fs)
+        if self.variant == "media":
+            self.add_folder(inner, [("INSTALL.WIM", self.add_data(), 0)])
+            self.add_folder(self.root, [("Sources", inner, 2)])
+            self.add_file_set()
+            return
         self.entry(self.fs, inside, 5, 5, EMBEDDED, b"below")
         again = self.root if self.variant == "loop-folder" else inside
         self.add_folder(inner, [("Inside.txt", again, 2 if again == self.root else 0)])
@@ -271,6 +280,9 @@ class Disc:
                          "caf\xe9", "x" * 126, "y" * 254):
                 entries.append((name, inside, 0))
         self.add_folder(self.root, entries)
+        self.add_file_set()
+
+    def add_file_set(self):
         root = 777 if self.variant == "no-root" else self.root
         body = (bytes(12) + struct.pack("<HHIIII", 3, 3, 1, 1, 0, 0) + bytes(64 + 128 + 64) +
                 bytes(32 * 3) + long_ad(self.bs, root, self.fs) +
@@ -279,6 +291,13 @@ class Disc:
 
 
 def main():
+    if sys.argv[1:2] == ["--media"]:
+        with open(sys.argv[2], "rb") as f:
+            disc = Disc("media", f.read(), False)
+        disc.make()
+        with open(sys.argv[3], "wb") as f:
+            f.write(disc.image)
+        return
     small = sys.argv[1:2] == ["--small"]
     arguments = sys.argv[2 if small else 1:]
     variants = arguments[1:]

@@ -36,6 +36,17 @@ is "the format is named" "$("$GILD" inspect u.iso --json | jq -r '.images[0].ima
 is "every file is the same" "$("$treetool" u.iso use 2 : digest)" \
 	"$("$treetool" $wim use 2 : digest)"
 
+if command -v python3 >/dev/null; then
+	python3 "$GILD_SOURCE/tests/mkudf.py" --media $wim p.iso
+	is "a WIM in three pieces" "$("$isotool" p.iso extents sources/install.wim | wc -l)" 3
+	is "is read in place as well" "$("$treetool" p.iso use 2 : digest)" \
+		"$("$treetool" $wim use 2 : digest)"
+	ok "and written from" "$GILD" edit p.iso --index=1 --copy=want.json:new.json --output=p.wim
+	ok "to a sound WIM" wimlib-imagex verify p.wim
+else
+	skip "a WIM in three pieces" "python3 is not installed"
+fi
+
 # ---- never edited, but a source of new images ---------------------------------------------
 sum=$(sha256sum <u.iso)
 fails 4 "editing an ISO is refused" "$GILD" edit u.iso --index=1 --copy=want.json:new.json
@@ -83,13 +94,13 @@ mkdir -p "c/Sub folder/empty" 'c/Ünïcödé'
 seq 100000 >'c/Sub folder/a name of more than thirty-two characters, with spaces.text'
 seq 300 | while read -r i; do echo "$i" >"c/Ünïcödé/file $i.inf"; done
 : >c/zero
-truncate -s 1200M c/big
+truncate -s 1025M c/big
 echo end >>c/big
 udf c.iso c
 listed() { "$isotool" "$1" list | sort; }
 (cd c && find . -mindepth 1 -printf '%y %s %P\n' | sed -E 's/^d [0-9]+/d 0/' | sort) >c.list
 is "UDF: names and sizes" "$(listed c.iso)" "$(cat c.list)"
-is "a file of 1.2 GB in several descriptors is one extent" \
+is "a file of more than 1 GiB in several descriptors is one extent" \
 	"$("$isotool" c.iso extents BIG | wc -l)" 1
 ok "its content" cmp <("$isotool" c.iso cat big) c/big
 7z x -bd -oz c.iso '-x!big' >/dev/null
@@ -142,6 +153,7 @@ seq 2000 >d/x64/dev.sys
 paths() { "$GILD" inf "$@" --json 2>/dev/null | jq -r '[.files[].path] | join(" ")'; }
 genisoimage -quiet -udf -hide '*.inf' -hide '*.sys' -o d.iso d
 is "an INF that only UDF has is found" "$(paths d.iso)" "d.iso/x64/Dev.inf"
+fails 4 "drivers are not injected into an ISO" "$GILD" inject u.iso --index=1 --driver=d.iso
 mkdir n && cp d.iso n/drivers.iso
 udf n.iso n
 is "on an ISO on an ISO, too" "$(paths n.iso)" "n.iso/drivers.iso/x64/Dev.inf"
