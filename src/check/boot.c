@@ -286,17 +286,25 @@ static int judge_class(struct check_image *image, const char *guid_text,
 }
 
 /* A multiprocessor HAL with a uniprocessor kernel, or the other way round: stop 0x79. */
-static void judge_hal(struct check_image *image)
+static int judge_hal(struct check_image *image, struct error *err)
 {
-	const struct hal *hal = image->installation->hal;
+	const struct target *target = &image->installation->target;
+	const struct hal *hal = &image->hal;
 
-	if (!hal || !hal->kind || !hal->kernel ||
+	if (target_compare_version(target, 6, 0, 0) >= 0 &&
+	    (target->arch != ARCH_X86 || target_compare_version(target, 6, 2, 0) >= 0))
+		return 0;
+	if (hal_read(image->tree, image->system, image->installation->control_set,
+		     &image->hal, err) < 0)
+		return -1;
+	if (!hal->kind || !hal->kernel ||
 	    hal->kind->multiprocessor == hal->kernel_multiprocessor)
-		return;
+		return 0;
 	set_broken(image,
 		   xasprintf("the HAL is %s (%s), the kernel is %s: stop 0x79",
 			     hal->kind->text, hal->kind->file, hal->kernel),
 		   false);
+	return 0;
 }
 
 int judge_image(struct check_image *image, struct error *err)
@@ -317,6 +325,5 @@ int judge_image(struct check_image *image, struct error *err)
 	for (size_t i = 0; i < ARRAY_SIZE(storage_classes); i++)
 		if (judge_class(image, storage_classes[i], err) < 0)
 			return -1;
-	judge_hal(image);
-	return 0;
+	return judge_hal(image, err);
 }

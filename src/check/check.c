@@ -189,6 +189,8 @@ static int judge_critical(struct check_image *image, const struct device_ids *id
 		}
 	}
 	late = choose(image, ids, NULL);
+	d->any_controller =
+		late.candidate && image->packages.items[late.candidate->package].inbox;
 	set_reason(d, CHECK_MISSING,
 		   late.candidate
 			   ? xasprintf("no driver in CriticalDeviceDatabase; that of %s "

@@ -72,6 +72,7 @@ struct check_image {
 	struct hive *system;
 	bool legacy;		/* CriticalDeviceDatabase instead of a driver database */
 	bool has_infs;		/* legacy: the drivers of other devices were indexed, too */
+	struct hal hal;		/* of NT 5 and of x86 6.0, 6.1; else empty */
 	bool starts_bios, starts_uefi;
 	bool disk_bios, disk_uefi;	/* the layout of the disk rules the other one out */
 	char *broken;		/* why it starts on no PC at all; or NULL */

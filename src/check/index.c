@@ -301,6 +301,7 @@ void check_image_close(struct check_image *image)
 	vec_free(&image->judged_services);
 	strings_free(&image->group_order);
 	free(image->broken);
+	hal_free(&image->hal);
 	free(image);
 }
 

@@ -228,10 +228,10 @@ static bool firmware_fails(const struct check_image *image, const struct pc *pc,
 static bool hal_fails(const struct check_image *image, const struct pc *pc,
 		      struct check_result *ret)
 {
-	const struct hal *hal = image->installation->hal;
+	const struct hal *hal = &image->hal;
 	_cleanup_free_ char *reason = NULL;
 
-	if (!hal || !hal->kind ||
+	if (!hal->kind ||
 	    target_compare_version(&image->installation->target, 6, 0, 0) >= 0)
 		return false;
 	if (hal->kind->acpi && pc->acpi == PC_NO) {
