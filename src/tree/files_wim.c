@@ -508,8 +508,8 @@ static void files_wim_close(struct files *files)
 
 struct files *files_of_wim(struct image *image, size_t i, struct error *err)
 {
-	static const struct files_ops ops = {files_wim_read, files_wim_raw,
-					     files_wim_close};
+	static const struct files_ops ops = {
+		.read = files_wim_read, .raw = files_wim_raw, .close = files_wim_close};
 	struct files_wim *source;
 	struct filling f = {0};
 	struct wim_tree *tree;
