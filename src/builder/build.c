@@ -56,6 +56,7 @@ void build_result_free(struct build_result *result)
 {
 	inject_result_free(&result->inject);
 	verify_report_free(&result->verified);
+	answer_report_free(&result->answer);
 	depersonalize_result_free(&result->depersonalized);
 	strings_free(&result->warnings);
 	strings_free(&result->boot_files);

@@ -13,6 +13,7 @@
 #include "builder/depersonalize.h"
 #include "builder/verify.h"
 #include "injector/inject.h"
+#include "windows/answer.h"
 #include "windows/installation.h"
 
 enum build_format {
@@ -44,6 +45,8 @@ struct build_options {
 	enum boot_ca boot_ca;
 	bool locate;			/* BCD devices in the locate form */
 	bool depersonalize;
+	const char *answer;		/* an answer file, or NULL */
+	const struct answer_options *generate;	/* or one that gild makes; or NULL */
 	/* What inject_stage() reads: drivers, profiles, any_controller, winre, strict... */
 	struct inject_options inject;
 };
@@ -59,6 +62,7 @@ struct build_result {
 	struct inject_result inject;
 	struct strings warnings;
 	struct depersonalize_result depersonalized;
+	struct answer_report answer;
 	char *source_format;
 	unsigned source_index;
 	char *product, *version;

@@ -94,8 +94,8 @@ static int write_windows(const struct build_options *options,
 	return 0;
 }
 
-static int change(const struct build_options *options, struct block *disk,
-		  struct build_result *ret, struct error *err)
+static int change(const struct build_options *options, const struct build_source *source,
+		  struct block *disk, struct build_result *ret, struct error *err)
 {
 	_cleanup_image_ struct image *image =
 		image_open_block(disk, build_format_name(options->format), err);
@@ -103,7 +103,7 @@ static int change(const struct build_options *options, struct block *disk,
 	int result = -1;
 
 	if (image)
-		result = build_stage(options, image, 0, &stage, ret, err);
+		result = build_stage(options, source, image, 0, &stage, ret, err);
 	if (result == 0)
 		result = image_commit(image, NULL, NULL, err);
 	build_stage_end(&stage);
@@ -120,7 +120,7 @@ static int fill(const struct build_options *options, const struct build_source *
 	    write_table(disk, &table, err) < 0 ||
 	    write_windows(options, source, disk, ret, err) < 0 ||
 	    build_boot(options, source, &table, seed, disk, ret, err) < 0 ||
-	    change(options, disk, ret, err) < 0)
+	    change(options, source, disk, ret, err) < 0)
 		return -1;
 	return container_finish(disk, err);
 }

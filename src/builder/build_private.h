@@ -13,11 +13,13 @@ struct build_source {
 	struct image *image;	/* open for reading */
 	size_t position;	/* of the chosen one, from 0 */
 	struct target target;
+	struct answer *answer;	/* its answer file, or NULL */
 	struct files *files;	/* all of it; of outputs that are made from scratch */
 };
 /*
  * Opens the source and the image in it that the options name; a folder of install media
- * stands for its install image. Refuses, by name, what gild does not build from.
+ * stands for its install image. Refuses, by name, what gild does not build from, and an
+ * answer file that is wrong.
  */
 int build_source_open(const struct build_options *options, struct build_source *source,
 		      struct build_result *ret, struct error *err);
@@ -30,11 +32,14 @@ void build_source_digest(const struct files *files, uint8_t digest[32]);
 /* ---- build_stage.c: changes to the new image ---- */
 
 struct build_stage {
+	struct inject_options inject;
+	struct strings drivers;		/* those asked for, and the answer file's */
 	struct inject_job *keep;	/* what the commit reads from */
 };
 /* Stages depersonalization, drivers and the answer file into the i-th tree. */
-int build_stage(const struct build_options *options, struct image *image, size_t i,
-		struct build_stage *stage, struct build_result *ret, struct error *err);
+int build_stage(const struct build_options *options, const struct build_source *source,
+		struct image *image, size_t i, struct build_stage *stage,
+		struct build_result *ret, struct error *err);
 /* After the commit, or without one. */
 void build_stage_end(struct build_stage *stage);
 

@@ -95,6 +95,27 @@ static int identify(struct build_source *source, const struct build_options *opt
 	return 0;
 }
 
+/* Whatever is wrong with it is said before anything is written. */
+static int read_answer(struct build_source *source, const struct build_options *options,
+		       struct error *err)
+{
+	struct strings warnings = VEC_INIT;
+	int result;
+
+	if (options->generate)
+		source->answer = answer_generate(options->generate, &source->target, err);
+	else if (options->answer)
+		source->answer = answer_load(options->answer, err);
+	else
+		return 0;
+	if (!source->answer)
+		return -1;
+	/* Placing it says the warnings. */
+	result = answer_check(source->answer, &source->target, &warnings, err);
+	strings_free(&warnings);
+	return result;
+}
+
 int build_source_open(const struct build_options *options, struct build_source *source,
 		      struct build_result *ret, struct error *err)
 {
@@ -107,7 +128,8 @@ int build_source_open(const struct build_options *options, struct build_source *
 	reading.write = false;
 	source->image = image_open(path, &reading, err);
 	if (!source->image || choose(source, options->index, err) < 0 ||
-	    identify(source, options, ret, err) < 0)
+	    identify(source, options, ret, err) < 0 ||
+	    read_answer(source, options, err) < 0)
 		return -1;
 	ret->source_format = xstrdup(image_format(source->image));
 	ret->source_index = image_info(source->image, source->position)->index;
@@ -128,6 +150,7 @@ int build_source_files(struct build_source *source, struct error *err)
 
 void build_source_close(struct build_source *source)
 {
+	answer_close(source->answer);
 	files_close(source->files);
 	image_close(source->image);
 }

@@ -40,12 +40,21 @@ static int clean(const struct build_options *options, struct image *image, size_
 	return registry_stage(registry, err);
 }
 
-static int inject(const struct build_options *options, struct image *image, size_t i,
-		  struct build_stage *stage, struct build_result *ret, struct error *err)
+static int inject(const struct build_options *options, const struct build_source *source,
+		  struct image *image, size_t i, struct build_stage *stage,
+		  struct build_result *ret, struct error *err)
 {
-	const struct inject_options *o = &options->inject;
+	struct inject_options *o = &stage->inject;
 
-	if (!o->any_controller && !o->drivers->len)
+	*o = options->inject;
+	o->drivers = &stage->drivers;
+	for (size_t k = 0; options->inject.drivers && k < options->inject.drivers->len;
+	     k++)
+		strings_push(&stage->drivers, options->inject.drivers->items[k]);
+	if (source->answer)
+		vec_foreach (path, answer_drivers(source->answer))
+			strings_push(&stage->drivers, *path);
+	if (!o->any_controller && !stage->drivers.len)
 		return 0;
 	if (inject_stage(o, image, i, &ret->inject, &stage->keep, err) < 0)
 		return -1;
@@ -56,15 +65,34 @@ static int inject(const struct build_options *options, struct image *image, size
 	return error_remedy(err, "see gild inf for the reason, or leave --strict out");
 }
 
-int build_stage(const struct build_options *options, struct image *image, size_t i,
-		struct build_stage *stage, struct build_result *ret, struct error *err)
+static int put_answer(const struct build_options *options,
+		      const struct build_source *source, struct image *image, size_t i,
+		      struct build_result *ret, struct error *err)
 {
-	if (clean(options, image, i, ret, err) < 0)
+	struct tree *tree = image_tree(image, i, err);
+	_cleanup_registry_ struct registry *registry = NULL;
+
+	if (!tree)
 		return -1;
-	return inject(options, image, i, stage, ret, err);
+	registry = registry_open(tree, options->inject.accept_dirty);
+	if (answer_stage(source->answer, tree, registry, &source->target, &ret->answer,
+			 err) < 0)
+		return -1;
+	return registry_stage(registry, err);
+}
+
+int build_stage(const struct build_options *options, const struct build_source *source,
+		struct image *image, size_t i, struct build_stage *stage,
+		struct build_result *ret, struct error *err)
+{
+	if (clean(options, image, i, ret, err) < 0 ||
+	    inject(options, source, image, i, stage, ret, err) < 0)
+		return -1;
+	return source->answer ? put_answer(options, source, image, i, ret, err) : 0;
 }
 
 void build_stage_end(struct build_stage *stage)
 {
 	inject_release(stage->keep);
+	strings_free(&stage->drivers);
 }

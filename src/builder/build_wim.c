@@ -24,8 +24,8 @@ static int from_wim(const struct build_options *options, struct build_source *so
 		.esd = text_ends_with(options->output, ".esd"),
 		.only = (unsigned)source->position + 1};
 	struct build_stage stage = {0};
-	int result =
-		build_stage(options, source->image, source->position, &stage, ret, err);
+	int result = build_stage(options, source, source->image, source->position, &stage,
+				 ret, err);
 
 	if (result == 0)
 		result = image_commit(source->image, &commit, NULL, err);
@@ -33,8 +33,8 @@ static int from_wim(const struct build_options *options, struct build_source *so
 	return result;
 }
 
-static int change(const struct build_options *options, const char *path,
-		  struct build_result *ret, struct error *err)
+static int change(const struct build_options *options, const struct build_source *source,
+		  const char *path, struct build_result *ret, struct error *err)
 {
 	const struct image_options editing = {.write = true, .allow_esd = true};
 	_cleanup_image_ struct image *image = image_open(path, &editing, err);
@@ -42,7 +42,7 @@ static int change(const struct build_options *options, const char *path,
 	int result = -1;
 
 	if (image)
-		result = build_stage(options, image, 0, &stage, ret, err);
+		result = build_stage(options, source, image, 0, &stage, ret, err);
 	if (result == 0)
 		result = image_commit(image, NULL, NULL, err);
 	build_stage_end(&stage);
@@ -60,7 +60,7 @@ static int from_files(const struct build_options *options, struct build_source *
 	    draft_open(&draft, options->output, false, err) < 0)
 		return -1;
 	if (wim_create(draft.path, source->files, &create, NULL, err) == 0)
-		result = change(options, draft.path, ret, err);
+		result = change(options, source, draft.path, ret, err);
 	if (result == 0)
 		result = draft_publish(&draft, err);
 	draft_close(&draft);

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "base/file.h"
 #include "builder/build.h"
 #include "cli/disk_view.h"
 #include "cli/images.h"
@@ -11,11 +12,14 @@
 #include "cli/verify_view.h"
 
 #define MIB ((uint64_t)1 << 20)
+#define MAX_PASSWORD_FILE 4096
 
 struct given {
 	const char *format, *firmware, *size, *sector_size, *boot_ca, *boot_device;
 	const char *unsigned_policy;
 	struct strings drivers, profiles;
+	const char *answer, *password;
+	struct answer_options generate;
 };
 
 /* ---- what was asked for ---- */
@@ -115,6 +119,31 @@ static int refuse_for_wim(const struct cli_command *command, const struct given 
 	return cli_usage(command, "--%s is for disks, and a WIM is written", option);
 }
 
+/* The options of an answer file that gild makes. */
+static int choose_answer(const struct cli_command *command, const struct given *given,
+			 struct build_options *o)
+{
+	const struct answer_options *g = &given->generate;
+	bool own = given->answer && strcmp(given->answer, "auto") == 0;
+	const char *option = g->user		? "user"
+			     : given->password	? "password"
+			     : g->computer_name ? "computer-name"
+			     : g->locale	? "locale"
+			     : g->keyboard	? "keyboard"
+			     : g->time_zone	? "time-zone"
+			     : g->product_key	? "product-key"
+			     : g->extend	? "extend"
+						: NULL;
+
+	if (option && !own)
+		return cli_usage(command, "--%s is for --answer=auto", option);
+	if (own)
+		o->generate = g;
+	else
+		o->answer = given->answer;
+	return -1;
+}
+
 static int choose(const struct cli_command *command, const struct given *given,
 		  const struct strings *operands, struct build_options *o)
 {
@@ -130,6 +159,8 @@ static int choose(const struct cli_command *command, const struct given *given,
 		code = choose_disk(command, given, o);
 	if (code < 0)
 		code = refuse_for_wim(command, given, o);
+	if (code < 0)
+		code = choose_answer(command, given, o);
 	if (code < 0 && given->profiles.len && !given->drivers.len)
 		code = cli_usage(command,
 				 "--profile chooses from packages: give --driver");
@@ -210,6 +241,11 @@ static void print_json(const struct build_options *o, const struct build_result 
 	inject_view_add(object, &r->inject);
 	if (o->depersonalize)
 		add_depersonalized(object, &r->depersonalized);
+	if (o->answer || o->generate) {
+		part = cli_add_object(object, "answer");
+		cli_add_strings(part, "actions", &r->answer.actions);
+		cli_add_strings(part, "warnings", &r->answer.warnings);
+	}
 	cli_add_strings(object, "warnings", &r->warnings);
 	if (o->format != BUILD_WIM)
 		verify_view_add(object, &r->verified);
@@ -272,6 +308,10 @@ static void print_text(const struct build_options *o, const struct build_result 
 	}
 	if (o->depersonalize)
 		print_depersonalized(&r->depersonalized);
+	vec_foreach (action, &r->answer.actions)
+		printf("  answer file: %s\n", *action);
+	vec_foreach (warning, &r->answer.warnings)
+		printf("  answer file: warning: %s\n", *warning);
 	inject_view_print(&r->inject);
 	vec_foreach (warning, &r->warnings)
 		printf("  warning: %s\n", *warning);
@@ -296,13 +336,35 @@ static int build(const struct build_options *o)
 	return result.inject.refused || result.verified.errors ? ERROR_ANSWER_NO : 0;
 }
 
-static int run(struct build_options *o, const struct given *given)
+/* "@FILE": its first line. */
+static int read_password(const char *text, char **ret, struct error *err)
+{
+	_cleanup_buffer_ struct buffer file = BUFFER_INIT;
+	size_t len = 0;
+
+	if (!text || *text != '@') {
+		*ret = text ? xstrdup(text) : NULL;
+		return 0;
+	}
+	if (file_read(text + 1, MAX_PASSWORD_FILE, &file, err) < 0)
+		return -1;
+	while (len < file.len && !strchr("\r\n", file.data[len]))
+		len++;
+	*ret = xstrndup((const char *)file.data, len);
+	return 0;
+}
+
+static int run(struct build_options *o, struct given *given)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 	struct injection_profiles profiles = {.wanted = VEC_INIT};
+	_cleanup_free_ char *password = NULL;
 	int code;
 
 	o->inject.drivers = &given->drivers;
+	if (read_password(given->password, &password, &err) < 0)
+		return cli_fail(&err);
+	given->generate.password = password;
 	if (images_options(&o->inject.image, &err) < 0 ||
 	    injection_profiles_open(&profiles, &given->profiles, &err) < 0) {
 		code = cli_fail(&err);
@@ -338,6 +400,22 @@ int cmd_build(const struct cli_command *command, int argc, char **argv)
 		 "make nothing if a package is refused"},
 		{"depersonalize", NULL, CLI_FLAG, &o.depersonalize,
 		 "take out what belongs to one PC"},
+		{"answer", "FILE|auto", CLI_STRING, &given.answer,
+		 "unattend.xml for the first start; auto: made from these:"},
+		{"user", "NAME", CLI_STRING, &given.generate.user, "local administrator"},
+		{"password", "TEXT|@FILE", CLI_STRING, &given.password, "of the user"},
+		{"computer-name", "NAME", CLI_STRING, &given.generate.computer_name,
+		 "* lets Windows make one up"},
+		{"locale", "LOCALE", CLI_STRING, &given.generate.locale,
+		 "language and formats, as in de-DE"},
+		{"keyboard", "LAYOUT", CLI_STRING, &given.generate.keyboard,
+		 "if not that of the locale"},
+		{"time-zone", "ZONE", CLI_STRING, &given.generate.time_zone,
+		 "as Windows names it: \"W. Europe Standard Time\""},
+		{"product-key", "KEY", CLI_STRING, &given.generate.product_key,
+		 "of five groups"},
+		{"extend", NULL, CLI_FLAG, &given.generate.extend,
+		 "Windows grows to the end of its disk"},
 		{"firmware", "uefi|bios", CLI_STRING, &given.firmware,
 		 "what the disk starts by (uefi)"},
 		{"size", "SIZE", CLI_STRING, &given.size,
