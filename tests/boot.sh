@@ -77,6 +77,7 @@ boot_serial() {
 	kill "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
 	tr -d '\r' <"$run/serial"
+	echo
 	cat "$run/log"
 	rm -rf "$run"
 }

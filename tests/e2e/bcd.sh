@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # BCD stores: those of real Windows against what is built for the same disk, element by
 # element and read by hivex; what gild writes is sound for other readers of hives.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 tool=$GILD_BUILD/tests/boottool
 check=$GILD_SOURCE/tests/bcdcheck.py
 need hivexsh hivexregedit

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Which boot files a system volume gets: by firmware, machine, and the CA that signed them.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 tool=$GILD_BUILD/tests/boottool
 sample=$GILD_BUILD/samples/mksample
 echo store >"$scratch/store"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Assembles the BIOS boot code into the table of bytes that gild is built with, so that
 # building needs no assembler for x86. usage: assemble.sh >../boot_code_bytes.c
-# (tests/e2e/bootcode.sh compares.) Takes binutils of an x86 host, else clang.
+# (tests/e2e/boot-bios.sh compares.) Takes binutils of an x86 host, else clang.
 set -euo pipefail
 folder=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)

@@ -73,12 +73,33 @@ again:
 	leaw	16(%si), %sp	/* keeps the carry flag */
 	movw	%di, %si
 	jmp	read
-chs:
+chs:	/* by the BIOS' geometry: the table may have been written for another */
+	pushw	%es
+	movb	$0x08, %ah
+	movb	drive, %dl
+	int	$0x13
+	popw	%es
+	jc	read
+	andl	$0x3f, %ecx
+	jz	bad_disk
+	movzbl	%dh, %ebx
+	incw	%bx
+	movl	8(%si), %eax
+	xorl	%edx, %edx
+	divl	%ecx
+	movb	%dl, %cl
+	incw	%cx		/* sectors count from 1 */
+	xorl	%edx, %edx
+	divl	%ebx
+	cmpl	$1023, %eax
+	ja	bad_disk
+	movb	%dl, %dh
+	movb	%al, %ch
+	shlb	$6, %ah
+	orb	%ah, %cl
+	movb	drive, %dl
 	movw	$0x0201, %ax
 	movw	$LOADED, %bx
-	movw	2(%si), %cx
-	movb	1(%si), %dh
-	movb	drive, %dl
 	int	$0x13
 read:
 	jnc	loaded
@@ -87,6 +108,7 @@ read:
 	int	$0x13
 	decw	%bp
 	jnz	again
+bad_disk:
 	movw	$unreadable, %si
 	jmp	fail
 
