@@ -262,6 +262,7 @@ int main(int argc, char **argv)
 				    .folder = "\\Windows",
 				    .recovery_folder = "\\Recovery\\WindowsRE"}};
 	struct error err = ERROR_INIT;
+	int code;
 
 	o.bcd.target = o.files.target = &o.target;
 	(void)target_parse("10.0.19041/amd64/client", &o.target, NULL);
@@ -278,9 +279,14 @@ int main(int argc, char **argv)
 	if (!err.code)
 		usage("unknown command");
 done:
-	if (err.code)
-		fprintf(stderr, "boottool: %s\n", error_message(&err));
+	code = (int)err.code;
+	if (code) {
+		_cleanup_free_ char *message = error_message(&err);
+
+		fprintf(stderr, "boottool: %s\n", message);
+	}
+	error_clear(&err);
 	buffer_free(&o.template);
 	buffer_free(&o.store);
-	return (int)err.code;
+	return code;
 }

@@ -22,7 +22,7 @@
 
 uint32_t bios_call(uint32_t interrupt_and_ax, uint32_t bx, uint32_t dx, uint32_t si);
 _Noreturn void bios_main(uint32_t drive);
-extern const uint32_t pattern[], pattern_end[];
+extern const uint32_t pattern[], pattern_words; /* bios_start.S */
 
 static uint32_t boot_drive;
 static char line[400];
@@ -112,8 +112,8 @@ static int is_whole(void)
 {
 	uint32_t value = 1;
 
-	for (const uint32_t *p = pattern; p < pattern_end; p++) {
-		if (*p != value)
+	for (uint32_t i = 0; i < pattern_words; i++) {
+		if (pattern[i] != value)
 			return 0;
 		value = value * 1664525u + 1013904223u;
 	}

@@ -159,12 +159,13 @@ saved_stack:
 drive:	.byte	0
 
 	.section .pattern, "a"
-	.globl	pattern, pattern_end
+	.globl	pattern, pattern_words
 	.balign	4
+pattern_words:
+	.long	PATTERN_WORDS
 pattern:
 	.set	value, 1
 	.rept	PATTERN_WORDS
 	.long	value
 	.set	value, (value * 1664525 + 1013904223) & 0xffffffff
 	.endr
-pattern_end:

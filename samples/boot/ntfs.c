@@ -98,9 +98,9 @@ static const char *open_volume(uint32_t start)
 	volume = start;
 	if (!disk_read(start, 1, boot) || !same_bytes(boot + 3, "NTFS", 4))
 		return ": the partition is no NTFS volume";
-	cluster = boot[13] > 0x80 ? 1u << (256 - boot[13]) : boot[13];
+	cluster = boot[13] > 0x80 ? 1u << ((256 - boot[13]) & 31) : boot[13];
 	size = (int8_t)boot[64];
-	record_size = size < 0 ? 1u << -size : (uint32_t)size * cluster * 512;
+	record_size = size < 0 ? 1u << (-size & 31) : (uint32_t)size * cluster * 512;
 	if (record_size < 512 || record_size > RECORD_MAX ||
 	    !disk_read(start + le64(boot + 48) * cluster, record_size / 512, mft) ||
 	    !same_bytes(mft, "FILE", 4) || !fix(mft, record_size))
