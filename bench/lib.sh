@@ -30,15 +30,17 @@ needs() { # TOOL...
 	done
 }
 
-# Runs a command; leaves seconds and peak memory in KiB in $seconds and $memory.
+# Runs a command; leaves seconds, peak memory in KiB and seconds of processors in $seconds,
+# $memory and $cpu.
 measure() {
 	sync
-	/usr/bin/time -o "$work/time" -f '%e %M' "$@" >"$work/out" 2>"$work/err" || {
+	/usr/bin/time -o "$work/time" -f '%e %M %U %S' "$@" >"$work/out" 2>"$work/err" || {
 		echo "bench: failed: $*" >&2
 		tail -n 5 "$work/err" >&2
 		exit 1
 	}
-	read -r seconds memory <"$work/time"
+	read -r seconds memory cpu kernel <"$work/time"
+	cpu=$(awk -v u="$cpu" -v s="$kernel" 'BEGIN {print u + s}')
 }
 # The best of three on a fresh copy of $base each: COPY COMMAND...
 measure_best() {

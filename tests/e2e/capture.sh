@@ -61,6 +61,16 @@ ok "and finds it all there again" same x.wim back.wim --but "/=Link Count"
 ok "wimlib-imagex applies it to a folder" wimlib-imagex apply x.wim 1 folder --no-acls --quiet
 is "with the same files" "$(find folder -type f | wc -l)" "$(jq .files x.json)"
 rm -rf folder new.ntfs back.wim
+# gild's own writer of volumes, and its Compact OS.
+if [ -x "$GILD_BUILD/tests/applytool" ]; then
+	for how in "" --compact; do
+		rm -f new.ntfs back.wim
+		ok "gild's own volume${how:+ ($how)}" "$GILD_BUILD/tests/applytool" $how x.wim 1 new.ntfs
+		"$tool" new.ntfs capture back.wim lzx
+		ok "is captured with all that it had" same x.wim back.wim
+	done
+	rm -f new.ntfs back.wim
+fi
 
 # ---- a disk of other kinds, other Windows, names ---------------------------------------------
 if command -v qemu-img >/dev/null; then

@@ -103,6 +103,10 @@ is "and tells who read it" "$(jq -r '.installations[].image.provider' guestfs.js
 [ -n "${GILD_TEST_FULL-}" ] || done_testing
 
 # ---- all the rest ----------------------------------------------------------------------------
+"$GILD" capture native.raw --output=native.wim --quiet
+ok "a capture from the BitLocker volume" "$GILD" capture locked.raw --output=locked.wim --key=@key
+ok "is that of the plain volume to the byte" cmp native.wim locked.wim
+rm -f native.wim locked.wim
 fails 4 "a wrong key" "$GILD" inspect locked.raw --key=wrong
 says "is told from none" 'the key does not open it'
 ok "a recovery password among others" "$GILD" inspect locked.raw --key=wrong --key=$recovery
