@@ -203,7 +203,8 @@ static int judge_critical(struct check_image *image, const struct device_ids *id
 /* Roles whose classes (Net, Display, Media, ...) are not in the SYSTEM hive's half. */
 static bool in_drivers_hive(enum pc_role role)
 {
-	return role != PC_BOOT_STORAGE && role != PC_USB_CONTROLLER && role != PC_INPUT;
+	return role != PC_BOOT_STORAGE && role != PC_USB_CONTROLLER && role != PC_INPUT &&
+	       role != PC_SYSTEM && role != PC_OTHER_ROLE;
 }
 
 static int judge(struct check_image *image, const struct device_ids *ids,
