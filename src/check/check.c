@@ -200,6 +200,13 @@ static int judge_critical(struct check_image *image, const struct device_ids *id
 	return 0;
 }
 
+/* Roles whose classes (Net, Display, Media, ...) are not in the SYSTEM hive's half. */
+static bool in_drivers_hive(enum pc_role role)
+{
+	return role != PC_BOOT_STORAGE && role != PC_USB_CONTROLLER && role != PC_INPUT &&
+	       role != PC_SYSTEM && role != PC_OTHER_ROLE;
+}
+
 static int judge(struct check_image *image, const struct device_ids *ids,
 		 enum pc_role role, struct judged *judged, struct error *err)
 {
@@ -216,6 +223,13 @@ static int judge(struct check_image *image, const struct device_ids *ids,
 	}
 	best = choose(image, ids, &judged->candidates);
 	d->candidates = &judged->candidates;
+	if (image->half && in_drivers_hive(role) &&
+	    (!best.candidate || is_class_code(best.id))) {
+		set_reason(d, CHECK_UNKNOWN,
+			   xstrdup("the image has no DRIVERS hive, where its driver "
+				   "would be"));
+		return 0;
+	}
 	if (!best.candidate) {
 		set_reason(d, CHECK_MISSING, xstrdup("no driver"));
 		return 0;

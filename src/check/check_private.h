@@ -81,6 +81,7 @@ struct check_image {
 	struct vec_of(struct judged_service) judged_services;
 	struct driverdb nodes[2];
 	size_t node_count;
+	bool half;		/* the DRIVERS hive, with the other half of them, is missing */
 	struct vec_of(struct indexed_package) packages;
 	struct id_map ids, repository_ids;
 	struct services services;

@@ -171,6 +171,7 @@ static int index_database(struct check_image *image, struct error *err)
 		if (index_packages(image, node, err) < 0)
 			return -1;
 	}
+	image->half = image->node_count == 1 && image->nodes[0].node == REGISTRY_SYSTEM;
 	for (size_t i = 0; i < image->node_count; i++) {
 		struct indexing x = {.image = image};
 		int result =

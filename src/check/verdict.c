@@ -12,7 +12,7 @@
 /* How the devices of a role came out. */
 struct tally {
 	unsigned ok, generic, missing;
-	unsigned listed; /* unknown ones, too */
+	unsigned listed, unknown;
 };
 
 struct summary {
@@ -55,6 +55,8 @@ static void count(struct summary *s, const struct pc_device *device,
 		tally->generic++;
 	else if (result->verdict != CHECK_UNKNOWN)
 		tally->missing++;
+	else
+		tally->unknown++;
 	if (device->role != PC_BOOT_STORAGE || result->verdict == CHECK_OK ||
 	    result->verdict == CHECK_UNKNOWN)
 		return;
@@ -136,7 +138,7 @@ static void set_losses(const struct summary *s, struct check_result *ret)
 		strings_push(&ret->losses, "keyboard and mouse (USB only)");
 }
 
-/* Roles of which the inventory could not have told: no claim is made about them. */
+/* Roles of which inventory or image could not have told: no claim is made about them. */
 static void set_unknown(const struct summary *s, const struct pc *pc,
 			struct check_result *ret)
 {
@@ -152,7 +154,9 @@ static void set_unknown(const struct summary *s, const struct pc *pc,
 		bool listed = roles[i].pci ? pc->listed[PC_PCI]
 					   : pc->listed[PC_USB] && pc->listed[PC_ACPI];
 
-		if (!listed && !s->roles[roles[i].role].listed)
+		const struct tally *t = &s->roles[roles[i].role];
+
+		if ((!listed && !t->listed) || (t->unknown && t->unknown == t->listed))
 			strings_push(&ret->unknown, pc_role_name(roles[i].role));
 	}
 }

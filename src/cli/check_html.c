@@ -182,7 +182,7 @@ static char *facts_of(const struct pc *pc, const struct check_result *result)
 		buffer_printf(&b, "TPM %s. ", pc->tpm);
 	for (size_t i = 0; i < result->unknown.len; i++)
 		buffer_printf(&b, "%s%s%s",
-			      i ? ", " : "Not listed: ", result->unknown.items[i],
+			      i ? ", " : "Not known: ", result->unknown.items[i],
 			      i + 1 == result->unknown.len ? ". " : "");
 	vec_foreach (remark, &result->remarks)
 		buffer_printf(&b, "Note: %s. ", *remark);
@@ -396,7 +396,7 @@ static void bars_by_row(const struct report *report, struct bars *makers,
 static void bars_by_role(const struct report *report, struct bars *roles)
 {
 	static const char *const states[] = {"works", "partly", "does not work",
-					     "not listed"};
+					     "not known"};
 
 	roles->states = states;
 	for (unsigned role = 0; role < PC_ROLES; role++) {

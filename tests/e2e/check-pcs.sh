@@ -97,6 +97,10 @@ is "and its place in the boot" "$(jq -c '.models[0].devices[] | select(.role == 
 is "what is not listed is unknown" "$(check ten --profile=./bios.xml; jq -c '.models[0].unknown' out)" '["input"]'
 is "every report says how large the population is" "$(jq -r '[.population.pcs, .population.listed.PCI, .population.listed.USB] | join(" ")' out)" "1 1 0"
 
+cp -r ten half && rm half/Windows/System32/config/DRIVERS
+is "without the DRIVERS hive nothing is said of the network" "$(check half --profile=qemu-q35; jq -c '[.models[0] |
+	(.unknown | contains(["network", "display"])), (.losses | contains(["network"]))]' out)" '[true,false]'
+
 # ---- what helps most -----------------------------------------------------------------------------
 mkdir repo
 inf() { # NAME CLASS GUID ID...
