@@ -120,6 +120,20 @@ shape gild.inf/1 inf.json schema files files.[].inf files.[].class files.[].clas
 	files.[].models.[].hardware_ids files.[].models.[].compatible_ids files.[].verdict \
 	files.[].reason files.[].line
 
+"$GILD" build x.wim --output=built.raw --size=400M --driver=drivers --depersonalize --answer=auto \
+	--user=Jo --json >build.json
+shape gild.build/1 build.json schema source source.path source.format source.index \
+	windows windows.product windows.version windows.arch output output.path output.format \
+	output.file_size output.allocated disk disk.virtual_size disk.sector_size disk.firmware \
+	disk.boot_device disk.boot_ca disk.content disk.compacted disk.partitions \
+	disk.partitions.[].role disk.partitions.[].number disk.partitions.[].offset \
+	disk.partitions.[].size disk.partitions.[].guid disk.boot_files packages \
+	packages.[].inf packages.[].verdict problems depersonalized depersonalized.removed \
+	depersonalized.removed.[].code depersonalized.removed.[].what \
+	depersonalized.removed.[].where depersonalized.removed.[].count \
+	depersonalized.removed.[].bytes depersonalized.left answer answer.actions \
+	answer.warnings warnings findings findings.[].code findings.[].severity
+
 # Errors: on standard error, as an object too.
 "$GILD" inspect nothing --json >out 2>err
 is "a missing image is exit code 1" $? 1
