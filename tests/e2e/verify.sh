@@ -455,6 +455,23 @@ finds ntfs_lost_clusters warning 0 d.raw --deep
 copy d.raw b.raw flip=$((record + 510))
 finds ntfs_record error 3 d.raw --deep
 
+# ---- volumes that Windows made: none holds a Windows, but all are whole ---------------------------
+for name in win-server2022-dynamic.vhdx.xz win10-fixed-ntfs.vhd.xz ntfs3.raw.gz ntfs-lastaccess.raw.gz \
+	ntfs-ptrn.raw.gz; do
+	file=$GILD_TEST_DATA/images/disk/$name
+	if [ ! -e "$file" ]; then
+		skip "$name" "GILD_TEST_DATA has no such image"
+		continue
+	fi
+	case $name in
+	*.xz) xz -dc "$file" >"real.${name%.xz}" ;;
+	*) gzip -dc "$file" >"real.${name%.gz}" ;;
+	esac
+	verify "real.${name%.*}" --deep
+	is "${name%.*}, made by Windows" "$(jq -r '.findings[].code |
+		select(test("^(gpt|ntfs|content|container|image|tree|partition_(b|o|g))"))' found.json)" ""
+done
+
 # ---- every code that is documented was made -----------------------------------------------------
 cp b.vhdx d.vhdx
 damage d.vhdx zero=64K:8K zero=128K:8K zero=192K:64K
