@@ -332,7 +332,10 @@ static int verify_opened(struct verify *v, const struct image_options *options,
 		return -1;
 	if (image)
 		return check_image(v, image, err);
-	/* What was found under it says why, in more words. */
+	/* A damaged container was found above, too. */
+	vec_foreach (finding, &v->report->findings)
+		if (why.reason && strcmp(finding->message, why.reason) == 0)
+			return 0;
 	verify_add_error(v, "image_damaged", VERIFY_ERROR, v->path, VERIFY_COPY_AGAIN,
 			 &why);
 	return 0;

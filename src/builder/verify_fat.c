@@ -137,7 +137,7 @@ int verify_fat(struct verify *v, const struct partition *partition, struct block
 	if (block_pread(volume, first, sizeof(first), 0, err) < 0)
 		return -1;
 	boot = parse_boot(first);
-	if (boot.sector != v->table.sector_size)
+	if (boot.sector != v->table.sector_size && v->table.scheme != PARTITION_BARE)
 		verify_add(v, "sector_size", VERIFY_ERROR, name,
 			   "make an image for such disks with gild build",
 			   "the volume counts in sectors of %u bytes and the partition "

@@ -143,20 +143,22 @@ static void check_geometry(struct verify *v, const struct partition *partition,
 		verify_add(v, "ntfs_size", VERIFY_ERROR, name, VERIFY_COPY_AGAIN,
 			   "the volume has %ju bytes and its partition only %ju",
 			   (uintmax_t)size, (uintmax_t)want);
-	else if (size < want)
+	else if (size < want && v->table.scheme != PARTITION_BARE)
 		verify_add(v, "ntfs_size", VERIFY_WARNING, name,
 			   "make the partition end where the volume does, or extend the "
 			   "volume in Windows",
 			   "the volume ends %ju bytes before its partition: the backup "
 			   "of its boot sector is not where Windows looks for it",
 			   (uintmax_t)(want - size));
+	if (v->table.scheme == PARTITION_BARE)
+		return;
 	if (boot->sector != v->table.sector_size)
 		verify_add(v, "sector_size", VERIFY_ERROR, name,
 			   "make an image for such disks with gild build",
 			   "the volume counts in sectors of %u bytes and the partition "
 			   "table in %u: Windows does not mount it",
 			   boot->sector, v->table.sector_size);
-	else if (v->table.scheme != PARTITION_BARE && boot->hidden != (uint32_t)start)
+	else if (boot->hidden != (uint32_t)start)
 		verify_add(v, "ntfs_hidden_sectors",
 			   verify_starts_by_code(v, partition) ? VERIFY_ERROR
 							       : VERIFY_WARNING,
@@ -209,6 +211,11 @@ int verify_ntfs(struct verify *v, const struct partition *partition, struct bloc
 	    read_boot(volume, volume->size - sector, last, err) < 0)
 		return -1;
 	sound = parse_boot(first, &boot);
+	/* Without a partition it need not end where its container does. */
+	if (sound && v->table.scheme == PARTITION_BARE &&
+	    boot.sectors < volume->size / boot.sector &&
+	    read_boot(volume, boot.sectors * boot.sector, last, err) < 0)
+		return -1;
 	saved = parse_boot(last, &backup);
 	if (!sound && saved) {
 		verify_add(v, "ntfs_boot_sector", VERIFY_ERROR, name,
