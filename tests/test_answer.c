@@ -615,6 +615,27 @@ static void options_that_windows_rejects(void **state _unused_)
 	assert_string_equal(err.subject, "--answer=auto");
 }
 
+static void passwords_come_from_files(void **state _unused_)
+{
+	_cleanup_(temp_folder_removep) char *folder = temp_folder_make(NULL, NULL);
+	_cleanup_free_ char *file = xasprintf("%s/p", folder), *got = NULL, *empty = NULL;
+	_cleanup_free_ char *argument = xasprintf("@%s", file);
+	_cleanup_error_ struct error err = ERROR_INIT;
+
+	assert_int_equal(
+		file_replace(file, (struct bytes){(const uint8_t *)"a b\r\nc", 6}, NULL),
+		0);
+	got = answer_password(argument, &err);
+	assert_string_equal(got, "a b");
+	assert_int_equal(file_replace(file, (struct bytes){NULL, 0}, NULL), 0);
+	empty = answer_password(argument, &err);
+	assert_string_equal(empty, "");
+	assert_null(answer_password("s3cret", &err));
+	assert_int_equal(err.code, ERROR_USAGE);
+	assert_null(strstr(err.reason, "s3cret"));
+	assert_null(answer_password("@/nowhere/p", &err));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -634,6 +655,7 @@ int main(void)
 		cmocka_unit_test(the_common_case_is_written),
 		cmocka_unit_test(each_windows_gets_what_it_knows),
 		cmocka_unit_test(options_that_windows_rejects),
+		cmocka_unit_test(passwords_come_from_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

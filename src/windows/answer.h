@@ -54,6 +54,12 @@ struct answer_options {
 	bool extend;		/* the Windows partition to the end of the disk */
 };
 /*
+ * The password that "@FILE" means: the file's first line ("@-": of standard input).
+ * Anything else is ERROR_USAGE, since arguments are visible to all users of a machine.
+ * Owned by the caller.
+ */
+char *answer_password(const char *argument, struct error *err);
+/*
  * An answer file for this Windows (7 to 11, Server 2008 R2 to 2025) that passes OOBE
  * without questions as far as the options answer them: the same options give the same
  * bytes. On a Server, or for the user "Administrator", the password is (also) that of the

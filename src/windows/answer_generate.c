@@ -8,8 +8,12 @@
  * Which OOBE settings exist depends on the Windows: one that it does not know makes its
  * setup fail. SkipMachineOOBE, which is deprecated, is not used.
  */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <openssl/evp.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "windows/answer_private.h"
 
@@ -17,6 +21,7 @@
 #define MAX_USER 20
 #define MAX_COMPUTER 15
 #define MAX_PASSWORD 127
+#define MAX_PASSWORD_FILE 4096
 #define NOT_IN_USER "\"/\\[]:;|=,+*?<>@"
 #define NOT_IN_COMPUTER "{|}~[\\]^':;<=>?@!\"#$%`()+/.,*& _"
 
@@ -25,6 +30,34 @@ static int refuse_option(struct error *err, const char *option, const char *why,
 {
 	error_set(err, ERROR_USAGE, option, "%s", why);
 	return error_remedy(err, "%s", remedy);
+}
+
+char *answer_password(const char *argument, struct error *err)
+{
+	const char *file = argument + 1;
+	struct buffer text = BUFFER_INIT;
+	_cleanup_close_ int fd = -1;
+	char *line;
+
+	if (*argument != '@') {
+		(void)refuse_option(err, "--password", "is no @FILE",
+				    "write the password into a file and give "
+				    "--password=@FILE, or @- for standard input");
+		return NULL;
+	}
+	fd = strcmp(file, "-") == 0 ? dup(STDIN_FILENO)
+				    : open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		(void)error_errno(err, file, "cannot read the password");
+		return NULL;
+	}
+	if (file_read_all(fd, file, MAX_PASSWORD_FILE, &text, err) < 0) {
+		buffer_free(&text);
+		return NULL;
+	}
+	line = buffer_steal_string(&text);
+	line[strcspn(line, "\r\n")] = '\0';
+	return line;
 }
 
 static bool all_in(const char *text, const char *allowed)
