@@ -180,6 +180,7 @@ struct bcd_options {
 	/* Windows RE: its volume and folder ("\\Recovery\\WindowsRE"); NULL: no entry. */
 	const struct bcd_volume *recovery;
 	const char *recovery_folder;
+	bool no_memory_tester;	/* the image has no memtest: no entry for it */
 	struct bytes seed;	/* GUIDs of objects follow from it */
 };
 /* The store of \Boot\BCD or \EFI\Microsoft\Boot\BCD. */
