@@ -245,6 +245,44 @@ static void plain_iso_9660(void **state _unused_)
 	assert_content(iso, "noext", "d/noext");
 }
 
+/* Folders that were moved for being too deep are where they were; links are no files. */
+static void rock_ridge_is_followed(void **state _unused_)
+{
+	_cleanup_iso_entries_ struct iso_entries entries = VEC_INIT;
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_iso_node_ struct iso_node node = {0};
+	_cleanup_iso_ struct iso *iso = NULL;
+
+	need("genisoimage");
+	need("python3");
+	shell("mkdir -p d/1/2/3/4/5/6/7/8/9/10 && seq 50000 >d/1/2/3/4/5/6/7/8/9/10/deep "
+	      "&& "
+	      "ln -s 1 d/link && seq 9 >d/zipped && "
+	      "seq 9 >d/$(printf '%0200d' 7) && genisoimage -quiet -R -o y.iso d");
+	shell("python3 - <<'E'\n"
+	      "d = bytearray(open('y.iso', 'rb').read())\n"
+	      "at = d.index(b'zipped', 34816)\n"
+	      "px = d.index(b'PX', at)\n"
+	      "d[px:px + 2] = b'ZF'\n"
+	      "open('y.iso', 'wb').write(d)\n"
+	      "E");
+	iso = opened("y.iso");
+	assert_content(iso, "1/2/3/4/5/6/7/8/9/10/DEEP", "d/1/2/3/4/5/6/7/8/9/10/deep");
+	assert_int_equal(iso_find(iso, "link", &node, &err), -1);
+	assert_non_null(strstr(err.reason, "symbolic link"));
+	assert_int_equal(iso_find(iso, "zipped", &node, &err), -1);
+	assert_non_null(strstr(err.reason, "zisofs"));
+	/* The moved folders are not listed twice. */
+	assert_finds(iso, "rr_moved", &node);
+	assert_int_equal(iso_list(iso, &node, &entries, NULL), 0);
+	assert_int_equal(entries.len, 0);
+	assert_true(lists(iso,
+			  "0000000000000000000000000000000000000000000000000000000000"
+			  "0000000000000000000000000000000000000000000000000000000000"
+			  "0000000000000000000000000000000000000000000000000000000000"
+			  "00000000000000000000000007"));
+}
+
 /* A file over 4 GiB has several records in ISO 9660; the parts are one file. */
 static void parts_of_large_files(void **state _unused_)
 {
@@ -363,11 +401,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(every_form_is_read),    TEST(extents_lie_in_the_image),
-		TEST(names_are_unicode),     TEST(discs_of_other_writers),
-		TEST(plain_iso_9660),	     TEST(parts_of_large_files),
-		TEST(what_is_wrong_is_said), TEST(one_bad_file_spares_the_others),
-		TEST(a_cut_disc_is_known),   TEST(paths_do_not_loop),
+		TEST(every_form_is_read),
+		TEST(extents_lie_in_the_image),
+		TEST(names_are_unicode),
+		TEST(discs_of_other_writers),
+		TEST(plain_iso_9660),
+		TEST(rock_ridge_is_followed),
+		TEST(parts_of_large_files),
+		TEST(what_is_wrong_is_said),
+		TEST(one_bad_file_spares_the_others),
+		TEST(a_cut_disc_is_known),
+		TEST(paths_do_not_loop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

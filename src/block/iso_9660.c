@@ -80,65 +80,81 @@ struct continuation {
 	uint32_t block, offset, length;
 };
 
-/* Collects the name's parts ("NM") of one area; *next has a length if it is continued. */
-static void rock_ridge_area(struct bytes area, struct buffer *name,
-			    struct continuation *next)
+/* What the Rock Ridge entries of a record say. */
+struct rock_ridge {
+	struct buffer name; /* "NM" */
+	bool link;	    /* "SL" */
+	bool compressed;    /* "ZF": zisofs */
+	bool moved;	    /* "RE": a folder that another record stands for */
+	uint32_t child;	    /* "CL": the block of the folder that it stands for, or 0 */
+	struct continuation next;
+};
+
+static void take_rock_ridge(struct rock_ridge *r, const uint8_t *e)
 {
-	next->length = 0;
+	uint8_t len = e[2];
+
+	if (memcmp(e, "NM", 2) == 0 && len > 5 && !(e[4] & 6) &&
+	    r->name.len + len <= MAX_ROCK_RIDGE_NAME)
+		buffer_append(&r->name, e + 5, len - 5u);
+	else if (memcmp(e, "CE", 2) == 0 && len >= 28)
+		r->next = (struct continuation){get_le32(e + 4), get_le32(e + 12),
+						get_le32(e + 20)};
+	else if (memcmp(e, "CL", 2) == 0 && len >= 12)
+		r->child = get_le32(e + 4);
+	r->link |= memcmp(e, "SL", 2) == 0;
+	r->compressed |= memcmp(e, "ZF", 2) == 0;
+	r->moved |= memcmp(e, "RE", 2) == 0;
+}
+
+static void rock_ridge_area(struct bytes area, struct rock_ridge *r)
+{
+	r->next.length = 0;
 	for (uint64_t at = 0; bytes_has(area, at, 4);) {
 		const uint8_t *e = area.data + at;
-		struct bytes body = bytes_at(area, at, e[2]);
 
-		if (e[2] < 4 || !body.data || memcmp(e, "ST", 2) == 0)
+		if (e[2] < 4 || !bytes_has(area, at, e[2]) || memcmp(e, "ST", 2) == 0)
 			return;
-		if (memcmp(e, "NM", 2) == 0 && e[2] > 5 && !(e[4] & 6) &&
-		    name->len + e[2] <= MAX_ROCK_RIDGE_NAME)
-			buffer_append(name, e + 5, e[2] - 5u);
-		if (memcmp(e, "CE", 2) == 0 && e[2] >= 28)
-			*next = (struct continuation){get_le32(e + 4), get_le32(e + 12),
-						      get_le32(e + 20)};
+		take_rock_ridge(r, e);
 		at += e[2];
 	}
 }
 
-static char *rock_ridge_name(struct iso *iso, struct bytes area)
+static void read_rock_ridge(struct iso *iso, struct bytes record, struct rock_ridge *r)
 {
-	_cleanup_buffer_ struct buffer name = BUFFER_INIT;
-	struct continuation next;
-	uint8_t block[ISO_VOLUME_SIZE];
+	uint8_t len = record.data[RECORD_NAME_LENGTH], block[ISO_VOLUME_SIZE];
+	size_t at = RECORD_NAME + len + !(len & 1) + iso->skip;
 
-	rock_ridge_area(area, &name, &next);
-	for (int i = 0; i < MAX_CONTINUATIONS && next.length; i++) {
-		uint64_t at = (uint64_t)next.block * iso->block_size + next.offset;
+	*r = (struct rock_ridge){0};
+	if (!iso->rock_ridge || at >= record.len)
+		return;
+	rock_ridge_area(bytes_at(record, at, record.len - at), r);
+	for (int i = 0; i < MAX_CONTINUATIONS && r->next.length; i++) {
+		uint64_t from =
+			(uint64_t)r->next.block * iso->block_size + r->next.offset;
+		uint32_t n = r->next.length;
 
-		if (next.length > sizeof(block) ||
-		    block_pread(iso->block, block, next.length, at, NULL) < 0)
+		if (n > sizeof(block) ||
+		    block_pread(iso->block, block, n, from, NULL) < 0)
 			break;
-		rock_ridge_area((struct bytes){block, next.length}, &name, &next);
+		rock_ridge_area((struct bytes){block, n}, r);
 	}
-	return name.len ? byte_name(buffer_view(&name)) : NULL;
 }
 
-static char *record_name(struct iso *iso, struct bytes record)
+static char *record_name(const struct iso *iso, struct bytes record,
+			 const struct rock_ridge *r)
 {
 	uint8_t len = record.data[RECORD_NAME_LENGTH];
-	struct bytes name = bytes_at(record, RECORD_NAME, len), use;
-	char *found = NULL;
+	struct bytes name = bytes_at(record, RECORD_NAME, len);
 
-	if (!name.data)
-		return xstrdup("");
-	if (len == 1 && name.data[0] <= 1) /* the folder itself and its parent */
+	/* The folder itself and its parent are called 0 and 1. */
+	if (!name.data || (len == 1 && name.data[0] <= 1) || r->moved)
 		return xstrdup("");
 	if (iso->joliet)
 		return without_version(joliet_name(name));
-	use.len = RECORD_NAME + len + !(len & 1) + iso->skip;
-	use = use.len < record.len ? bytes_at(record, use.len, record.len - use.len)
-				   : (struct bytes){0};
-	if (iso->rock_ridge && use.data)
-		found = rock_ridge_name(iso, use);
-	return found ? found : without_version(byte_name(name));
+	return r->name.len ? byte_name(buffer_view(&r->name))
+			   : without_version(byte_name(name));
 }
-
 /* ---- folders ------------------------------------------------------------------------
  */
 
@@ -159,6 +175,36 @@ static int push_record(struct iso *iso, const uint8_t *record, struct iso_node *
 	return 0;
 }
 
+/* A folder that lies too deep for ISO 9660 was moved; its own first record has its size.
+ */
+static int push_child(struct iso *iso, uint32_t child, struct iso_node *node,
+		      struct error *err)
+{
+	uint8_t self[RECORD_NAME + 1];
+
+	if (block_pread(iso->block, self, sizeof(self), (uint64_t)child * iso->block_size,
+			err) < 0)
+		return -1;
+	if (self[RECORD_NAME_LENGTH] != 1 || self[RECORD_NAME] != 0 ||
+	    !(self[RECORD_FLAGS] & RECORD_FOLDER))
+		return iso_damaged(iso, err, "a folder that was moved is not there");
+	node->folder = true;
+	return push_record(iso, self, node, err);
+}
+
+static int fill_node(struct iso *iso, struct bytes record, const struct rock_ridge *r,
+		     struct iso_node *node, struct error *err)
+{
+	if (r->link || r->compressed)
+		return error_set(err, ERROR_FAILED, iso->block->name, "%s",
+				 r->link ? "it is a symbolic link"
+					 : "it is compressed (zisofs)");
+	if (r->child)
+		return push_child(iso, r->child, node, err);
+	node->folder = record.data[RECORD_FLAGS] & RECORD_FOLDER;
+	return push_record(iso, record.data, node, err);
+}
+
 struct folder_reader {
 	struct iso *iso;
 	const char *only;
@@ -172,24 +218,24 @@ static int take_record(struct folder_reader *r, struct bytes record, struct erro
 	_cleanup_error_ struct error why = ERROR_INIT;
 	uint8_t flags = record.data[RECORD_FLAGS];
 	struct iso_entry *entry = NULL;
-	bool more = flags & RECORD_CONTINUED;
+	struct rock_ridge rock;
 	int status = 0;
 
 	if (flags & RECORD_ASSOCIATED)
 		return 0;
+	read_rock_ridge(r->iso, record, &rock);
 	if (!r->continued)
-		entry = iso_entry_add(r->iso, r->ret, record_name(r->iso, record),
+		entry = iso_entry_add(r->iso, r->ret, record_name(r->iso, record, &rock),
 				      r->only, &status, err);
 	else if (!r->skipped)
 		entry = &r->ret->items[r->ret->len - 1];
-	r->continued = more;
+	r->continued = flags & RECORD_CONTINUED;
 	r->skipped = !entry;
-	if (!entry)
-		return status;
-	entry->node.folder = flags & RECORD_FOLDER;
-	if (!entry->problem && push_record(r->iso, record.data, &entry->node, &why) < 0)
+	if (entry && !entry->problem &&
+	    fill_node(r->iso, record, &rock, &entry->node, &why) < 0)
 		entry->problem = xstrdup(why.reason);
-	return 0;
+	buffer_free(&rock.name);
+	return status;
 }
 
 /* Records do not cross sectors; a sector's rest is filled with zeros (6.8.1.1). */

@@ -21,6 +21,8 @@ fi
 mkdir -p d/folder
 seq 30 >'d/folder/A long name.txt'
 seq 20 >d/Data.bin
+ln -s folder d/link
+mkdir -p d/1/2/3/4/5/6/7/8/9
 if have genisoimage; then
 	genisoimage -quiet -no-pad -J -R -o "$out/j.iso" d
 	genisoimage -quiet -no-pad -R -o "$out/r.iso" d
