@@ -155,7 +155,7 @@ static bool find_builtin(const struct kernel *kernel, const char *name, size_t *
 	return false;
 }
 
-static void builtin_list(struct kernel *kernel, char *text)
+void kernel_add_builtin(struct kernel *kernel, char *text)
 {
 	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save)) {
@@ -173,7 +173,7 @@ static void builtin_list(struct kernel *kernel, char *text)
 }
 
 /* "name.key=value\0..." */
-static void builtin_facts(struct kernel *kernel, const char *at, size_t len)
+void kernel_add_modinfo(struct kernel *kernel, const char *at, size_t len)
 {
 	for (const char *end = at + len; at < end; at += strlen(at) + 1) {
 		const char *dot = strchr(at, '.'), *equals = strchr(at, '=');
@@ -205,9 +205,9 @@ static int read_builtin(struct kernel *kernel, struct error *err)
 			return -1;
 		buffer_append(&data, "", 1);
 		if (i == 0)
-			builtin_list(kernel, (char *)data.data);
+			kernel_add_builtin(kernel, (char *)data.data);
 		else
-			builtin_facts(kernel, (const char *)data.data, data.len - 1);
+			kernel_add_modinfo(kernel, (const char *)data.data, data.len - 1);
 	}
 	return 0;
 }
@@ -235,6 +235,14 @@ static void check_depends(struct kernel *kernel)
 	}
 }
 
+void kernel_finish(struct kernel *kernel)
+{
+	check_depends(kernel);
+	if (kernel->aliases.len)
+		qsort(kernel->aliases.items, kernel->aliases.len,
+		      sizeof(*kernel->aliases.items), by_pattern);
+}
+
 int kernel_index(struct kernel *kernel, struct error *err)
 {
 	const char *no_config = NULL;
@@ -256,10 +264,7 @@ int kernel_index(struct kernel *kernel, struct error *err)
 	}
 	if (result < 0)
 		return -1;
-	check_depends(kernel);
-	if (kernel->aliases.len)
-		qsort(kernel->aliases.items, kernel->aliases.len,
-		      sizeof(*kernel->aliases.items), by_pattern);
+	kernel_finish(kernel);
 	return 0;
 }
 

@@ -38,6 +38,11 @@ struct kernel {
 
 /* Fills modules and aliases from the folder. */
 int kernel_index(struct kernel *kernel, struct error *err);
+/* modules.builtin (changed) and modules.builtin.modinfo, each with a NUL at its end. */
+void kernel_add_builtin(struct kernel *kernel, char *list);
+void kernel_add_modinfo(struct kernel *kernel, const char *facts, size_t len);
+/* Makes the aliases searchable: after all is added. */
+void kernel_finish(struct kernel *kernel);
 /* Calls `fn` with every module whose alias fits. */
 void kernel_lookup(const struct kernel *kernel, const char *modalias,
 		   void (*fn)(struct kernel_module *module, void *arg), void *arg);

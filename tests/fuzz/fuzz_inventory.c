@@ -3,6 +3,8 @@
  * Inventories of every form on arbitrary bytes, and what becomes of a PC that was read: a
  * profile, whose XML is valid and reads back as the same.
  */
+#include "check/kernel.h"
+#include "check/population.h"
 #include "hwprofiles/inventory.h"
 #include "hwprofiles/profile_xml.h"
 
@@ -28,6 +30,20 @@ static void check_profile(const struct pc *pc)
 	profile_free(p);
 }
 
+/* What Linux calls its devices, and the population that it is. */
+static void check_names(const struct pc *pc)
+{
+	struct population population = {0};
+	_cleanup_free_ char *text = NULL;
+
+	vec_foreach (device, &pc->devices)
+		free(kernel_modalias(device));
+	population_add(&population, pc);
+	text = population_text(&population);
+	if (!strstr(text, "1 PC"))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_buffer_ struct buffer copy = BUFFER_INIT;
@@ -44,5 +60,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	pc_name(&pc);
 	check_profile(&pc);
+	check_names(&pc);
 	return 0;
 }
