@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Object IDs of an NTFS volume. A file's attribute has the ID alone; where the file was
- * born stands in the index $O of $Extend\$ObjId, by the ID: the file's reference, then the
- * birth volume, birth object and domain (ntfs-3g's layout.h, OBJ_ID_INDEX_DATA).
+ * born stands in the index $O of $Extend\$ObjId, by the ID: the file's reference, then
+ * the birth volume, birth object and domain (ntfs-3g's layout.h, OBJ_ID_INDEX_DATA).
  */
 #include <errno.h>
 
@@ -63,12 +63,12 @@ static int look_up(struct files_ntfs *f, ntfs_inode *index, uint32_t inode,
 	if (ntfs_index_lookup(id->id, ID_SIZE, ctx) == 0) {
 		/* Its length was checked by libntfs-3g, the place of the data not. */
 		const uint8_t *raw = (const uint8_t *)ctx->entry;
-		struct bytes data = bytes_at(
-			(struct bytes){raw, get_le16(raw + ENTRY_LENGTH)},
-			get_le16(raw + ENTRY_DATA_OFFSET), DATA_SIZE);
+		struct bytes data =
+			bytes_at((struct bytes){raw, get_le16(raw + ENTRY_LENGTH)},
+				 get_le16(raw + ENTRY_DATA_OFFSET), DATA_SIZE);
 
-		if (data.data && get_le64(data.data + DATA_REFERENCE) ==
-					 f->references.items[inode]) {
+		if (data.data &&
+		    get_le64(data.data + DATA_REFERENCE) == f->references.items[inode]) {
 			memcpy(id->birth_volume, data.data + DATA_BIRTH_VOLUME, ID_SIZE);
 			memcpy(id->birth_object, data.data + DATA_BIRTH_OBJECT, ID_SIZE);
 			memcpy(id->domain, data.data + DATA_DOMAIN, ID_SIZE);
