@@ -28,14 +28,14 @@ make_disk() { # FILE WINDOWS-GUID-IN-THE-STORE
 		dd if="$scratch/esp" of="$1" bs=1M seek=1 conv=notrunc,sparse status=none
 }
 ok "a disk for UEFI is put together" make_disk "$scratch/good.raw" $windows
-boot_serial "$scratch/good.raw" uefi 60 "$scratch/screen.png" >"$scratch/serial"
+ok "and one whose store names another partition" make_disk "$scratch/bad.raw" $other
+boot_serial "$scratch/bad.raw" uefi 90 >"$scratch/bad" &
+boot_serial "$scratch/good.raw" uefi 90 "$scratch/screen.png" >"$scratch/good"
+wait
 is "OVMF starts the boot manager, which finds the Windows partition" \
-	"$(grep -aom1 'gild stand-in: .*' "$scratch/serial")" \
+	"$(grep -aom1 'gild stand-in: .*' "$scratch/good")" \
 	"gild stand-in: BCD ok, partition {$windows} found, path \\Windows\\system32\\winload.efi"
 is "and draws on the screen" "$(file -b "$scratch/screen.png" | cut -d, -f1)" "PNG image data"
-
-ok "a disk whose store names another partition" make_disk "$scratch/bad.raw" $other
-boot_serial "$scratch/bad.raw" uefi 60 >"$scratch/serial"
-is "is told from it" "$(grep -aom1 'gild stand-in: .*' "$scratch/serial")" \
+is "the other store is told from it" "$(grep -aom1 'gild stand-in: .*' "$scratch/bad")" \
 	"gild stand-in: {$other} is no partition of this disk"
 done_testing
