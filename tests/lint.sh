@@ -19,7 +19,7 @@ none() { # WHAT-MUST-HOLD: passes if the list of offenders is empty
 	tap $? "$1" "$scratch/offenders"
 }
 code=$(files '^(src|samples|tests)/.*\.[ch]$')
-scripts=$(files '(\.sh|\.py)$|^quickstart$|^\.ci/run$|^bench/(wim|disk|check|population)$')
+scripts=$(files '(\.sh|\.py)$|^quickstart$|^\.ci/run$|^bench/(build|capture|check|disk|population|wim)$')
 
 # Name and length of each function: kernel style has its braces in column one.
 # shellcheck disable=SC2086
