@@ -4,7 +4,7 @@
 # and folders, judged by programs that are not gild's: sgdisk, fsck.fat, ntfsresize,
 # wimlib-imagex, qemu-img, mtools, hivexget.
 . "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
-need qemu-img sgdisk sfdisk fsck.fat mdir mtype ntfsresize ntfscat wimlib-imagex hivexget hivexregedit jq python3 setpriv
+need qemu-img sgdisk sfdisk fsck.fat mdir mtype ntfsresize ntfscat wimlib-imagex hivexget hivexregedit jq python3 setpriv xmllint
 mksample=$GILD_BUILD/samples/mksample mkdrivers=$GILD_BUILD/samples/mkdrivers
 [ -x "$mksample" ] || skip_all "mksample is not built"
 cd "$scratch" || exit 1
@@ -116,6 +116,57 @@ raw = open("bcd", "rb").read()
 sys.exit(bytes.fromhex("0800000000000000") not in raw)'
 ok "gild verify agrees" gild verify full.raw
 rm -f full.raw
+
+# ---- answer files
+
+cat >answer.xml <<-'END'
+	<?xml version="1.0" encoding="utf-8"?>
+	<unattend xmlns="urn:schemas-microsoft-com:unattend" xmlns:wcm="http://schemas.microsoft.com/WMIConfig/2002/State">
+	  <settings pass="offlineServicing">
+	    <component name="Microsoft-Windows-PnpCustomizationsNonWinPE" processorArchitecture="amd64"
+	        publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS">
+	      <DriverPaths>
+	        <PathAndCredentials wcm:action="add" wcm:keyValue="1"><Path>drivers</Path></PathAndCredentials>
+	      </DriverPaths>
+	    </component>
+	  </settings>
+	  <settings pass="specialize">
+	    <component name="Microsoft-Windows-Shell-Setup" processorArchitecture="amd64"
+	        publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS">
+	      <ComputerName>BUILT</ComputerName>
+	    </component>
+	  </settings>
+	</unattend>
+END
+cat >set.reg <<-'END'
+	Windows Registry Editor Version 5.00
+
+	[HKEY_LOCAL_MACHINE\SYSTEM\Setup]
+	"UnattendFile"="C:\\other.xml"
+END
+cp two.wim other.wim
+gild edit other.wim --index=1 --reg=set.reg --copy=answer.xml:Windows/Panther/Unattend/unattend.xml --quiet
+gild build other.wim --index=1 --output=answer.raw --size=512M --answer=answer.xml --unsigned=allow --json >out.json 2>err
+is "an answer file: its driver paths are injected" "$(jq -c '[.packages[].verdict] | unique' out.json)" '["added"]'
+part answer.raw windows volume.img
+ntfscat -f volume.img Windows/Panther/unattend.xml >written.xml 2>/dev/null
+ok "an answer file: it lies where Windows looks" grep -q BUILT written.xml
+ok "an answer file: without the pass that is done" sh -c "! grep -q offlineServicing written.xml && xmllint --noout written.xml"
+ok "an answer file: none that Windows would rank before it" sh -c "! ntfscat -f volume.img Windows/Panther/Unattend/unattend.xml"
+ntfscat -f volume.img Windows/System32/config/SYSTEM >system 2>/dev/null
+is "an answer file: and no value that does" "$(hivexget system Setup UnattendFile 2>/dev/null)" ""
+rm -f answer.raw volume.img
+echo geheim >secret
+gild build two.wim --index=1 --output=auto.wim --answer=auto --user=Jo --password=@secret --locale=de-DE --extend --json >out.json 2>err
+wimlib-imagex extract auto.wim 1 Windows/Panther/unattend.xml --to-stdout >written.xml 2>/dev/null
+ok "--answer=auto: well-formed" xmllint --noout written.xml
+is "--answer=auto: the user" "$(xmllint --xpath 'string(//*[local-name()="LocalAccount"]/*[local-name()="Name"])' written.xml)" Jo
+ok "--answer=auto: the password is nowhere in clear" sh -c "! grep -q geheim written.xml out.json err"
+fails 2 "an answer file that is none" gild build two.wim --index=1 --output=x.raw --size=512M --answer=set.reg
+sed 's/amd64/arm64/' answer.xml >wrong.xml
+fails 2 "an answer file for other processors" gild build two.wim --index=1 --output=x.raw --size=512M --answer=wrong.xml
+fails 2 "a user without --answer=auto" gild build two.wim --index=1 --output=x.raw --user=Jo
+rm -f auto.wim other.wim
 
 # ---- CompactOS
 
