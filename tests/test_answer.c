@@ -154,7 +154,7 @@ static void an_untouched_file_keeps_its_bytes(void **state _unused_)
 	assert_string_equal(got, text);
 }
 
-/* ---- against the image --------------------------------------------------------------
+/* ---- against the image -------------------------------------------------------------
  */
 
 static void assert_warns(const char *text, const struct target *target, const char *want)
@@ -212,7 +212,7 @@ static void another_architecture_is_refused(void **state _unused_)
 	assert_non_null(strstr(err.remedy, "sysprep.inf"));
 }
 
-/* ---- the offlineServicing pass -------------------------------------------------------
+/* ---- the offlineServicing pass -----------------------------------------------------
  */
 
 #define OFFLINE(settings)                       \
@@ -339,7 +339,7 @@ static void a_specialize_pass_is_made(void **state _unused_)
 	assert_warns(text, &windows10, "");
 }
 
-/* ---- staging ------------------------------------------------------------------------
+/* ---- staging -----------------------------------------------------------------------
  */
 
 static char *read_tree(struct tree *tree, const char *path)
@@ -407,6 +407,7 @@ static void what_ranks_before_is_removed(void **state _unused_)
 	assert_true(has_line(&report.actions, "replaced " ANSWER_PATH));
 	assert_true(has_line(&report.actions, "offlineServicing is done"));
 	assert_true(has_line(&report.warnings, "Sysprep/Unattend.xml is left"));
+	assert_false(has_line(&report.warnings, "setup is complete"));
 	sample_close(&o);
 	sample_free(s);
 }
@@ -425,6 +426,8 @@ static void time_zones_are_those_of_the_image(void **state _unused_)
 
 	set_text(s->software, "Microsoft\\Windows NT\\CurrentVersion\\Time Zones\\UTC",
 		 "Display", "UTC");
+	set_text(s->software, "Microsoft\\Windows\\CurrentVersion\\Setup\\State",
+		 "ImageState", "IMAGE_STATE_COMPLETE");
 	o = sample_open(s);
 	assert_int_equal(answer_stage(bad, o.tree, o.registry, &windows10, &report, &err),
 			 -1);
@@ -432,11 +435,12 @@ static void time_zones_are_those_of_the_image(void **state _unused_)
 	assert_int_equal(tree_stat(o.tree, ANSWER_PATH, NULL, NULL), 0);
 	assert_int_equal(
 		answer_stage(good, o.tree, o.registry, &windows10, &report, &err), 0);
+	assert_true(has_line(&report.warnings, "setup is complete"));
 	sample_close(&o);
 	sample_free(s);
 }
 
-/* ---- generation ---------------------------------------------------------------------
+/* ---- generation --------------------------------------------------------------------
  */
 
 static struct answer *generated(const struct answer_options *options,

@@ -31,7 +31,7 @@ int iso_damaged(const struct iso *iso, struct error *err, const char *fmt, ...)
 	return error_remedy(err, "get the image again");
 }
 
-/* ---- extents ------------------------------------------------------------------------
+/* ---- extents -----------------------------------------------------------------------
  */
 
 static uint64_t extents_end(const struct iso_extents *extents)
@@ -182,7 +182,7 @@ int iso_folder_load(struct iso *iso, const struct iso_node *folder, struct buffe
 	return 0;
 }
 
-/* ---- entries ------------------------------------------------------------------------
+/* ---- entries -----------------------------------------------------------------------
  */
 
 void iso_node_free(struct iso_node *node)
@@ -290,7 +290,7 @@ int iso_read(struct iso *iso, const struct iso_node *file, void *buf, size_t len
 	return iso_extents_read(iso, &file->extents, buf, len, offset, err);
 }
 
-/* ---- a file as a block --------------------------------------------------------------
+/* ---- a file as a block -------------------------------------------------------------
  */
 
 struct iso_block {
@@ -328,7 +328,7 @@ struct block *iso_block(struct iso *iso, const struct iso_node *file, char *name
 	return &b->block;
 }
 
-/* ---- opening ------------------------------------------------------------------------
+/* ---- opening -----------------------------------------------------------------------
  */
 
 unsigned iso_recognise(struct block *block)

@@ -35,7 +35,7 @@ enum record_field {
 #define MAX_CONTINUATIONS 16
 #define MAX_ROCK_RIDGE_NAME 1024
 
-/* ---- names --------------------------------------------------------------------------
+/* ---- names -------------------------------------------------------------------------
  */
 
 static char *joliet_name(struct bytes name)
@@ -155,7 +155,7 @@ static char *record_name(const struct iso *iso, struct bytes record,
 	return r->name.len ? byte_name(buffer_view(&r->name))
 			   : without_version(byte_name(name));
 }
-/* ---- folders ------------------------------------------------------------------------
+/* ---- folders -----------------------------------------------------------------------
  */
 
 static int push_record(struct iso *iso, const uint8_t *record, struct iso_node *node,
@@ -267,7 +267,7 @@ static int list_9660(struct iso *iso, const struct iso_node *folder, const char 
 	return 0;
 }
 
-/* ---- volumes ------------------------------------------------------------------------
+/* ---- volumes -----------------------------------------------------------------------
  */
 
 /* Joliet's escape sequences for UCS-2 levels 1 to 3. */

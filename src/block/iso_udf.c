@@ -82,7 +82,7 @@ int udf_block_load(struct iso *iso, struct udf_address address, struct buffer *r
 	return status;
 }
 
-/* ---- volume descriptors -------------------------------------------------------------
+/* ---- volume descriptors ------------------------------------------------------------
  */
 
 struct sequence {
@@ -197,7 +197,7 @@ static bool find_sequence(struct iso *iso, struct sequence *s)
 	return false;
 }
 
-/* ---- partition maps ------------------------------------------------------------------
+/* ---- partition maps ----------------------------------------------------------------
  */
 
 static int refuse_map(const struct iso *iso, const char *what, struct error *err)
@@ -290,7 +290,7 @@ static int add_maps(struct iso *iso, const struct sequence *s, struct error *err
 	return 0;
 }
 
-/* ---- the file set -------------------------------------------------------------------
+/* ---- the file set ------------------------------------------------------------------
  */
 
 static struct udf_address long_address(const uint8_t *ad)

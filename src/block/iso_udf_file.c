@@ -40,7 +40,7 @@ enum extent_type {
 	EXTENT_CONTINUED = 3,	/* more descriptors */
 };
 
-/* ---- allocation descriptors ----------------------------------------------------------
+/* ---- allocation descriptors --------------------------------------------------------
  */
 
 struct allocation {
@@ -138,7 +138,7 @@ static int take_descriptors(struct iso *iso, struct udf_address icb, unsigned fo
 	return status;
 }
 
-/* ---- file entries --------------------------------------------------------------------
+/* ---- file entries ------------------------------------------------------------------
  */
 
 /*
@@ -228,7 +228,7 @@ int udf_node_load(struct iso *iso, struct udf_address icb, struct iso_node *ret,
 	return status;
 }
 
-/* ---- folders -------------------------------------------------------------------------
+/* ---- folders -----------------------------------------------------------------------
  */
 
 enum identifier_flags {

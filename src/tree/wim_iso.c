@@ -95,7 +95,7 @@ int wim_iso_part(struct wim *wim, const char *inner, struct wim_part *part,
 	return error_remedy(err, "get the image again");
 }
 
-/* ---- for wimlib, which reads files only ----------------------------------------------
+/* ---- for wimlib, which reads files only --------------------------------------------
  */
 
 static int copy_out(const struct wim_part *part, const char *to, struct error *err)

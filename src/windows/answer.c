@@ -44,7 +44,7 @@ int answer_refuse(const struct answer *answer, const xmlNode *node, struct error
 	return -1;
 }
 
-/* ---- nodes --------------------------------------------------------------------------
+/* ---- nodes -------------------------------------------------------------------------
  */
 
 bool answer_is(const xmlNode *node, const char *name)
@@ -110,7 +110,7 @@ xmlNode *answer_settings(const struct answer *answer, unsigned pass)
 	return NULL;
 }
 
-/* ---- parsing ------------------------------------------------------------------------
+/* ---- parsing -----------------------------------------------------------------------
  */
 
 /* What the parser met, in its order; the first is what counts. */
@@ -201,7 +201,7 @@ static xmlDoc *parse(struct bytes text, const char *name, struct error *err)
 	return NULL;
 }
 
-/* ---- form ---------------------------------------------------------------------------
+/* ---- form --------------------------------------------------------------------------
  */
 
 /*
@@ -333,7 +333,7 @@ static int check_form(const struct answer *answer, struct error *err)
 	return 0;
 }
 
-/* ---- loading ------------------------------------------------------------------------
+/* ---- loading -----------------------------------------------------------------------
  */
 
 /* The bytes as they came, unless the offlineServicing pass was taken out. */

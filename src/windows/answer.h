@@ -88,7 +88,8 @@ void answer_report_free(struct answer_report *report);
  * Checks, and stages the answer file as ANSWER_PATH. What Windows would rank before it is
  * removed: the value UnattendFile of SYSTEM\Setup, and the files of
  * Windows\Panther\Unattend. Registry settings of the offlineServicing pass are made. Files
- * that Windows ranks after it are named as warnings. A time zone that the image's registry
+ * that Windows ranks after it are named as warnings, and so is an image that is not
+ * generalized. A time zone that the image's registry
  * does not know is ERROR_USAGE, since Windows' setup would stop at it.
  */
 int answer_stage(const struct answer *answer, struct tree *tree,

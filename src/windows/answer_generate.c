@@ -167,7 +167,7 @@ static int check_target(const struct target *t, struct error *err)
 			     "write one yourself and give --answer=FILE");
 }
 
-/* ---- text ---------------------------------------------------------------------------
+/* ---- text --------------------------------------------------------------------------
  */
 
 static void append_escaped(struct buffer *out, const char *text)
@@ -242,7 +242,7 @@ static void password(struct buffer *out, unsigned depth, const char *kind,
 	buffer_free(&utf16);
 }
 
-/* ---- passes -------------------------------------------------------------------------
+/* ---- passes ------------------------------------------------------------------------
  */
 
 static void specialize(struct buffer *out, const struct answer_options *o,

@@ -19,7 +19,7 @@
 
 #define MAX_DRIVER_PATHS 1000
 
-/* ---- DriverPaths ---------------------------------------------------------------------
+/* ---- DriverPaths -------------------------------------------------------------------
  */
 
 static int refuse_path(const struct answer *answer, const xmlNode *node, const char *why,
@@ -86,7 +86,7 @@ static int take_driver_paths(struct answer *answer, const xmlNode *paths,
 	return 0;
 }
 
-/* ---- moving to specialize ------------------------------------------------------------
+/* ---- moving to specialize ----------------------------------------------------------
  */
 
 static xmlNode *specialize_settings(struct answer *answer)
@@ -149,7 +149,7 @@ static int move_setting(struct answer *answer, const xmlNode *component, xmlNode
 	return 0;
 }
 
-/* ---- the pass ------------------------------------------------------------------------
+/* ---- the pass ----------------------------------------------------------------------
  */
 
 static int take_lua(struct answer *answer, const xmlNode *setting, struct error *err)

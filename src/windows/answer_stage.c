@@ -10,6 +10,7 @@
 #include "windows/answer_private.h"
 
 #define ZONES "Microsoft\\Windows NT\\CurrentVersion\\Time Zones"
+#define STATE "Microsoft\\Windows\\CurrentVersion\\Setup\\State"
 #define POLICIES "Microsoft\\Windows\\CurrentVersion\\Policies\\System"
 
 struct stage {
@@ -29,7 +30,7 @@ static const char *const ranked_after[] = {
 	"Autounattend.xml",
 };
 
-/* ---- what ranks before ----------------------------------------------------------------
+/* ---- what ranks before -------------------------------------------------------------
  */
 
 static int remove_pointer(struct stage *s, struct error *err)
@@ -75,8 +76,7 @@ static int remove_files(struct stage *s, struct error *err)
 	return 0;
 }
 
-/* ---- the registry
- * ----------------------------------------------------------------------
+/* ---- the registry ------------------------------------------------------------------
  */
 
 static int set_lua(struct stage *s, struct error *err)
@@ -93,8 +93,7 @@ static int set_lua(struct stage *s, struct error *err)
 	return 0;
 }
 
-/* ---- time zones
- * ------------------------------------------------------------------------
+/* ---- time zones --------------------------------------------------------------------
  */
 
 static int check_zone(struct stage *s, const struct hive *software, hkey zones,
@@ -142,8 +141,25 @@ static int check_zones(struct stage *s, struct error *err)
 	return 0;
 }
 
-/* ---- the file
- * --------------------------------------------------------------------------
+/* Specialize and oobeSystem run on a generalized image only. */
+static int check_state(struct stage *s, struct error *err)
+{
+	struct hive *software = registry_hive(s->registry, REGISTRY_SOFTWARE, err);
+	hkey key = software ? hive_find(software, hive_root(software), STATE) : 0;
+	_cleanup_free_ char *state =
+		key ? hive_get_string(software, key, "ImageState") : NULL;
+
+	if (!software)
+		return -1;
+	if (state && text_equal(state, "IMAGE_STATE_COMPLETE"))
+		vec_push(&s->report->warnings,
+			 xstrdup("the image's setup is complete (IMAGE_STATE_COMPLETE): "
+				 "Windows does not look for an answer file until it is "
+				 "generalized with sysprep"));
+	return 0;
+}
+
+/* ---- the file ----------------------------------------------------------------------
  */
 
 static int write_file(struct stage *s, struct error *err)
@@ -165,7 +181,7 @@ int answer_stage(const struct answer *answer, struct tree *tree,
 	struct stage s = {answer, tree, registry, ret};
 
 	if (answer_check(answer, target, &ret->warnings, err) < 0 ||
-	    check_zones(&s, err) < 0)
+	    check_zones(&s, err) < 0 || check_state(&s, err) < 0)
 		return -1;
 	vec_foreach (action, &answer->actions)
 		strings_push(&ret->actions, *action);

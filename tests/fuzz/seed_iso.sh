@@ -24,9 +24,9 @@ seq 20 >d/Data.bin
 ln -s folder d/link
 mkdir -p d/1/2/3/4/5/6/7/8/9
 if have genisoimage; then
-	genisoimage -quiet -no-pad -J -R -o "$out/j.iso" d
-	genisoimage -quiet -no-pad -R -o "$out/r.iso" d
-	genisoimage -quiet -no-pad -o "$out/p.iso" d
-	genisoimage -quiet -no-pad -udf -o "$out/u.iso" d
+	genisoimage -quiet -no-pad -J -R -o "$out/j.iso" d 2>/dev/null
+	genisoimage -quiet -no-pad -R -o "$out/r.iso" d 2>/dev/null
+	genisoimage -quiet -no-pad -o "$out/p.iso" d 2>/dev/null
+	genisoimage -quiet -no-pad -udf -o "$out/u.iso" d 2>/dev/null
 fi
 find "$out" -type f | wc -l
