@@ -158,7 +158,11 @@ char *bcd_device_text(const struct bcd_device *device);
 
 enum bcd_form {
 	BCD_FORM_PARTITION,	/* by GUIDs, or disk signature and offset */
-	BCD_FORM_LOCATE,	/* wherever the files are found: survives repartitioning */
+	/*
+	 * Windows by its paths, wherever they are found, the boot manager by "boot":
+	 * survives repartitioning.
+	 */
+	BCD_FORM_LOCATE,
 	BCD_FORM_BOOT,		/* one volume for boot manager and Windows */
 };
 /* A volume, for BCD_FORM_PARTITION. */
