@@ -8,6 +8,7 @@
 #include "hwprofiles/inventory.h"
 #include "hwprofiles/probe.h"
 #include "hwprofiles/profile_xml.h"
+#include "windows/driverdb.h"
 
 struct request {
 	const struct cli_command *command;
@@ -40,6 +41,50 @@ static void add_devices(struct json_object *object, const struct profile *p)
 	}
 }
 
+static void add_version(struct json_object *o, const char *key, uint64_t version)
+{
+	char text[PACKAGE_VERSION_TEXT_SIZE];
+
+	if (!version)
+		return;
+	package_version_text(version, text);
+	cli_add(o, key, text);
+}
+
+static void add_drivers(struct json_object *object, const struct profile *p)
+{
+	struct json_object *array = cli_add_array(object, "drivers");
+
+	vec_foreach (driver, &p->drivers) {
+		struct json_object *o = cli_add_object(array, NULL);
+
+		if (driver->pack_vendor) {
+			cli_add(o, "pack_vendor", driver->pack_vendor);
+			cli_add(o, "pack_system", driver->pack_system);
+			continue;
+		}
+		cli_add(o, "hardware_id", driver->hardware_id);
+		cli_add(o, "inf", driver->inf);
+		add_version(o, "min_version", driver->min_version);
+		add_version(o, "max_version", driver->max_version);
+	}
+}
+
+static void add_rules(struct json_object *object, const struct profile *p)
+{
+	static const char *const policies[] = {"never", "allowed", "wanted"};
+	struct json_object *array = cli_add_array(object, "passthrough");
+
+	vec_foreach (rule, &p->rules) {
+		struct json_object *o = cli_add_object(array, NULL);
+
+		cli_add(o, "role", pc_role_name(rule->role));
+		cli_add(o, "policy", policies[rule->passthrough]);
+		cli_add(o, "id", rule->id);
+		cli_add(o, "group", rule->group);
+	}
+}
+
 static void add_profile(struct json_object *o, const struct profile *p, bool whole)
 {
 	struct json_object *array;
@@ -50,6 +95,8 @@ static void add_profile(struct json_object *o, const struct profile *p, bool who
 	if (p->year)
 		cli_add_int(o, "year", p->year);
 	cli_add(o, "uefi", answer_text(p->uefi));
+	cli_add(o, "bios", answer_text(p->bios));
+	cli_add(o, "acpi", answer_text(p->acpi));
 	cli_add(o, "secure_boot", answer_text(p->secure_boot));
 	cli_add(o, "tpm", p->tpm);
 	if (!whole) {
@@ -74,6 +121,8 @@ static void add_profile(struct json_object *o, const struct profile *p, bool who
 		cli_add(match, "chid", m->has_chid ? chid : NULL);
 	}
 	add_devices(o, p);
+	add_drivers(o, p);
+	add_rules(o, p);
 	cli_add_strings(o, "kernel_arguments", &p->kernel_arguments);
 	cli_add_strings(o, "quirks", &p->quirks);
 }

@@ -72,6 +72,29 @@ ok "and the virtual machines" jq -e '[.profiles[].id] | contains(["generic-uefi"
 	"qemu-i440fx", "hyperv-gen1", "hyperv-gen2", "vmware", "virtualbox", "xen-hvm", "aws-nitro",
 	"azure-gen2", "gcp"])' shipped.json
 
+export GILD_PROFILES=$GILD_SOURCE/profiles
+is "a model names its maker's driver pack" "$("$GILD" profile show dell-latitude-3410 --json |
+	jq -c '.drivers')" '[{"pack_vendor":"dell","pack_system":"09EC"}]'
+is "a family's rules count for it" "$("$GILD" profile show dell-latitude-3410 --json |
+	jq -c '[.passthrough[] | select(.policy == "never") | .role] == ["boot-storage", "management-engine"]')" true
+is "a graphics card and its sound go together" "$(echo '{"vendor":"HP","model":"Z","dmi":{"sys_vendor":"HP","product_name":"Z","board_name":"81C5"},
+	"pci":[["0","030000","10de","1c82","103c","0001","a1"],["1","040300","10de","0fb9","103c","0001","a1"],["2","040300","8086","a170","103c","0001","31"]]}' >card.json
+	"$GILD" profile import card.json --json | jq -c '[(.passthrough | map(.group)), (.passthrough | map(.role)), .drivers[0].pack_system]')" \
+	'[["graphics-card","graphics-card"],["display","audio"],"81C5"]'
+export GILD_PROFILES=$scratch/profiles
+# The keys of the shipped packs are in the makers' own lists.
+if [ -e "${GILD_TEST_DATA-}/pcs/catalogs/hp-build-platform.xml.xz" ]; then
+	listed() { # VENDOR FILE: how many of the shipped keys are in it
+		xz -dc "$GILD_TEST_DATA/pcs/catalogs/$2" | iconv -f utf-16 -t utf-8 | grep -oiE '>[0-9A-F]{4}<|[ ;,>][0-9A-F]{4}[;,<]' | tr -d '<>;, ' | tr a-f A-F | sort -u >listed
+		grep -h "pack vendor=\"$1\"" "$GILD_SOURCE"/profiles/*.xml | sed 's/.*system="\(....\)".*/\1/' | sort -u >keys
+		comm -12 listed keys | wc -l
+	}
+	ok "at least half of Dell's keys are in Dell's list" test "$(($(listed dell dell-build-driverpack.xml.xz) * 2))" -ge "$(wc -l <keys)"
+	ok "and of HP's in HP's" test "$(($(listed hp hp-build-platform.xml.xz) * 2))" -ge "$(wc -l <keys)"
+else
+	skip "the makers' lists" "GILD_TEST_DATA has no pcs/catalogs"
+fi
+
 # ---- real PCs ---------------------------------------------------------------------------------
 data=${GILD_TEST_DATA-}
 if [ ! -d "$data/pcs/raw" ]; then
