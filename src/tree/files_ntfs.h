@@ -78,6 +78,9 @@ int files_ntfs_object_ids(struct files_ntfs *f, struct error *err);
 
 /* ---- files_ntfs_read.c ---- */
 
+/* All bytes of a content as they are stored (of WOF, packed): content->stored of them. */
+int files_ntfs_read_stored(struct files_ntfs *f, uint32_t blob, uint8_t *to,
+			   struct error *err);
 int files_ntfs_read(struct files *files, const uint32_t *blobs, size_t count,
 		    const struct files_sink *sink, struct error *err);
 

@@ -6,7 +6,7 @@
  */
 #include <errno.h>
 
-#include "tree/files_ntfs.h"
+#include "tree/files_ntfs_ahead.h"
 
 #include <ntfs-3g/device.h>
 
@@ -157,6 +157,16 @@ static int reader_pread(void *arg, void *to, size_t len, uint64_t at, struct err
 	return read_runs(r, to, len, at, err);
 }
 
+int files_ntfs_read_stored(struct files_ntfs *f, uint32_t blob, uint8_t *to,
+			   struct error *err)
+{
+	_cleanup_reader_ struct reader r = {0};
+
+	if (reader_open(&r, f, blob, err) < 0)
+		return -1;
+	return reader_pread(&r, to, (size_t)r.content->stored, 0, err);
+}
+
 /* ---- giving it away
  * ---------------------------------------------------------------------------- */
 
@@ -201,12 +211,19 @@ static int read_blob(struct files_ntfs *f, uint32_t blob, const struct files_sin
 int files_ntfs_read(struct files *files, const uint32_t *blobs, size_t count,
 		    const struct files_sink *sink, struct error *err)
 {
+	struct files_ntfs *f = (struct files_ntfs *)files;
 	_cleanup_free_ uint8_t *piece = xmalloc(PIECE);
+	_cleanup_ahead_ struct files_ntfs_ahead *ahead =
+		files_ntfs_ahead_new(f, blobs, count);
 
 	for (size_t i = 0; i < count; i++) {
-		if (sink->begin && sink->begin(sink->arg, blobs[i], err) < 0)
+		int taken;
+
+		if (files_ntfs_ahead_fill(ahead, i, err) < 0 ||
+		    (sink->begin && sink->begin(sink->arg, blobs[i], err) < 0))
 			return -1;
-		if (read_blob((struct files_ntfs *)files, blobs[i], sink, piece, err) < 0)
+		taken = files_ntfs_ahead_take(ahead, i, sink, err);
+		if (taken < 0 || (!taken && read_blob(f, blobs[i], sink, piece, err) < 0))
 			return -1;
 		if (sink->end && sink->end(sink->arg, err) < 0)
 			return -1;
