@@ -121,6 +121,11 @@ struct pe {
 };
 /* A valid PE image with a version resource; its code does nothing. */
 void pe_build(const struct pe *pe, struct buffer *out);
+/*
+ * The program that stands in for "bootmgfw.efi" or "bootmgr" and says, when it is started,
+ * what it would start (samples/boot). False where it was not built (no clang or lld).
+ */
+bool standin_read(const char *name, struct buffer *ret);
 
 /* Writes DIR/PATH (making the folders) and gives it the sample's time. */
 void file_put(const char *dir, const char *path, struct bytes data);

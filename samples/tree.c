@@ -166,7 +166,6 @@ static const struct {
 	{"Windows/System32/drivers/tcpip.sys", PE_DRIVER, false, false},
 	{"Windows/System32/drivers/volsnap.sys", PE_DRIVER, false, false},
 	{"Windows/System32/drivers/Wdf01000.sys", PE_DRIVER, false, false},
-	{"Windows/Boot/EFI/bootmgfw.efi", PE_EFI, false, false},
 	{"Windows/Boot/EFI/bootmgr.efi", PE_EFI, false, false},
 	{"Windows/Boot/EFI/memtest.efi", PE_BOOT, false, false},
 	{"Windows/Boot/PCAT/memtest.exe", PE_BOOT, true, false},
@@ -203,18 +202,48 @@ static void put_text(const struct sample *s, const char *path, const char *text)
 	file_put(s->dir, path, (struct bytes){(const uint8_t *)text, strlen(text)});
 }
 
+/*
+ * A boot manager that runs, where there is one: else what only looks like it. `mark`
+ * follows it, so that two of them differ.
+ */
+static bool put_standin(const struct sample *s, const char *name, const char *path,
+			const char *mark)
+{
+	_cleanup_buffer_ struct buffer program = BUFFER_INIT;
+
+	if (s->machine == MACHINE_ARM64 || !standin_read(name, &program))
+		return false;
+	buffer_append_string(&program, mark);
+	file_put(s->dir, path, buffer_view(&program));
+	return true;
+}
+
+static void put_managers(const struct sample *s)
+{
+	static const char manager[] = "Windows/Boot/EFI/bootmgfw.efi",
+			  ex[] = "Windows/Boot/EFI_EX/bootmgfw_EX.efi",
+			  bios[] = "Windows/Boot/PCAT/bootmgr";
+	bool uefi = s->machine == MACHINE_AMD64;
+
+	if (!uefi || !put_standin(s, "bootmgfw.efi", manager, ""))
+		put_pe(s, manager, PE_EFI);
+	if (strcmp(s->windows, "11") == 0 &&
+	    (!uefi || !put_standin(s, "bootmgfw.efi", ex, "2023")))
+		put_pe(s, ex, PE_EFI);
+	if (s->machine != MACHINE_ARM64 && !put_standin(s, "bootmgr", bios, ""))
+		put_noise(s, bios, 400000);
+}
+
 /* 24H2 brought boot files signed with the UEFI CA of 2023. */
 static void put_boot_files(const struct sample *s)
 {
 	put_noise(s, "Windows/Boot/Fonts/segmono_boot.ttf", 44000);
 	put_noise(s, "Windows/Boot/Fonts/wgl4_boot.ttf", 47000);
-	if (s->machine != MACHINE_ARM64) {
-		put_noise(s, "Windows/Boot/PCAT/bootmgr", 400000);
+	put_managers(s);
+	if (s->machine != MACHINE_ARM64)
 		put_noise(s, "Windows/Boot/PCAT/bootnxt", 1);
-	}
 	if (strcmp(s->windows, "11") != 0)
 		return;
-	put_pe(s, "Windows/Boot/EFI_EX/bootmgfw_EX.efi", PE_EFI);
 	put_pe(s, "Windows/Boot/EFI_EX/bootmgr_EX.efi", PE_EFI);
 	put_noise(s, "Windows/Boot/Fonts_EX/segmono_boot_EX.ttf", 44000);
 	put_noise(s, "Windows/Boot/Fonts_EX/wgl4_boot_EX.ttf", 47000);

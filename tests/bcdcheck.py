@@ -76,6 +76,11 @@ class Store:
         kind, data = value
         if kind in (1, 7):
             return self.named(data)
+        if element[1] == "1" and len(data) == 88 and data[16] == 5:
+            return "BOOT" if not any(data[32:]) else data.hex()
+        if element[1] == "1" and len(data) == 88 and data[16] == 6 and data[52] == 1:
+            offset, signature = struct.unpack("<Q16xI", data[32:60])
+            return "0x%08x/%d" % (signature, offset)
         if element[1] == "5":  # templates have short ones
             return str(int.from_bytes(data, "little"))
         for g, a in self.alias.items():  # options of a device

@@ -20,6 +20,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "builder/boot_code.h"
 #include "builder/bootfiles.h"
 #include "windows/bcd_store.h"
 
@@ -222,15 +223,36 @@ static int files(struct options *o, struct error *err)
 	return ret;
 }
 
+/* ---- boot code ---- */
+
+static int install_mbr(struct options *o, struct error *err)
+{
+	_cleanup_block_ struct block *disk = block_file_open(o->args[0], true, 0, err);
+
+	return disk && boot_code_install_mbr(disk, err) == 0 ? block_flush(disk, err)
+							     : -1;
+}
+
+static int install_ntfs(struct options *o, struct error *err)
+{
+	_cleanup_block_ struct block *disk = block_file_open(o->args[0], true, 0, err);
+	uint64_t offset = strtoull(o->args[1], NULL, 0);
+	struct block *volume = disk ? block_window_open(disk, offset, disk->size - offset,
+							xstrdup("volume"), err)
+				    : NULL;
+	int ret = volume ? boot_code_install(volume, offset / 512, disk->size, err) : -1;
+
+	block_close(volume);
+	return ret < 0 ? -1 : block_flush(disk, err);
+}
+
 static const struct {
 	const char *name;
 	size_t args;
 	int (*run)(struct options *o, struct error *err);
 } commands[] = {
-	{"bcd", 1, build_store},
-	{"generalize", 2, generalize},
-	{"devices", 1, devices},
-	{"files", 2, files},
+	{"bcd", 1, build_store}, {"generalize", 2, generalize}, {"devices", 1, devices},
+	{"files", 2, files},	 {"mbr", 1, install_mbr},	{"ntfs", 2, install_ntfs},
 };
 
 int main(int argc, char **argv)
@@ -240,6 +262,7 @@ int main(int argc, char **argv)
 				    .folder = "\\Windows",
 				    .recovery_folder = "\\Recovery\\WindowsRE"}};
 	struct error err = ERROR_INIT;
+	int code;
 
 	o.bcd.target = o.files.target = &o.target;
 	(void)target_parse("10.0.19041/amd64/client", &o.target, NULL);
@@ -256,9 +279,14 @@ int main(int argc, char **argv)
 	if (!err.code)
 		usage("unknown command");
 done:
-	if (err.code)
-		fprintf(stderr, "boottool: %s\n", error_message(&err));
+	code = (int)err.code;
+	if (code) {
+		_cleanup_free_ char *message = error_message(&err);
+
+		fprintf(stderr, "boottool: %s\n", message);
+	}
+	error_clear(&err);
 	buffer_free(&o.template);
 	buffer_free(&o.store);
-	return (int)err.code;
+	return code;
 }

@@ -203,7 +203,7 @@ static void versions_differ(void **state _unused_)
 	assert_null(bcd_element_find(default_of(&store), BCD_ISOLATED_CONTEXT));
 	assert_null(bcd_element_find(default_of(&store), 0x250000c2));
 	assert_null(bcd_element_find(known(&store, BCD_GUID_BOOTMGR), BCD_PATH));
-	assert_text(known(&store, BCD_GUID_MEMDIAG), BCD_PATH, "\\Boot\\memtest.exe");
+	assert_text(known(&store, BCD_GUID_MEMDIAG), BCD_PATH, "\\boot\\memtest.exe");
 	o.uefi = true;
 	assert_int_equal(bcd_build(&o, &uefi, NULL), 0);
 	assert_null(bcd_element_find(default_of(&uefi), BCD_ISOLATED_CONTEXT));
@@ -299,6 +299,18 @@ static void recovery_is_linked(void **state _unused_)
 	assert_text(image, BCD_RAMDISK_PATH, "\\Recovery\\WindowsRE\\boot.sdi");
 }
 
+static void what_is_not_there_has_no_entry(void **state _unused_)
+{
+	struct target target = target_of("10.0.26100/arm64/client");
+	struct bcd_options o = options_for(&target, true);
+	_cleanup_bcd_store_ struct bcd_store store = {0};
+
+	o.no_memory_tester = true;
+	assert_int_equal(bcd_build(&o, &store, NULL), 0);
+	assert_null(known(&store, BCD_GUID_MEMDIAG));
+	assert_null(bcd_element_find(known(&store, BCD_GUID_BOOTMGR), BCD_TOOLS_ORDER));
+}
+
 static void stores_survive_the_hive(void **state _unused_)
 {
 	struct target target = target_of("10.0.19041/amd64/client");
@@ -350,6 +362,7 @@ int main(void)
 		cmocka_unit_test(locate_form_names_no_partition),
 		cmocka_unit_test(template_is_kept),
 		cmocka_unit_test(recovery_is_linked),
+		cmocka_unit_test(what_is_not_there_has_no_entry),
 		cmocka_unit_test(stores_survive_the_hive),
 		cmocka_unit_test(bios_is_for_pcs),
 		cmocka_unit_test(not_every_hive_is_a_store),

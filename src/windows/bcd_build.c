@@ -188,7 +188,7 @@ static void add_memory_tester(struct bcd_building *b)
 	bcd_set_text(object, BCD_LOCALE, b->options->locale);
 	bcd_set_text(object, BCD_PATH,
 		     b->options->uefi ? "\\EFI\\Microsoft\\Boot\\memtest.efi"
-				      : "\\Boot\\memtest.exe");
+				      : "\\boot\\memtest.exe");
 	bcd_set_text(object, BCD_DESCRIPTION, "Windows Memory Diagnostic");
 }
 
@@ -244,7 +244,8 @@ static void link_entries(struct bcd_building *b)
 	bcd_set_guid(object, BCD_DEFAULT, &b->os);
 	bcd_set_guid(object, BCD_RESUME_OBJECT, &b->resume);
 	bcd_set_guids(object, BCD_DISPLAY_ORDER, &b->os, 1);
-	bcd_set_guids(object, BCD_TOOLS_ORDER, &tester, 1);
+	if (!b->options->no_memory_tester)
+		bcd_set_guids(object, BCD_TOOLS_ORDER, &tester, 1);
 }
 
 /* ---- recovery ---- */
@@ -347,7 +348,8 @@ int bcd_build(const struct bcd_options *options, struct bcd_store *ret, struct e
 	ret->key_name = xstrdup("BCD00000000");
 	ret->system = true;
 	ret->treat_as_system = true;
-	add_memory_tester(&b);
+	if (!options->no_memory_tester)
+		add_memory_tester(&b);
 	add_resume(&b);
 	add_os(&b);
 	link_entries(&b);

@@ -89,6 +89,8 @@ static bool parse_locate(struct bytes b, struct bcd_device *ret, unsigned depth)
 		return false;
 	if (parent && (parent < LOCATE_HEADER || parent > b.len))
 		return false;
+	if (whence == LOCATE_BY_ELEMENT && !element)
+		return true; /* says nothing */
 	path = bytes_at(b, LOCATE_HEADER, (parent ? parent : b.len) - LOCATE_HEADER);
 	ret->kind = BCD_DEVICE_LOCATE;
 	ret->element = whence == LOCATE_BY_ELEMENT ? element : 0;

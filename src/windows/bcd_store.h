@@ -158,7 +158,11 @@ char *bcd_device_text(const struct bcd_device *device);
 
 enum bcd_form {
 	BCD_FORM_PARTITION,	/* by GUIDs, or disk signature and offset */
-	BCD_FORM_LOCATE,	/* wherever the files are found: survives repartitioning */
+	/*
+	 * Windows by its paths, wherever they are found, the boot manager by "boot":
+	 * survives repartitioning.
+	 */
+	BCD_FORM_LOCATE,
 	BCD_FORM_BOOT,		/* one volume for boot manager and Windows */
 };
 /* A volume, for BCD_FORM_PARTITION. */
@@ -180,6 +184,7 @@ struct bcd_options {
 	/* Windows RE: its volume and folder ("\\Recovery\\WindowsRE"); NULL: no entry. */
 	const struct bcd_volume *recovery;
 	const char *recovery_folder;
+	bool no_memory_tester;	/* the image has no memtest: no entry for it */
 	struct bytes seed;	/* GUIDs of objects follow from it */
 };
 /* The store of \Boot\BCD or \EFI\Microsoft\Boot\BCD. */
