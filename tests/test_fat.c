@@ -471,6 +471,32 @@ static void test_changes(void **state _unused_)
 	change_volume(fat12, 3);
 }
 
+/* What the journal puts there during an edit. */
+static void test_dirty(void **state _unused_)
+{
+	_cleanup_block_ struct block *fat32 = new_fat32(34 * MIB, 512),
+				     *fat16 = new_old_fat(false),
+				     *fat12 = new_old_fat(true);
+	struct block *const volumes[] = {fat32, fat16, fat12};
+
+	for (size_t i = 0; i < ARRAY_SIZE(volumes); i++) {
+		_cleanup_fat_ struct fat *fat = fat_open(volumes[i], NULL);
+		_cleanup_buffer_ struct buffer mark = BUFFER_INIT;
+		bool dirty = false;
+		uint64_t at;
+
+		assert_int_equal(fat_dirty_mark(fat, 0, &at, &mark, NULL), i < 2);
+		assert_int_equal(fat_dirty_mark(fat, 2, &at, &mark, NULL), 0);
+		if (i == 2)
+			break;
+		assert_sound(volumes[i]);
+		assert_int_equal(block_pwrite(volumes[i], mark.data, mark.len, at, NULL),
+				 0);
+		assert_int_equal(fat_is_dirty(fat, &dirty, NULL), 0);
+		assert_true(dirty);
+	}
+}
+
 /* A folder that moves names its new parent; a folder goes with all in it. */
 static void test_folders(void **state _unused_)
 {
@@ -595,6 +621,7 @@ int main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_foreign_names),
 		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_dirty),
 		cmocka_unit_test(test_folders),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_damage),

@@ -12,6 +12,9 @@
 #define STATE_FAT16 37
 #define STATE_FAT32 65
 #define STATE_DIRTY 3
+/* Windows' flag, in the last byte of the second entry of the table. */
+#define UNMOUNTED_FAT16 0x80
+#define UNMOUNTED_FAT32 0x08
 
 int fat_damaged(const struct fat *fat, struct error *err, const char *what)
 {
@@ -166,6 +169,24 @@ uint32_t fat_cluster_size(const struct fat *fat)
 	return fat->cluster;
 }
 
+int fat_dirty_mark(struct fat *fat, unsigned copy, uint64_t *offset, struct buffer *ret,
+		   struct error *err)
+{
+	unsigned copies = fat->active == fat->copies ? fat->copies : 1;
+
+	if (fat->bits == 12 || copy >= copies)
+		return 0;
+	*offset = fat->table_at + copy * fat->table_size;
+	buffer_reserve(ret, fat->sector);
+	if (block_pread(fat->volume, ret->data, fat->sector, *offset, err) < 0)
+		return -1;
+	ret->len = fat->sector;
+	/* The highest bit in use of the second entry. */
+	ret->data[fat->bits == 32 ? 7 : 3] &=
+		fat->bits == 32 ? (uint8_t)~UNMOUNTED_FAT32 : (uint8_t)~UNMOUNTED_FAT16;
+	return 1;
+}
+
 /* The second entry of the table has a bit of Windows: it was unmounted. */
 int fat_is_dirty(struct fat *fat, bool *ret, struct error *err)
 {
@@ -176,7 +197,8 @@ int fat_is_dirty(struct fat *fat, bool *ret, struct error *err)
 		return 0;
 	if (fat_get(fat, 1, &entry, err) < 0)
 		return -1;
-	*ret |= !(entry & (fat->bits == 32 ? 0x08000000 : 0x8000));
+	*ret |= !(entry & (fat->bits == 32 ? (uint32_t)UNMOUNTED_FAT32 << 24
+					   : (uint32_t)UNMOUNTED_FAT16 << 8));
 	return 0;
 }
 

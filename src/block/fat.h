@@ -50,6 +50,12 @@ unsigned fat_bits(const struct fat *fat);	/* 12, 16, 32 */
 uint32_t fat_cluster_size(const struct fat *fat);
 /* True if the volume is marked as not unmounted, or as to be checked; -1: error. */
 int fat_is_dirty(struct fat *fat, bool *ret, struct error *err);
+/*
+ * A sector of the `copy`-th table as it is now, marked as not unmounted, and its offset: for
+ * journal_mark(). 1 and both, 0: there is no such copy, or no mark (FAT12), -1.
+ */
+int fat_dirty_mark(struct fat *fat, unsigned copy, uint64_t *offset, struct buffer *ret,
+		   struct error *err);
 /* 1: found, 0: missing, -1. `stored` (may be NULL) gets the path with names as stored. */
 int fat_find(struct fat *fat, const char *path, struct fat_entry *ret, char **stored,
 	     struct error *err);

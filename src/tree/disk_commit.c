@@ -136,14 +136,18 @@ static int declare_free(struct block *journal, const struct disk_volume *volume,
 				     err);
 }
 
-/* How the volume reads while it is neither old nor new: in $MFT, and in its mirror. */
+/* How the volume reads while it is neither old nor new: in $MFT or FAT, and its mirror.
+ */
 static int declare_marks(struct block *journal, const struct disk_volume *volume,
 			 struct error *err)
 {
 	for (unsigned copy = 0; copy < 2; copy++) {
 		_cleanup_buffer_ struct buffer mark = BUFFER_INIT;
 		uint64_t offset;
-		int found = ntfs_dirty_mark(volume->ntfs, copy, &offset, &mark, err);
+		int found = volume->fat ? fat_dirty_mark(volume->fat, copy, &offset,
+							 &mark, err)
+					: ntfs_dirty_mark(volume->ntfs, copy, &offset,
+							  &mark, err);
 
 		if (found < 0 ||
 		    (found && journal_mark(journal, volume->partition.offset + offset,
@@ -160,9 +164,7 @@ static int declare_marks(struct block *journal, const struct disk_volume *volume
 static int declare_volume(const struct disk_image *disk, struct block *journal,
 			  const struct disk_volume *volume, struct error *err)
 {
-	if (volume->fat)
-		return 0;
-	if (!disk->by_guestfs && declare_free(journal, volume, err) < 0)
+	if (!volume->fat && !disk->by_guestfs && declare_free(journal, volume, err) < 0)
 		return -1;
 	return declare_marks(journal, volume, err);
 }

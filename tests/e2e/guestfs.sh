@@ -129,8 +129,8 @@ ok "which the native path reads" "$GILD" inspect new.vhdx --json
 ok "and hivexget too" sh -c "'$GILD' edit new.vhdx --reg=a.reg --dry-run --json | jq -e '.trees[0].registry == []'"
 
 treetool=$GILD_BUILD/tests/treetool
-"$treetool" gpt.raw system : tree >native.list
-"$treetool" --guestfs gpt.raw system : tree >guestfs.list 2>/dev/null
+"$treetool" gpt.raw system : tree | cut -d' ' -f1,3,5- >native.list
+"$treetool" --guestfs gpt.raw system : tree 2>/dev/null | cut -d' ' -f1,3,5- >guestfs.list
 ok "the native path reads a FAT system volume as libguestfs does" cmp native.list guestfs.list
 echo other >other
 ok "libguestfs edits it, and the Windows volume, in one step" "$treetool" --write --guestfs gpt.raw \
