@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <errno.h>
 
-#include "base/file.h"
 #include "builder/build.h"
 #include "cli/disk_view.h"
 #include "cli/images.h"
@@ -12,7 +11,6 @@
 #include "cli/verify_view.h"
 
 #define MIB ((uint64_t)1 << 20)
-#define MAX_PASSWORD_FILE 4096
 
 struct given {
 	const char *format, *firmware, *size, *sector_size, *boot_ca, *boot_device;
@@ -336,24 +334,6 @@ static int build(const struct build_options *o)
 	return result.inject.refused || result.verified.errors ? ERROR_ANSWER_NO : 0;
 }
 
-/* "@FILE": its first line. */
-static int read_password(const char *text, char **ret, struct error *err)
-{
-	_cleanup_buffer_ struct buffer file = BUFFER_INIT;
-	size_t len = 0;
-
-	if (!text || *text != '@') {
-		*ret = text ? xstrdup(text) : NULL;
-		return 0;
-	}
-	if (file_read(text + 1, MAX_PASSWORD_FILE, &file, err) < 0)
-		return -1;
-	while (len < file.len && !strchr("\r\n", file.data[len]))
-		len++;
-	*ret = xstrndup((const char *)file.data, len);
-	return 0;
-}
-
 static int run(struct build_options *o, struct given *given)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
@@ -362,9 +342,12 @@ static int run(struct build_options *o, struct given *given)
 	int code;
 
 	o->inject.drivers = &given->drivers;
-	if (read_password(given->password, &password, &err) < 0)
-		return cli_fail(&err);
-	given->generate.password = password;
+	if (given->password) {
+		password = answer_password(given->password, &err);
+		if (!password)
+			return cli_fail(&err);
+		given->generate.password = password;
+	}
 	if (images_options(&o->inject.image, &err) < 0 ||
 	    injection_profiles_open(&profiles, &given->profiles, &err) < 0) {
 		code = cli_fail(&err);
@@ -403,7 +386,8 @@ int cmd_build(const struct cli_command *command, int argc, char **argv)
 		{"answer", "FILE|auto", CLI_STRING, &given.answer,
 		 "unattend.xml for the first start; auto: made from these:"},
 		{"user", "NAME", CLI_STRING, &given.generate.user, "local administrator"},
-		{"password", "TEXT|@FILE", CLI_STRING, &given.password, "of the user"},
+		{"password", "@FILE", CLI_STRING, &given.password,
+		 "of the user: the first line of a file"},
 		{"computer-name", "NAME", CLI_STRING, &given.generate.computer_name,
 		 "* lets Windows make one up"},
 		{"locale", "LOCALE", CLI_STRING, &given.generate.locale,
