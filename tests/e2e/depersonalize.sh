@@ -31,8 +31,9 @@ changes() { # NAME
 	rm -rf "$1.once"
 }
 item() { # NAME CODE [WHERE]: its count
-	awk -F '\t' -v code="$2" -v where="${3-}" \
-		'$1 == code && (where == "" || $2 == where) { n += $3 } END { print n + 0 }' "$1.report"
+	where=${3-} awk -F '\t' -v code="$2" \
+		'$1 == code && (ENVIRON["where"] == "" || $2 == ENVIRON["where"]) { n += $3 } END { print n + 0 }' \
+		"$1.report"
 }
 
 # ---- the sample, with what a PC leaves behind ------------------------------------------------
@@ -81,13 +82,56 @@ for windows in xp vista 7 8.1; do
 	changes "n$windows"
 done
 
+# ---- a controller that Windows would not know again stays -------------------------------------------
+"$mksample" tree stays --windows=7 || exit 1
+merge() { printf 'Windows Registry Editor Version 5.00\n\n%s\n' "$2" | hivexregedit --merge "$1"; }
+if command -v hivexregedit >/dev/null; then
+	ids() { printf 'hex(7):'; printf '%s\0\0' "$1" | iconv -t UTF-16LE | od -An -v -tx1 | xargs | tr ' ' ','; }
+	merge stays/$config/SYSTEM "[\\ControlSet001\\Enum\\PCI]
+
+[\\ControlSet001\\Enum\\PCI\\VEN_FFFF&DEV_0001]
+
+[\\ControlSet001\\Enum\\PCI\\VEN_FFFF&DEV_0001\\1]
+\"Service\"=\"disk\"
+\"HardwareID\"=$(ids 'PCI\VEN_FFFF&DEV_0001')
+
+[\\ControlSet001\\Enum\\PCI\\VEN_FFFF&DEV_0002]
+
+[\\ControlSet001\\Enum\\PCI\\VEN_FFFF&DEV_0002\\1]
+\"HardwareID\"=$(ids 'PCI\VEN_FFFF&DEV_0002')
+
+[\\ControlSet001\\Enum\\PCI\\VEN_FFFF&DEV_0003]
+
+[\\ControlSet001\\Enum\\PCI\\VEN_FFFF&DEV_0003\\1]
+\"Service\"=\"disk\"
+\"HardwareID\"=$(ids GenDisk)
+" || exit 1
+	changes stays
+	is "what goes and what stays" "$(item stays devices 'SYSTEM\ControlSet001\Enum\PCI') $(grep -c '^left' stays.report)" \
+		"2 1"
+	is "with its reason" "$(grep '^left' stays.report | cut -f 2)" \
+		'ControlSet001\Enum\PCI\VEN_FFFF&DEV_0001\1: boot-start service disk is not known for any of its IDs'
+else
+	skip "a controller that stays" "hivexregedit is not installed"
+fi
+
 # ---- in a WIM and on a disk --------------------------------------------------------------------
 "$mksample" wim x.wim --windows=10 || exit 1
 ok "a WIM" sh -c "'$tool' x.wim >wim.report"
 is "is clean the second time" "$("$tool" x.wim | grep -cvE '^(verdict|left)')" 0
 if command -v mkfs.fat mcopy >/dev/null; then
 	"$mksample" disk d.raw --windows=10 --table=mbr || exit 1
+	store=$GILD_TEST_DATA/hives/BCD/windeploy-bios.BCD
+	if [ -e "$store" ]; then
+		"$GILD" edit d.raw --quiet --copy="$store":Boot/BCD >/dev/null || exit 1
+	fi
 	ok "a disk" sh -c "'$tool' d.raw >disk.report"
+	if [ -e "$store" ]; then
+		[ "$(item disk boot_configuration)" -gt 0 ]
+		tap $? "and its boot configuration" disk.report
+	else
+		skip "and its boot configuration" "GILD_TEST_DATA has no such store"
+	fi
 	is "is clean the second time" "$("$tool" d.raw | grep -cvE '^(verdict|left)')" 0
 else
 	skip "a disk" "dosfstools or mtools are not installed"
