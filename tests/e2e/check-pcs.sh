@@ -113,7 +113,7 @@ inf() { # NAME CLASS GUID ID...
 		printf '[I]\n'
 	} >"repo/$name.inf"
 }
-scsi={4D36E97B-E325-11CE-BFC1-08002BE10318}
+scsi='{4D36E97B-E325-11CE-BFC1-08002BE10318}'
 inf wide SCSIAdapter $scsi 'PCI\VEN_8086&DEV_9A0B' 'PCI\VEN_8086&DEV_467F'
 inf narrow SCSIAdapter $scsi 'PCI\VEN_8086&DEV_9A0B'
 inf extra Extension '{e2f84ce7-8efa-411c-aa69-97454ca4cb57}' 'PCI\VEN_8086&DEV_02D7'
