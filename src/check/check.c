@@ -182,7 +182,9 @@ static int judge_critical(struct check_image *image, const struct device_ids *id
 			if (!claim || !claim->critical)
 				continue;
 			d->verdict = CHECK_OK;
-			d->source = claim->injected ? CHECK_INJECTED : CHECK_INBOX;
+			d->source = claim->published ? CHECK_INJECTED : CHECK_INBOX;
+			d->inf = claim->published;
+			d->is_unsigned = claim->is_unsigned;
 			d->matched = claim->id;
 			d->service = claim->service;
 			return d->service ? judge_service(image, d, err) : 0;

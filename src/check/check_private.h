@@ -43,7 +43,9 @@ struct claimed_id {
 	uint64_t hash;
 	char *id;
 	struct vec_of(struct candidate) candidates;
-	bool critical, injected;	/* Windows 7 and older: in CriticalDeviceDatabase */
+	bool critical;		/* Windows 7 and older: in CriticalDeviceDatabase */
+	bool is_unsigned;	/* of the package that put it there */
+	char *published;	/* that package; NULL: Windows' own */
 	char *service;		/* of it */
 };
 /* Open addressing, by text_hash(). */

@@ -71,6 +71,7 @@ void id_map_free(struct id_map *map)
 		vec_free(&map->slots[i]->candidates);
 		free(map->slots[i]->id);
 		free(map->slots[i]->service);
+		free(map->slots[i]->published);
 		free(map->slots[i]);
 	}
 	free(map->slots);

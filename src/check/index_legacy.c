@@ -75,8 +75,10 @@ static int index_injected(struct check_image *image, struct error *err)
 		vec_foreach (id, &p->ids) {
 			struct claimed_id *claim = id_map_get(&image->ids, *id);
 
-			if (claim)
-				claim->injected = true;
+			if (!claim || claim->published)
+				continue;
+			claim->published = xstrdup(p->published);
+			claim->is_unsigned = !p->is_signed;
 		}
 	}
 	return 0;

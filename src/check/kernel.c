@@ -426,8 +426,9 @@ static const struct kernel_memo *judge(struct kernel *kernel, const char *modali
 
 	memo_grow(kernel);
 	slot = memo_slot(kernel, modalias);
-	if (*slot)
-		return *slot;
+	memo = *slot;
+	if (memo)
+		return memo;
 	memo = *slot = xcalloc(1, sizeof(*memo));
 	memo->key = xstrdup(modalias);
 	kernel->memo.used++;

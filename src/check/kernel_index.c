@@ -103,7 +103,7 @@ static void read_module(struct kernel *kernel, struct kmod_ctx *ctx, const char 
 	if (kmod_module_get_info(module, &info) >= 0) {
 		vec_push(&kernel->modules,
 			 (struct kernel_module){.name = module_name(path_base(path))});
-		kmod_list_foreach(item, info)
+		for (item = info; item; item = kmod_list_next(info, item))
 			add_fact(kernel, number, kmod_module_info_get_key(item),
 				 kmod_module_info_get_value(item));
 		kmod_module_info_free_list(info);

@@ -21,23 +21,32 @@ void device_ids_free(struct device_ids *ids)
 	strings_free(&ids->compatible);
 }
 
-/* Adds it unless one of the lists has it. */
+/* Adds it unless it is the ID that all follows from; those that follow differ. */
 static void add(struct device_ids *ids, struct strings *to, const char *id)
 {
-	if (!strings_contain(&ids->hardware, id) &&
-	    !strings_contain(&ids->compatible, id))
+	if (!ids->hardware.len || !text_equal(ids->hardware.items[0], id))
 		strings_push(to, id);
 }
 
-static _printf_(3, 4) void add_id(struct device_ids *ids, struct strings *to,
-				  const char *fmt, ...)
+/* The parts up to NULL make one ID. Called for each device of each PC: no printf. */
+static __attribute__((sentinel)) void add_id(struct device_ids *ids, struct strings *to,
+					     ...)
 {
 	va_list ap;
-	char id[80];
+	char id[80], *at = id;
+	const char *part;
 
-	va_start(ap, fmt);
-	(void)vsnprintf(id, sizeof(id), fmt, ap);
+	va_start(ap, to);
+	while ((part = va_arg(ap, const char *))) {
+		size_t len = strlen(part), room = sizeof(id) - 1 - (size_t)(at - id);
+
+		if (len > room)
+			len = room;
+		memcpy(at, part, len);
+		at += len;
+	}
 	va_end(ap);
+	*at = '\0';
 	add(ids, to, id);
 }
 
@@ -80,10 +89,13 @@ static bool parse_pci(const char *id, struct pci_id *ret)
 static void add_classes(struct device_ids *ids, struct strings *to, const char *prefix,
 			const char *cc)
 {
+	char class[5] = "";
+
+	memcpy(class, cc, strnlen(cc, 4));
 	if (strlen(cc) == 6)
-		add_id(ids, to, "PCI\\%sCC_%s", prefix, cc);
+		add_id(ids, to, "PCI\\", prefix, "CC_", cc, NULL);
 	if (*cc)
-		add_id(ids, to, "PCI\\%sCC_%.4s", prefix, cc);
+		add_id(ids, to, "PCI\\", prefix, "CC_", class, NULL);
 }
 
 static void add_pci(struct device_ids *ids, const struct pci_id *p)
@@ -97,19 +109,19 @@ static void add_pci(struct device_ids *ids, const struct pci_id *p)
 	(void)snprintf(device, sizeof(device), "VEN_%s&DEV_%s&", p->ven, p->dev);
 	(void)snprintf(vendor, sizeof(vendor), "VEN_%s&", p->ven);
 	if (*p->subsys && *p->rev)
-		add_id(ids, hardware, "PCI\\%sSUBSYS_%s&REV_%s", device, p->subsys,
-		       p->rev);
+		add_id(ids, hardware, "PCI\\", device, "SUBSYS_", p->subsys, "&REV_",
+		       p->rev, NULL);
 	if (*p->subsys)
-		add_id(ids, hardware, "PCI\\%sSUBSYS_%s", device, p->subsys);
+		add_id(ids, hardware, "PCI\\", device, "SUBSYS_", p->subsys, NULL);
 	if (!plain)
 		add_classes(ids, hardware, device, p->cc);
 	if (*p->rev)
-		add_id(ids, generic, "PCI\\%sREV_%s", device, p->rev);
-	add_id(ids, generic, "PCI\\VEN_%s&DEV_%s", p->ven, p->dev);
+		add_id(ids, generic, "PCI\\", device, "REV_", p->rev, NULL);
+	add_id(ids, generic, "PCI\\VEN_", p->ven, "&DEV_", p->dev, NULL);
 	if (plain)
 		add_classes(ids, hardware, device, p->cc);
 	add_classes(ids, compatible, vendor, p->cc);
-	add_id(ids, compatible, "PCI\\VEN_%s", p->ven);
+	add_id(ids, compatible, "PCI\\VEN_", p->ven, NULL);
 	add_classes(ids, compatible, "", p->cc);
 }
 
@@ -126,8 +138,8 @@ static void add_usb(struct device_ids *ids, const char *id)
 	if (*p == '&' && (p++, !take_part(&p, "MI_", 2, 2, mi)))
 		return;
 	if (*p == '\0')
-		add_id(ids, &ids->hardware, "USB\\VID_%s&PID_%s%s%s", vid, pid,
-		       *mi ? "&MI_" : "", mi);
+		add_id(ids, &ids->hardware, "USB\\VID_", vid, "&PID_", pid,
+		       *mi ? "&MI_" : "", mi, NULL);
 }
 
 void device_ids_of(const char *id, struct device_ids *ret)

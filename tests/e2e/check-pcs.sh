@@ -68,6 +68,10 @@ is "its ACPI HAL needs ACPI" "$(why xp --profile=./noacpi.xml | sed 's/: its HAL
 is "a HAL without ACPI is remarked" "$(check standard --profile=qemu-i440fx; jq -r '.models[0].remarks[]' out | grep -c 'uses no ACPI')" 1
 is "devices of 7 are judged by its INFs" "$(check seven --profile=qemu-q35; jq -r '[.models[0].devices[] |
 	select(.driver) | .driver] | unique | join(" ")' out | grep -c 'machine.inf')" 1
+"$GILD" inject seven --driver=drivers/exstor --unsigned=allow >/dev/null
+is "an injected boot driver of 7 is in its database, unsigned for it" "$(check seven --profile=./exstor-off.xml; jq -c '[.models[0] |
+	.verdict, (.devices[0] | .source, .driver, .service), (.remarks[0] | contains("test signing"))]' out)" \
+	'["boots","injected","oem0.inf","exstor",true]'
 cat >usb.json <<-'END'
 	{"vendor":"U","model":"S","pci":[["0","010601","8086","1c02","0000","0000","05"],["1","0c0330","8086","1e31","0000","0000","04"]],
 	"devices":["acpi:PNP0C0C:","usb:v046DpC31Cd6402dc00dsc00dp00ic03isc01ip01in00"]}
@@ -113,7 +117,7 @@ inf() { # NAME CLASS GUID ID...
 		printf '[I]\n'
 	} >"repo/$name.inf"
 }
-scsi={4D36E97B-E325-11CE-BFC1-08002BE10318}
+scsi='{4D36E97B-E325-11CE-BFC1-08002BE10318}'
 inf wide SCSIAdapter $scsi 'PCI\VEN_8086&DEV_9A0B' 'PCI\VEN_8086&DEV_467F'
 inf narrow SCSIAdapter $scsi 'PCI\VEN_8086&DEV_9A0B'
 inf extra Extension '{e2f84ce7-8efa-411c-aa69-97454ca4cb57}' 'PCI\VEN_8086&DEV_02D7'
