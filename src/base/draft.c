@@ -39,12 +39,29 @@ void draft_close(struct draft *draft)
 	*draft = (struct draft){.fd = -1};
 }
 
+/* Never over another file. File systems without O_TMPFILE may have no links either (FAT).
+ */
+static int give_name(const struct draft *draft)
+{
+	if (!draft->folder)
+		return linkat(AT_FDCWD, draft->path, AT_FDCWD, draft->output,
+			      AT_SYMLINK_FOLLOW);
+	if (linkat(AT_FDCWD, draft->path, AT_FDCWD, draft->output, 0) == 0)
+		return 0;
+	if (errno != EPERM && errno != EOPNOTSUPP)
+		return -1;
+	if (access(draft->output, F_OK) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return rename(draft->path, draft->output);
+}
+
 int draft_publish(const struct draft *draft, struct error *err)
 {
 	if (fsync(draft->fd) < 0)
 		return error_errno(err, draft->output, "cannot sync");
-	if (linkat(AT_FDCWD, draft->path, AT_FDCWD, draft->output,
-		   draft->folder ? 0 : AT_SYMLINK_FOLLOW) < 0)
+	if (give_name(draft) < 0)
 		return error_errno(err, draft->output, "cannot name the new file");
 	if (file_sync_folder(draft->output, err) == 0)
 		return 0;
