@@ -222,6 +222,7 @@ static void test_broken(void **state _unused_)
 	assert_non_null(strstr(m.kvm_why, "KVM_GET_API_VERSION"));
 	assert_string_equal(m.pc.label, "unknown PC");
 	temp_folder_remove(root);
+	machine_free(&m);
 	assert_int_equal(machine_read("/nonexistent", &m, NULL), -1);
 }
 
