@@ -135,8 +135,7 @@ static void test_plan_refused(void **state _unused_)
 	check_plan(&m, p, &wish, "net: 02:00.0 02:00.1\n");
 	strings_push(&kept, "0000:02:00.1");
 	wish.kept = &kept;
-	check_plan(&m, p, &wish,
-		   "net: 02:00.0 02:00.1; 0000:02:00.1 is what the image lies on\n");
+	check_plan(&m, p, &wish, "net: 02:00.0 02:00.1; 0000:02:00.1 is to be kept\n");
 	add_rule(p, PC_USB_CONTROLLER, NULL, PASSTHROUGH_WANTED, NULL);
 	add_rule(p, PC_DISPLAY, "PCI\\VEN_8086", PASSTHROUGH_WANTED, NULL);
 	wish.kept = NULL;
@@ -145,6 +144,24 @@ static void test_plan_refused(void **state _unused_)
 		"0000:00:02.0: 00:02.0; 0000:00:02.0: integrated graphics are not handed "
 		"on\nnet: 02:00.0 02:00.1\n"
 		"0000:04:00.0: 04:00.0; 0000:04:00.0 is in no IOMMU group\n");
+}
+
+/* Controllers that may hold the image go when they are asked for by name, and only then.
+ */
+static void test_plan_storage(void **state _unused_)
+{
+	_cleanup_machine_ struct machine m;
+	_cleanup_(profile_freep) struct profile *p = new_profile();
+	struct passthrough_wish wish = {0};
+
+	make_machine(&m);
+	m.devices.items[7].group = 9;
+	add_rule(p, PC_USB_CONTROLLER, NULL, PASSTHROUGH_WANTED, "usb");
+	check_plan(&m, p, &wish,
+		   "usb: 04:00.0; 0000:04:00.0 may be what the image lies on: roles=usb "
+		   "lets it go\n");
+	wish.roles[PC_USB_CONTROLLER] = true;
+	check_plan(&m, p, &wish, "usb: 04:00.0\n");
 }
 
 /* Two wanted groups that share an IOMMU group become one; the screen needs a "wanted". */
@@ -333,9 +350,10 @@ static void test_not_viable(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plan),	    cmocka_unit_test(test_plan_refused),
-		cmocka_unit_test(test_plan_joined), cmocka_unit_test(test_bind),
-		cmocka_unit_test(test_roll_back),   cmocka_unit_test(test_not_viable),
+		cmocka_unit_test(test_plan),	     cmocka_unit_test(test_plan_refused),
+		cmocka_unit_test(test_plan_storage), cmocka_unit_test(test_plan_joined),
+		cmocka_unit_test(test_bind),	     cmocka_unit_test(test_roll_back),
+		cmocka_unit_test(test_not_viable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,8 @@ static void test_no_kvm(void **state _unused_)
 	check(&c, "paravirtual: no-nested-paging? profile");
 	c.machine.memory = (uint64_t)2 << 30;
 	check(&c, "native: no-nested-paging? little-memory! profile");
+	c.question.memory = (uint64_t)1 << 30;
+	check(&c, "paravirtual: no-nested-paging? profile");
 	done(&c);
 }
 

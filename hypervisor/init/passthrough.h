@@ -23,8 +23,9 @@ void passthrough_sets_free(struct passthrough_sets *sets);
 
 struct passthrough_wish {
 	bool off;			/* nothing goes */
-	bool roles[PC_ROLES];		/* also what the profile merely allows */
-	const struct strings *kept;	/* addresses that the host needs; or NULL */
+	/* Also what the profile merely allows; storage and USB controllers only so. */
+	bool roles[PC_ROLES];
+	const struct strings *kept;	/* addresses that stay with the host; or NULL */
 };
 /*
  * Every set that the profile wants, or allows and the wish asks for. A set takes in what

@@ -100,9 +100,13 @@ static char *obstacle(const struct plan *p, size_t device)
 	const struct machine_device *d = &p->machine->devices.items[device];
 
 	if (p->wish->kept && strings_contain(p->wish->kept, d->address))
-		return xasprintf("%s is what the image lies on", d->address);
+		return xasprintf("%s is to be kept", d->address);
 	if (d->group < 0)
 		return xasprintf("%s is in no IOMMU group", d->address);
+	if ((d->role == PC_BOOT_STORAGE || d->role == PC_USB_CONTROLLER) &&
+	    !p->wish->roles[d->role])
+		return xasprintf("%s may be what the image lies on: roles=%s lets it go",
+				 d->address, pc_role_name(d->role));
 	if (d->reserved && d->role != PC_DISPLAY && d->role != PC_USB_CONTROLLER)
 		return xasprintf("%s: firmware keeps memory of its own in it (RMRR)",
 				 d->address);

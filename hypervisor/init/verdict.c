@@ -81,8 +81,8 @@ static void judge_memory(const struct verdict_question *q, struct verdict *v)
 	uint64_t memory = vm_memory(q->machine->memory, q->machine->cpus, q->image);
 	uint64_t least = vm_least_memory(q->image);
 
-	v->guest_memory = memory;
-	if (memory >= least)
+	v->guest_memory = q->memory ? q->memory : memory;
+	if (q->memory || memory >= least)
 		return;
 	add(v, VERDICT_OBSTACLE, "little-memory", "add memory to the PC",
 	    "%s needs %llu MiB, and of %llu MiB %llu MiB are left for it",

@@ -50,6 +50,7 @@ struct verdict_question {
 	struct passthrough_wish wish;
 	bool native_possible;	/* the image lies on a disk that firmware starts from */
 	bool native_wanted;	/* the user chose it */
+	uint64_t memory;	/* bytes that the guest shall have; 0: what is there */
 	bool without_kvm;	/* emulation will do (accel=tcg) */
 };
 void verdict_reach(const struct verdict_question *question, struct verdict *ret);

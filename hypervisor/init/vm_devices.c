@@ -15,11 +15,14 @@ static void add_image(struct vm *vm, const char *node, const char *path,
 		below ? xasprintf(",backing=%s", below) : xstrdup("");
 	const char *access = read_only ? ",read-only=on,auto-read-only=off" : "";
 
-	/* Where there is no O_DIRECT, as on tmpfs, there is no native AIO either. */
+	/*
+	 * Where there is no O_DIRECT, as on tmpfs, there is no native AIO either.
+	 * Squashfs has none, and the host's page cache is good for what all guests read.
+	 */
 	vm_add(vm, "-blockdev", "driver=file,node-name=%s-file,filename=%s%s,%s%s", node,
 	       name, access,
-	       vm->host->direct ? "cache.direct=on,aio=native"
-				: "cache.direct=off,aio=threads",
+	       vm->host->direct && !read_only ? "cache.direct=on,aio=native"
+					      : "cache.direct=off,aio=threads",
 	       read_only ? "" : ",discard=unmap");
 	/* What lies below is named here; an image whose header names more is refused by
 	 * overlay.h. */
