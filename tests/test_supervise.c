@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <linux/input.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -17,6 +18,7 @@
 #include "base/file.h"
 #include "init/qmp.h"
 #include "init/supervise.h"
+#include "init/tpm.h"
 
 /* ---- the stand-in ---- */
 
@@ -296,6 +298,67 @@ static void test_missing(void **state _unused_)
 	end_outcome(&o);
 }
 
+static int count_prepare(void *arg, struct error *err)
+{
+	unsigned *count = arg;
+
+	return ++*count < 3 ? error_set(err, ERROR_FAILED, "tpm", "is not ready") : 0;
+}
+
+/* What QEMU needs is made before each start; where that fails, it is tried again. */
+static void test_prepare(void **state _unused_)
+{
+	struct outcome o = {.folder = temp_folder_make(NULL, NULL)};
+	_cleanup_free_ char *qmp = xasprintf("%s/qmp", o.folder);
+	char *argv[] = {(char *)"/proc/self/exe", (char *)"fake", qmp, (char *)"reboot",
+			NULL};
+	unsigned count = 0;
+	struct supervise_config config = {.argv = argv,
+					  .qmp = qmp,
+					  .times = &quick,
+					  .prepare = count_prepare,
+					  .prepare_arg = &count,
+					  .stop_fd = -1,
+					  .say = collect,
+					  .say_arg = &o.log};
+
+	assert_int_equal(supervise_run(&config, &o.result, NULL), 0);
+	buffer_append(&o.log, "", 1);
+	assert_int_equal(count, 3);
+	assert_int_equal(o.result.starts, 1);
+	assert_says(&o, "tpm: is not ready\n");
+	end_outcome(&o);
+}
+
+/* Two QEMUs in a row have a TPM each: swtpm ends, or is ended, between them. */
+static void test_tpm(void **state _unused_)
+{
+	char *folder = temp_folder_make(NULL, NULL);
+	_cleanup_free_ char *path = xasprintf("%s/state", folder);
+	_cleanup_free_ char *pid_file = xasprintf("%s/tpm.pid", folder);
+	_cleanup_error_ struct error err = ERROR_INIT;
+	pid_t pid[2];
+
+	if (access("/usr/bin/swtpm", X_OK) < 0) {
+		temp_folder_remove(folder);
+		print_message("# swtpm is not installed\n");
+		skip();
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		_cleanup_buffer_ struct buffer text = BUFFER_INIT;
+
+		if (tpm_start(folder, path, getuid(), &err) < 0)
+			fail_msg("%s: %s", err.subject, err.reason);
+		assert_int_equal(file_read(pid_file, 32, &text, NULL), 0);
+		buffer_append(&text, "", 1);
+		pid[i] = (pid_t)atoi((char *)text.data);
+		assert_int_equal(kill(pid[i], 0), 0);
+	}
+	assert_true(pid[0] != pid[1]);
+	assert_int_equal(kill(pid[1], SIGTERM), 0);
+	temp_folder_remove(folder);
+}
+
 /* No machine is no guest: nobody listens to the button, and "quit" ends QEMU. */
 static void test_real(void **state _unused_)
 {
@@ -462,7 +525,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_power_key), cmocka_unit_test(test_button),
 		cmocka_unit_test(test_deaf),	  cmocka_unit_test(test_crash),
 		cmocka_unit_test(test_guest),	  cmocka_unit_test(test_missing),
-		cmocka_unit_test(test_real),
+		cmocka_unit_test(test_real),	  cmocka_unit_test(test_prepare),
+		cmocka_unit_test(test_tpm),
 	};
 
 	if (argc == 4 && strcmp(argv[1], "fake") == 0)

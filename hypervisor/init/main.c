@@ -132,6 +132,8 @@ static _Noreturn void power_off(void)
 {
 	say("off");
 	sync();
+	mounts_end("/state");
+	mounts_end("/media");
 	(void)reboot(RB_POWER_OFF);
 	for (;;)
 		(void)pause();

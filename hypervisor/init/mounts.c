@@ -79,3 +79,9 @@ int mounts_device(const char *device, const char *target, bool writable, mounts_
 	return error_remedy(err, "is it a partition with a file system that the kernel "
 				 "has a module for?");
 }
+
+void mounts_end(const char *target)
+{
+	if (umount2(target, 0) < 0)
+		(void)mount(NULL, target, NULL, MS_REMOUNT | MS_RDONLY | QUIET, NULL);
+}

@@ -17,5 +17,7 @@ int mounts_kernel(const char *root, mounts_fn *fn, struct error *err);
  */
 int mounts_device(const char *device, const char *target, bool writable, mounts_fn *fn,
 		  struct error *err);
+/* Before the PC goes off: unmounts, or makes read-only where something is still open. */
+void mounts_end(const char *target);
 
 #endif

@@ -14,9 +14,9 @@
 
 /* Besides vm_option_keys: docs/hypervisor.md describes each. */
 static const char *const session_keys[] = {
-	"windows", "arch",  "firmware",		"storage", "network",	  "image",
-	"media",   "state", "persist",		"native",  "passthrough", "roles",
-	"keep",	   "usb",   "shutdown_seconds", NULL};
+	"windows",     "arch",	"firmware", "storage",		"network",
+	"image",       "media", "state",    "persist",		"native",
+	"passthrough", "roles", "keep",	    "shutdown_seconds", NULL};
 
 void session_init(struct session *s, const char *root, void (*say)(const char *))
 {

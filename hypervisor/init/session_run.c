@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/process.h"
 #include "base/sysfs.h"
 #include "init/mounts.h"
 #include "init/overlay.h"
 #include "init/session.h"
 #include "init/supervise.h"
+#include "init/tpm.h"
 
 #define QEMU_ID 990 /* user and group that QEMU runs as: nobody else's in the image */
 #define DEVICE_WAIT 15000 /* ms for the disk with the image */
@@ -64,8 +66,7 @@ static void reserve_devices(struct session *s)
 
 int session_drivers(struct session *s, struct error *err)
 {
-	/* Those of the other vendor's CPU fail: they are not named then. */
-	static const char *const early[] = {"vfio-pci", "vhost_net", "tun"};
+	static const char *const early[] = {"vfio-pci"};
 	int found;
 
 	reserve_devices(s);
@@ -130,14 +131,14 @@ static int copy_for_qemu(const char *from, const char *to, struct error *err)
 
 struct plan {
 	struct vm_host host;
-	struct strings usb, argv;
+	struct strings argv;
 	struct overlay_golden golden;
 	char *disk, *vars;
+	char mac[18];
 };
 
 static void free_plan(struct plan *p)
 {
-	strings_free(&p->usb);
 	strings_free(&p->argv);
 	overlay_golden_free(&p->golden);
 	free(p->disk);
@@ -202,29 +203,16 @@ static int prepare_firmware(struct session *s, struct plan *p, struct error *err
 			     p->vars, err);
 }
 
-static int prepare_tpm(struct session *s, struct error *err)
+static int start_tpm(void *arg, struct error *err)
 {
-	_cleanup_free_ char *folder = NULL, *state = NULL;
-	char *argv[] = {(char *)"swtpm",
-			(char *)"socket",
-			(char *)"--tpm2",
-			(char *)"--tpmstate",
-			NULL,
-			(char *)"--ctrl",
-			(char *)"type=unixio,path=" SESSION_RUN
-				"/tpm,uid=990,gid=990,mode=0600",
-			(char *)"--daemon",
-			NULL};
+	const struct session *s = arg;
 
 	if (!vm_needs_tpm(&s->image))
 		return 0;
-	folder = xasprintf("%s/tpm-state",
-			   options_get(&s->options, "state") ? "/state" : SESSION_RUN);
-	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-		return error_errno(err, folder, "cannot make the folder");
-	state = xasprintf("dir=%s", folder);
-	argv[4] = state;
-	return process_run(argv, err);
+	return tpm_start(SESSION_RUN,
+			 options_get(&s->options, "state") ? "/state/tpm"
+							   : SESSION_RUN "/tpm-state",
+			 QEMU_ID, err);
 }
 
 /* A table without which Windows only asks for its key: no reason to stop. */
@@ -275,6 +263,23 @@ static void bind_devices(struct session *s)
 
 /* ---- all ---- */
 
+/*
+ * The same address at every start, another one on every PC: Windows takes the network for
+ * a known one. 52:54:00 is what QEMU's addresses start with.
+ */
+static void make_mac(const struct session *s, char ret[18])
+{
+	_cleanup_free_ char *seed =
+		xasprintf("%s %s %s", s->machine.uuid ? s->machine.uuid : "",
+			  s->machine.serial ? s->machine.serial : "",
+			  s->machine.pc.label ? s->machine.pc.label : "");
+	uint8_t digest[32];
+
+	hash_sha256((struct bytes){(const uint8_t *)seed, strlen(seed)}, digest);
+	(void)snprintf(ret, 18, "52:54:00:%02x:%02x:%02x", digest[0], digest[1],
+		       digest[2]);
+}
+
 static void fill_host(struct session *s, struct plan *p)
 {
 	p->host.memory = s->machine.memory;
@@ -286,33 +291,18 @@ static void fill_host(struct session *s, struct plan *p)
 	p->host.serial = s->machine.serial;
 	p->host.profile = s->question.profile ? s->question.profile->id : NULL;
 	p->host.run = SESSION_RUN;
+	make_mac(s, p->mac);
+	p->host.mac = p->mac;
 	p->host.sets = &s->verdict.sets;
-	p->host.usb_ports = &p->usb;
-}
-
-static void split_usb(const struct session *s, struct strings *ret)
-{
-	const char *ports = options_get(&s->options, "usb");
-
-	while (ports && *ports) {
-		size_t len = strcspn(ports, ",");
-
-		/* "1-2.3": bus and port; nothing else reaches QEMU. */
-		if (len && strspn(ports, "0123456789-.") >= len &&
-		    memchr(ports, '-', len))
-			vec_push(ret, xstrndup(ports, len));
-		ports += len + (ports[len] == ',');
-	}
 }
 
 static int prepare(struct session *s, struct plan *p, struct error *err)
 {
 	fill_host(s, p);
-	split_usb(s, &p->usb);
 	if (mount_waiting(s, "media", "/media", false, err) < 0 ||
 	    mount_waiting(s, "state", "/state", true, err) < 0 ||
 	    hand_over(SESSION_RUN, 0700, err) < 0 || prepare_disk(s, p, err) < 0 ||
-	    prepare_firmware(s, p, err) < 0 || prepare_tpm(s, err) < 0)
+	    prepare_firmware(s, p, err) < 0)
 		return -1;
 	prepare_licence(s, p);
 	bind_devices(s);
@@ -338,6 +328,8 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 	struct supervise_config config = {
 		.qmp = SESSION_RUN "/qmp",
 		.times = &times,
+		.prepare = start_tpm,
+		.prepare_arg = s,
 		.uid = QEMU_ID,
 		.gid = QEMU_ID,
 		.buttons = buttons,

@@ -71,6 +71,9 @@ struct supervise_config {
 	char *const *argv;		/* ended by NULL */
 	const char *qmp;		/* its socket */
 	const struct supervise_times *times;
+	/* Called before each start; QEMU is not started where it fails. Or NULL. */
+	int (*prepare)(void *arg, struct error *err);
+	void *prepare_arg;
 	uid_t uid;			/* QEMU runs as these; 0: as init itself */
 	gid_t gid;
 	const struct power_buttons *buttons;	/* or NULL */

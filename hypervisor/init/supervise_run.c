@@ -84,18 +84,33 @@ static _Noreturn void run_child(const struct supervise_config *c)
 	_exit(127);
 }
 
+static int prepare_start(struct run *r)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_free_ char *text = NULL;
+
+	if (!r->config->prepare || r->config->prepare(r->config->prepare_arg, &err) == 0)
+		return 0;
+	text = error_message(&err);
+	say(r, "%s", text);
+	return -1;
+}
+
 static void start_qemu(struct run *r)
 {
+	bool ready = prepare_start(r) == 0;
+
 	(void)unlink(r->config->qmp);
 	if (r->config->echo)
 		(void)unlink(r->config->echo);
 	r->running = r->said = false;
-	r->pid = fork();
+	r->pid = ready ? fork() : -1;
 	if (r->pid == 0)
 		run_child(r->config);
 	if (r->pid < 0) {
 		/* As if it had ended at once: tried again later. */
-		say(r, "QEMU cannot be started: %s", strerror(errno));
+		if (ready)
+			say(r, "QEMU cannot be started: %s", strerror(errno));
 		r->pid = 0;
 		(void)supervise_step(&r->s, EVENT_EXIT, now_ms());
 		return;

@@ -9,10 +9,9 @@
 #define MIB ((uint64_t)1 << 20)
 #define MAX_CPUS 255
 
-const char *const vm_option_keys[] = {"accel",	 "kernel_irqchip",  "kvm",   "smm",
-				      "machine", "memory",	    "cpus",  "nested",
-				      "display", "network_backend", "nonce", "hyperv",
-				      NULL};
+const char *const vm_option_keys[] = {"accel",	 "kernel_irqchip", "kvm",    "smm",
+				      "machine", "memory",	   "cpus",   "nested",
+				      "display", "nonce",	   "hyperv", NULL};
 
 void vm_add(struct vm *vm, const char *option, const char *fmt, ...)
 {
@@ -75,13 +74,11 @@ static int read_switches(struct vm *vm, const struct options *o, struct error *e
 {
 	static const char *const accels[] = {"kvm", "tcg", NULL};
 	static const char *const displays[] = {"vnc", "dbus", "none", NULL};
-	static const char *const networks[] = {"user", "tap", NULL};
 	const char *accel;
 	bool kvm;
 
 	if (word(o, "accel", accels, &accel, err) < 0 ||
 	    word(o, "display", displays, &vm->display, err) < 0 ||
-	    word(o, "network_backend", networks, &vm->network, err) < 0 ||
 	    options_switch(o, "kernel_irqchip", true, &vm->irqchip, err) < 0 ||
 	    options_switch(o, "kvm", true, &kvm, err) < 0 ||
 	    options_switch(o, "smm", vm_from(vm->image, 10, 0), &vm->smm, err) < 0 ||

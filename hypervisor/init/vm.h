@@ -73,8 +73,7 @@ uint64_t vm_least_memory(const struct vm_image *image);
 
 /*
  * Fills `ret` with the arguments, program first. `options` may override (docs/hypervisor.md):
- * accel, kernel_irqchip, kvm, smm, machine, memory, cpus, nested, display, network_backend, nonce,
- * hyperv. ERROR_FAILED with a remedy where the Windows cannot run so.
+ * accel, kernel_irqchip, kvm, smm, machine, memory, cpus, nested, display, nonce, hyperv. ERROR_FAILED with a remedy where the Windows cannot run so.
  */
 int vm_argv(const struct vm_image *image, const struct vm_host *host,
 	    const struct options *options, struct strings *ret, struct error *err);

@@ -71,11 +71,7 @@ void vm_add_network(struct vm *vm)
 
 	if (vm->image->network == VM_NO_NETWORK)
 		return;
-	if (strcmp(vm->network, "tap") == 0)
-		vm_add(vm, "-netdev", "tap,id=net,ifname=gild0,script=no,downscript=no%s",
-		       vm->image->network == VM_VIRTIO_NET ? ",vhost=on" : "");
-	else
-		vm_add(vm, "-netdev", "user,id=net");
+	vm_add(vm, "-netdev", "user,id=net");
 	vm_add(vm, "-device", "%s,netdev=net%s%s", models[vm->image->network],
 	       h->mac ? ",mac=" : "", h->mac ? h->mac : "");
 }

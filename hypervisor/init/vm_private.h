@@ -18,7 +18,7 @@ struct vm {
 	bool q35, nested, hyperv;
 	unsigned cpus;
 	uint64_t memory;
-	const char *machine, *display, *network, *nonce;
+	const char *machine, *display, *nonce;
 };
 
 /* True from this Windows version on. */

@@ -15,9 +15,12 @@ printf 'SLIC\045\0\0\0\001\0GILD  GILDTEST\001\0\0\0GILD\001\0\0\0x' >table
 
 # One argument a line. Devices of a PC, the TPM's emulator and KVM are not here.
 arguments() { # NAME
-	sed -e 's/^\(-[a-z_]*\) /\1\n/' "$golden/$1.argv" | awk -v run="$PWD/run" -v here="$PWD" '
+	local here='vfio-pci|usb-host|pcie-root-port|kvm-pit'
+	[ -n "${tpm-}" ] || here="$here|tpm-tis|emulator,id=tpm|socket,id=tpm"
+	sed -e 's/^\(-[a-z_]*\) /\1\n/' "$golden/$1.argv" | awk -v run="$PWD/run" -v here="$PWD" \
+		-v others="^($here)" '
 		function put(s) { printf "%s%c", s, 0 }
-		/^(vfio-pci|usb-host|pcie-root-port|tpm-tis|emulator,id=tpm|socket,id=tpm|kvm-pit)/ { held = ""; next }
+		$0 ~ others { held = ""; next }
 		held != "" { put(held); held = "" }
 		/^-(device|chardev|tpmdev|global)$/ { held = $0; next }
 		{
@@ -60,6 +63,21 @@ for name in xp vista 7-hybrid 8.1 10 10-inbox-amd 10-bios-scsi 10-no-irqchip; do
 done
 is "8.1 has a virtio disk and network on q35" "$(jq -r '.return? | arrays | .[] | .devices? // empty |
 	.[].id | "\(.vendor):\(.device)"' 8.1.out | sort -u | grep -c '^6900:\(4096\|4097\|4161\|4162\)$')" 2
+if [ -z "${vars-}" ] && command -v swtpm >/dev/null; then
+	# As init starts it.
+	mkdir state
+	swtpm socket --tpm2 --tpmstate "dir=$PWD/state" --ctrl "type=unixio,path=$PWD/run/tpm,mode=0600" \
+		--daemon
+	tpm=yes
+	ask 11
+	status=$?
+	grep -v 'does not support requested feature\|TCG doesn.t support' 11.err >err
+	is "QEMU takes 11 with its TPM" "$status$(cat err)" 0
+	is "11: the machine waits to be started" \
+		"$(jq -r 'select(.return.status?) | .return.status' 11.out)" prelaunch
+else
+	skip "QEMU takes 11 with its TPM" "swtpm or OVMF is not installed"
+fi
 # By TCG it cannot have all of Hyper-V's enlightenments; that it knows them can be seen.
 qemu-system-x86_64 -device max-x86_64-cpu,help 2>/dev/null | sed -n 's/^  \(hv-[a-z-]*\)=.*/\1/p' |
 	sort -u >known
