@@ -17,7 +17,8 @@ enum kvm_state {
 };
 const char *kvm_state_name(enum kvm_state state);	/* "runs", "missing", ... */
 
-#define KVM_PROBE_MS 2000
+/* A good guest needs microseconds; under emulation and load, some hundred milliseconds. */
+#define KVM_PROBE_MS 5000
 /*
  * Runs the guest in a child that is killed after `ms` milliseconds. `root` is put before
  * /dev/kvm. *why (caller's) says what went wrong; NULL where it runs.

@@ -73,10 +73,8 @@ start() { # NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...: in the background; $pid
 	pid=$!
 }
 await() { # NAME TEXT: until the log has it, or the PC is off
-	local i
-	for ((i = 0; i < 600; i++)); do
+	while kill -0 "$pid" 2>/dev/null; do
 		grep -q -- "$2" "$1.log" 2>/dev/null && return 0
-		kill -0 "$pid" 2>/dev/null || break
 		sleep 0.2
 	done
 	grep -q -- "$2" "$1.log"
