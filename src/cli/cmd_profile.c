@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "hwprofiles/inventory.h"
 #include "hwprofiles/probe.h"
+#include "hwprofiles/profile_table.h"
 #include "hwprofiles/profile_xml.h"
 #include "windows/driverdb.h"
 
@@ -131,12 +132,21 @@ static void add_profile(struct json_object *o, const struct profile *p, bool who
  * -------------------------------------------------------------------------
  */
 
+static int refuse_existing(const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return 0;
+	error_set(err, ERROR_FAILED, path, "exists already");
+	return error_remedy(err, "remove it or give another name");
+}
+
 /* To --output (a file that must not exist), or to standard output. */
 static int put_profile(const struct request *r, const struct profile *p, const char *path,
 		       struct error *err)
 {
 	_cleanup_buffer_ struct buffer xml = BUFFER_INIT;
-	struct stat st;
 
 	profile_write(p, &xml);
 	if (!path && cli_json) {
@@ -150,11 +160,8 @@ static int put_profile(const struct request *r, const struct profile *p, const c
 		(void)fwrite(xml.data, 1, xml.len, stdout);
 		return 0;
 	}
-	if (stat(path, &st) == 0) {
-		error_set(err, ERROR_FAILED, path, "exists already");
-		return error_remedy(err, "remove it or give another name");
-	}
-	if (file_replace(path, buffer_view(&xml), err) < 0)
+	if (refuse_existing(path, err) < 0 ||
+	    file_replace(path, buffer_view(&xml), err) < 0)
 		return -1;
 	if (!cli_quiet && !cli_json && (!r->all || cli_verbose))
 		printf("%s: %s, %zu devices\n", path, p->name, p->devices.len);
@@ -341,6 +348,50 @@ static int do_validate(const struct request *r, struct error *err)
 	return 0;
 }
 
+/* ---- compile: what the hypervisor's init reads
+ * -------------------------------------------
+ */
+
+static int compile(const struct request *r, const struct profiles *profiles,
+		   struct error *err)
+{
+	_cleanup_buffer_ struct buffer table = BUFFER_INIT;
+
+	profile_table_write(profiles, &table);
+	if (refuse_existing(r->output, err) < 0 ||
+	    file_replace(r->output, buffer_view(&table), err) < 0)
+		return -1;
+	if (cli_json) {
+		struct json_object *object = cli_object("gild.profile-compile/1");
+
+		cli_add_int(object, "profiles", (int64_t)profiles->len);
+		cli_add_int(object, "bytes", (int64_t)table.len);
+		cli_print_json(object);
+	} else if (!cli_quiet) {
+		printf("%s: %zu profiles, %zu bytes\n", r->output, profiles->len,
+		       table.len);
+	}
+	return 0;
+}
+
+/* Those that are named, else all. */
+static int do_compile(const struct request *r, struct error *err)
+{
+	struct profile_library library;
+	int result = 0;
+
+	profile_library_init(&library);
+	vec_foreach (name, &r->operands)
+		if (result == 0 && !profile_find(&library, *name, err))
+			result = -1;
+	if (!r->operands.len)
+		result = profile_read_all(&library, err);
+	if (result == 0)
+		result = compile(r, &library.profiles, err);
+	profile_library_free(&library);
+	return result;
+}
+
 /* ---- match
  * ------------------------------------------------------------------------------------------
  */
@@ -421,9 +472,13 @@ static const struct verb {
 	int (*run)(const struct request *request,
 		   struct error *err); /* 0, -1 or a code */
 } verbs[] = {
-	{"probe", 0, 0, do_probe},	  {"import", 1, SIZE_MAX, do_import},
-	{"list", 0, 0, do_list},	  {"show", 1, SIZE_MAX, do_show},
-	{"match", 0, SIZE_MAX, do_match}, {"validate", 1, SIZE_MAX, do_validate},
+	{"probe", 0, 0, do_probe},
+	{"import", 1, SIZE_MAX, do_import},
+	{"list", 0, 0, do_list},
+	{"show", 1, SIZE_MAX, do_show},
+	{"match", 0, SIZE_MAX, do_match},
+	{"validate", 1, SIZE_MAX, do_validate},
+	{"compile", 0, SIZE_MAX, do_compile},
 };
 
 static int run_verb(struct request *r, const char *name)
@@ -443,6 +498,8 @@ static int run_verb(struct request *r, const char *name)
 					 name);
 		if (r->all && !r->output)
 			return cli_usage(r->command, "--all needs --output=DIR");
+		if (v->run == do_compile && !r->output)
+			return cli_usage(r->command, "compile needs --output=FILE");
 		if (r->id && !profile_id_valid(r->id))
 			return cli_usage(r->command,
 					 "--id: lower-case letters, digits, '-', '.'");
@@ -450,7 +507,8 @@ static int run_verb(struct request *r, const char *name)
 		return result < 0 ? cli_fail(&err) : result;
 	}
 	return cli_usage(r->command,
-			 "%s: expected probe, import, list, show, match or validate",
+			 "%s: expected probe, import, list, show, match, validate "
+			 "or compile",
 			 name);
 }
 
@@ -460,7 +518,7 @@ int cmd_profile(const struct cli_command *command, int argc, char **argv)
 	struct strings operands = VEC_INIT;
 	const struct cli_option options[] = {
 		{"output", "FILE|DIR", CLI_STRING, &r.output,
-		 "probe, import: write the profile there"},
+		 "probe, import, compile: write the profile there"},
 		{"id", "ID", CLI_STRING, &r.id, "probe, import: the profile's ID"},
 		{"name", "TEXT", CLI_STRING, &r.name, "probe, import: the model's name"},
 		{"source", "TEXT", CLI_STRING, &r.source,
@@ -473,7 +531,7 @@ int cmd_profile(const struct cli_command *command, int argc, char **argv)
 
 	if (code < 0 && !operands.len)
 		code = cli_usage(command, "expected a VERB: probe, import, list, show, "
-					  "match or validate");
+					  "match, validate or compile");
 	if (code < 0) {
 		for (size_t i = 1; i < operands.len; i++)
 			strings_push(&r.operands, operands.items[i]);

@@ -4,47 +4,10 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/file.h"
+#include "base/sysfs.h"
 #include "hwprofiles/identity.h"
-
-/* The file's text without the line end; NULL if it cannot be read. Caller's. */
-static char *sys_text(const char *root, const char *path)
-{
-	_cleanup_free_ char *full = xasprintf("%s/sys/%s", root, path);
-	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
-	char *text;
-	size_t len;
-
-	if (file_read(full, 64 << 10, &data, NULL) < 0)
-		return NULL;
-	text = buffer_steal_string(&data);
-	len = strlen(text);
-	while (len && isspace((unsigned char)text[len - 1]))
-		text[--len] = 0;
-	return text;
-}
-
-static bool sys_exists(const char *root, const char *path)
-{
-	_cleanup_free_ char *full = xasprintf("%s/sys/%s", root, path);
-
-	return access(full, F_OK) == 0;
-}
-
-/* "0x8086" */
-static uint32_t sys_number(const char *root, const char *folder, const char *name,
-			   uint32_t missing)
-{
-	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
-	_cleanup_free_ char *text = sys_text(root, path);
-	char *end;
-	unsigned long value = text ? strtoul(text, &end, 16) : 0;
-
-	return text && *text && !*end && value < missing ? (uint32_t)value : missing;
-}
 
 /* ---- identity
  * -------------------------------------------------------------------------------
@@ -68,14 +31,14 @@ static void probe_identity_files(const char *root, struct pc_identity *i)
 		{"bios_version", &i->bios_version},
 		{"bios_date", &i->bios_date},
 	};
-	_cleanup_free_ char *release = sys_text(root, "class/dmi/id/bios_release");
-	_cleanup_free_ char *kind = sys_text(root, "class/dmi/id/chassis_type");
+	_cleanup_free_ char *release = sysfs_text(root, "class/dmi/id/bios_release");
+	_cleanup_free_ char *kind = sysfs_text(root, "class/dmi/id/chassis_type");
 	char *end;
 
 	for (size_t n = 0; n < ARRAY_SIZE(fields); n++) {
 		_cleanup_free_ char *path = xasprintf("class/dmi/id/%s", fields[n].name);
 
-		*fields[n].field = sys_text(root, path);
+		*fields[n].field = sysfs_text(root, path);
 	}
 	if (kind && isdigit((unsigned char)*kind))
 		i->enclosure = atoi(kind);
@@ -99,17 +62,17 @@ static void probe_identity(const char *root, struct pc *pc)
 
 static void probe_firmware(const char *root, struct pc *pc)
 {
-	_cleanup_free_ char *variable = sys_text(
+	_cleanup_free_ char *variable = sysfs_text(
 		root,
 		"firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c");
 	_cleanup_free_ char *path =
 		xasprintf("%s/sys/firmware/efi/efivars/"
 			  "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
 			  root);
-	_cleanup_free_ char *tpm = sys_text(root, "class/tpm/tpm0/tpm_version_major");
+	_cleanup_free_ char *tpm = sysfs_text(root, "class/tpm/tpm0/tpm_version_major");
 	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
 
-	pc->uefi = sys_exists(root, "firmware/efi") ? PC_YES : PC_NO;
+	pc->uefi = sysfs_exists(root, "firmware/efi") ? PC_YES : PC_NO;
 	if (pc->uefi == PC_NO)
 		pc->secure_boot = PC_NO;
 	else if (variable && file_read(path, 64, &data, NULL) == 0 && data.len >= 5)
@@ -117,13 +80,13 @@ static void probe_firmware(const char *root, struct pc *pc)
 		pc->secure_boot = data.data[4] == 1 ? PC_YES : PC_NO;
 	if (tpm)
 		pc->tpm = xstrdup(strcmp(tpm, "2") == 0 ? "2.0" : "1.2");
-	else if (sys_exists(root, "class/tpm"))
+	else if (sysfs_exists(root, "class/tpm"))
 		pc->tpm = xstrdup("none");
-	pc->iommu = sys_exists(root, "firmware/acpi/tables/DMAR") ||
-				    sys_exists(root, "firmware/acpi/tables/IVRS")
+	pc->iommu = sysfs_exists(root, "firmware/acpi/tables/DMAR") ||
+				    sysfs_exists(root, "firmware/acpi/tables/IVRS")
 			    ? PC_YES
-		    : sys_exists(root, "firmware/acpi/tables") ? PC_NO
-							       : PC_UNKNOWN;
+		    : sysfs_exists(root, "firmware/acpi/tables") ? PC_NO
+								 : PC_UNKNOWN;
 }
 
 /* ---- devices
@@ -157,12 +120,12 @@ static int each_device(const char *root, const char *bus, probe_fn *fn, struct p
 static void probe_pci(const char *root, const char *folder, struct pc *pc)
 {
 	struct pci_function f = {
-		.vendor = sys_number(root, folder, "vendor", PC_NO_ID),
-		.device = sys_number(root, folder, "device", PC_NO_ID),
-		.subvendor = sys_number(root, folder, "subsystem_vendor", PC_NO_ID),
-		.subdevice = sys_number(root, folder, "subsystem_device", PC_NO_ID),
-		.class_code = sys_number(root, folder, "class", PC_NO_CLASS),
-		.revision = sys_number(root, folder, "revision", PC_NO_ID),
+		.vendor = sysfs_number(root, folder, "vendor", PC_NO_ID),
+		.device = sysfs_number(root, folder, "device", PC_NO_ID),
+		.subvendor = sysfs_number(root, folder, "subsystem_vendor", PC_NO_ID),
+		.subdevice = sysfs_number(root, folder, "subsystem_device", PC_NO_ID),
+		.class_code = sysfs_number(root, folder, "class", PC_NO_CLASS),
+		.revision = sysfs_number(root, folder, "revision", PC_NO_ID),
 	};
 
 	if (!f.subvendor)
@@ -174,7 +137,7 @@ static void probe_pci(const char *root, const char *folder, struct pc *pc)
 static void probe_modalias(const char *root, const char *folder, struct pc *pc)
 {
 	_cleanup_free_ char *path = xasprintf("%s/modalias", folder);
-	_cleanup_free_ char *text = sys_text(root, path);
+	_cleanup_free_ char *text = sysfs_text(root, path);
 	struct pc_device device;
 
 	if (text && modalias_device(text, &device))

@@ -56,6 +56,16 @@ echo '{"vendor":"B"' >>many.jsonl
 fails 1 "a broken line ends it" "$GILD" profile import --all many.jsonl --output=all2
 ok "and nothing is left" test ! -e all2
 ok "the line is named" sh -c "'$GILD' profile import --all many.jsonl --output=all2 2>&1 | grep -q 'many.jsonl:4'"
+"$GILD" profile compile --output=table --json >out 2>err
+is "profiles are compiled" "$?$(cat err)$(jq .profiles out)" "0$("$GILD" profile list --json | jq '.profiles | length')"
+is "the table has the size that is said" "$(jq .bytes out)" "$(stat -c %s table)"
+"$GILD" profile compile --output=again --quiet
+ok "the same profiles give the same bytes" cmp table again
+is "its digest is that of the file with zeros in its place" "$(xxd -s 24 -l 32 -p -c 32 table)" \
+	"$( (head -c 24 table; head -c 32 /dev/zero; tail -c +57 table) | sha256sum | cut -d' ' -f1)"
+fails 1 "an existing table is not overwritten" "$GILD" profile compile --output=table
+fails 2 "compile needs --output" "$GILD" profile compile
+fails 1 "an unknown profile is not compiled" "$GILD" profile compile --output=none nonsense
 "$GILD" profile probe >probe.xml 2>err
 is "this machine has a profile" "$?$(cat err)" 0
 ok "which is valid" "$GILD" profile validate probe.xml

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "init/kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+#define KVM_API 12 /* the only version there is (KVM_GET_API_VERSION) */
+/*
+ * The guest's memory: three tables that map the first 2 MiB to themselves, then its code.
+ * Long mode with paging is what operating systems need; real mode alone runs on hosts on
+ * which none of these starts.
+ */
+#define GUEST_MEMORY 0x5000u
+#define PML4_AT 0x1000u
+#define PDPT_AT 0x2000u
+#define PD_AT 0x3000u
+#define GUEST_AT 0x4000u
+#define PAGE_TABLE 0x3u	 /* present, writable */
+#define PAGE_LARGE 0x83u /* the same, 2 MiB */
+#define CR0_PE_PG 0x80000011u
+#define CR4_PAE 0x20u
+#define EFER_LME_LMA 0x500u
+#define GUEST_PORT 0xE9
+#define GUEST_ANSWER 0x5A
+
+/*
+ * mov $0x100, %ecx; 1: mov %rcx, 0x4100; dec %ecx; jnz 1b
+ * mov $0x2D, %al; add %al, %al; out %al, $0xE9; hlt
+ */
+static const uint8_t guest_code[] = {0xB9,
+				     0x00,
+				     0x01,
+				     0x00,
+				     0x00,
+				     0x48,
+				     0x89,
+				     0x0C,
+				     0x25,
+				     0x00,
+				     0x41,
+				     0x00,
+				     0x00,
+				     0xFF,
+				     0xC9,
+				     0x75,
+				     0xF4,
+				     0xB0,
+				     GUEST_ANSWER / 2,
+				     0x00,
+				     0xC0,
+				     0xE6,
+				     GUEST_PORT,
+				     0xF4};
+
+const char *kvm_state_name(enum kvm_state state)
+{
+	static const char *const names[] = {"runs", "missing", "denied", "broken",
+					    "hangs"};
+
+	return names[state];
+}
+
+/* What the child sends: a state, then why. */
+struct answer {
+	uint8_t state;
+	char why[200];
+};
+
+static struct answer broken(const char *what)
+{
+	struct answer a = {.state = KVM_BROKEN};
+
+	(void)snprintf(a.why, sizeof(a.why), "%s: %s", what, strerror(errno));
+	return a;
+}
+
+static struct answer wrong_exit(const struct kvm_run *run, bool answered)
+{
+	struct answer a = {.state = KVM_BROKEN};
+
+	(void)snprintf(a.why, sizeof(a.why), "the probe's guest %s with exit reason %u",
+		       answered ? "answered, then stopped" : "stopped", run->exit_reason);
+	return a;
+}
+
+static int set_registers(int vcpu)
+{
+	struct kvm_regs regs = {.rip = GUEST_AT, .rflags = 2};
+	struct kvm_sregs sregs;
+	struct kvm_segment code = {.limit = 0xFFFFFFFF,
+				   .selector = 8,
+				   .type = 11,
+				   .present = 1,
+				   .s = 1,
+				   .l = 1,
+				   .g = 1};
+
+	if (ioctl(vcpu, KVM_GET_SREGS, &sregs) < 0)
+		return -1;
+	sregs.cs = code;
+	code.selector = 16;
+	code.type = 3;
+	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = code;
+	sregs.cr3 = PML4_AT;
+	sregs.cr4 = CR4_PAE;
+	sregs.cr0 = CR0_PE_PG;
+	sregs.efer = EFER_LME_LMA;
+	if (ioctl(vcpu, KVM_SET_SREGS, &sregs) < 0)
+		return -1;
+	return ioctl(vcpu, KVM_SET_REGS, &regs);
+}
+
+static void fill_memory(uint8_t *memory)
+{
+	put_le64(memory + PML4_AT, PDPT_AT | PAGE_TABLE);
+	put_le64(memory + PDPT_AT, PD_AT | PAGE_TABLE);
+	put_le64(memory + PD_AT, PAGE_LARGE);
+	memcpy(memory + GUEST_AT, guest_code, sizeof(guest_code));
+}
+
+/* Until the guest halts; it must have answered before. */
+static struct answer run_guest(int vcpu, const struct kvm_run *run)
+{
+	bool answered = false;
+
+	for (;;) {
+		if (ioctl(vcpu, KVM_RUN, 0) < 0) {
+			if (errno == EINTR)
+				continue;
+			return broken("KVM_RUN");
+		}
+		if (run->exit_reason == KVM_EXIT_HLT && answered)
+			return (struct answer){.state = KVM_RUNS};
+		if (run->exit_reason != KVM_EXIT_IO || run->io.port != GUEST_PORT ||
+		    ((const uint8_t *)run)[run->io.data_offset] != GUEST_ANSWER)
+			return wrong_exit(run, answered);
+		answered = true;
+	}
+}
+
+static struct answer probe_vcpu(int kvm, int vm)
+{
+	int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	int vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	struct kvm_run *run;
+
+	if (vcpu < 0)
+		return broken("KVM_CREATE_VCPU");
+	if (size < (int)sizeof(*run))
+		return broken("KVM_GET_VCPU_MMAP_SIZE");
+	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	if (run == MAP_FAILED)
+		return broken("mapping the virtual CPU");
+	if (set_registers(vcpu) < 0)
+		return broken("setting registers");
+	return run_guest(vcpu, run);
+}
+
+/* In the child: what it opens goes with it. */
+static struct answer probe(const char *path)
+{
+	struct kvm_userspace_memory_region region = {.memory_size = GUEST_MEMORY};
+	int kvm = open(path, O_RDWR | O_CLOEXEC), vm;
+	uint8_t *memory;
+
+	if (kvm < 0) {
+		struct answer a = broken(path);
+
+		a.state = errno == ENOENT || errno == ENODEV || errno == ENXIO
+				  ? KVM_MISSING
+				  : KVM_DENIED;
+		return a;
+	}
+	if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API)
+		return broken("KVM_GET_API_VERSION");
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	if (vm < 0)
+		return broken("KVM_CREATE_VM");
+	memory = mmap(NULL, GUEST_MEMORY, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return broken("memory for the guest");
+	fill_memory(memory);
+	region.userspace_addr = (uint64_t)(uintptr_t)memory;
+	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+		return broken("KVM_SET_USER_MEMORY_REGION");
+	return probe_vcpu(kvm, vm);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* True if the child's answer came in time; 0 bytes mean that it died. */
+static bool wait_answer(int fd, unsigned ms, struct answer *ret, ssize_t *len)
+{
+	int64_t end = now_ms() + ms;
+
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		int64_t left = end - now_ms();
+		int n = poll(&p, 1, left > 0 ? (int)left : 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		*len = read(fd, ret, sizeof(*ret));
+		return true;
+	}
+}
+
+/* A child that the kernel does not let go is left behind rather than waited for. */
+static int reap(pid_t pid)
+{
+	int status = 0;
+
+	(void)kill(pid, SIGKILL);
+	for (unsigned i = 0; i < 100; i++) {
+		pid_t got = waitpid(pid, &status, WNOHANG);
+
+		if (got == pid || (got < 0 && errno != EINTR))
+			break;
+		(void)nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+	}
+	return status;
+}
+
+enum kvm_state kvm_probe(const char *root, unsigned ms, char **why)
+{
+	_cleanup_free_ char *path = xasprintf("%s/dev/kvm", root);
+	struct answer answer = {0};
+	int fds[2], status;
+	ssize_t len = 0;
+	bool in_time;
+	pid_t pid;
+
+	*why = NULL;
+	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		*why = xasprintf("the probe cannot be started: %s", strerror(errno));
+		return KVM_BROKEN;
+	}
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		answer = probe(path);
+		(void)!write(fds[1], &answer, sizeof(answer));
+		_exit(0);
+	}
+	close(fds[1]);
+	in_time = wait_answer(fds[0], ms, &answer, &len);
+	close(fds[0]);
+	status = reap(pid);
+	if (!in_time) {
+		*why = xasprintf("the probe's guest did not end within %u ms", ms);
+		return KVM_HANGS;
+	}
+	if (len != (ssize_t)sizeof(answer) || answer.state > KVM_HANGS) {
+		*why = xasprintf("the probe ended by signal %d",
+				 WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+		return KVM_BROKEN;
+	}
+	answer.why[sizeof(answer.why) - 1] = 0;
+	if (answer.state != KVM_RUNS)
+		*why = xstrdup(answer.why);
+	return (enum kvm_state)answer.state;
+}

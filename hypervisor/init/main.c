@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * gild-init: PID 1 of the bare-metal image, and on any other machine a program that says
+ * what its verdict would be there: gild-init [root=DIR] [profiles=FILE] KEY=VALUE...
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/reboot.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "init/mounts.h"
+#include "init/session.h"
+
+static FILE *log_file; /* NULL: not open yet */
+
+/* The screen is the console's, whatever it is; the log stays for the status overlay. */
+static void say(const char *line)
+{
+	printf("gild: %s\n", line);
+	(void)fflush(stdout);
+	if (!log_file)
+		return;
+	fprintf(log_file, "%s\n", line);
+	(void)fflush(log_file);
+}
+
+static void say_error(const struct error *err)
+{
+	_cleanup_free_ char *text = error_message(err);
+
+	say(text);
+}
+
+/* ---- PID 1 ---- */
+
+/* Ctrl-Alt-Del and the signals that end other programs press the power button. */
+static int watch_signals(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGPWR);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)reboot(RB_DISABLE_CAD);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void open_console(void)
+{
+	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
+
+	if (fd < 0)
+		return;
+	for (int i = 0; i < 3; i++)
+		(void)dup2(fd, i);
+	if (fd > 2)
+		close(fd);
+}
+
+static void write_verdict(const struct session *s)
+{
+	_cleanup_free_ char *json = verdict_json(&s->verdict, &s->question);
+	_cleanup_free_ char *text = verdict_text(&s->verdict, &s->question);
+	const char *at = text;
+
+	(void)file_replace(SESSION_RUN "/verdict.json",
+			   (struct bytes){(const uint8_t *)json, strlen(json)}, NULL);
+	/* Its lines have our name before them already. */
+	for (size_t len; *at; at += len + (at[len] != 0)) {
+		_cleanup_free_ char *line = NULL;
+
+		len = strcspn(at, "\n");
+		line = xstrndup(at, len);
+		say(strncmp(line, "gild: ", 6) == 0 ? line + 6 : line);
+	}
+}
+
+/* Drivers that the machine itself needs before it can be judged. */
+static int load_early(struct session *s, struct error *err)
+{
+	_cleanup_machine_ struct machine m = MACHINE_INIT;
+	const char *names[2] = {"qemu_fw_cfg", NULL};
+	size_t count = 1;
+	_cleanup_buffer_ struct buffer cpuinfo = BUFFER_INIT;
+	_cleanup_free_ char *text = NULL;
+
+	if (file_read("/proc/cpuinfo", (size_t)4 << 20, &cpuinfo, err) < 0)
+		return -1;
+	text = buffer_steal_string(&cpuinfo);
+	machine_read_cpuinfo(text, &m);
+	if (m.vmx || m.svm)
+		names[count++] = m.vmx ? "kvm_intel" : "kvm_amd";
+	return coldplug_load(&s->coldplug, names, count, err);
+}
+
+/* The plan keeps drivers off what goes to the guest; the verdict comes after them. */
+static int decide(struct session *s, struct error *err)
+{
+	if (load_early(s, err) < 0 ||
+	    session_configure(s, SESSION_CONFIG, "/proc/cmdline", SESSION_PROFILES, err) <
+		    0 ||
+	    session_judge(s, err) < 0 || session_drivers(s, err) < 0)
+		return -1;
+	machine_free(&s->machine);
+	if (machine_read("", &s->machine, err) < 0)
+		return -1;
+	return session_judge(s, err);
+}
+
+static void wait_for_button(const struct power_buttons *buttons, int stop_fd)
+{
+	struct signalfd_siginfo info;
+
+	say("press the power button to switch the PC off");
+	for (;;) {
+		vec_foreach (fd, buttons)
+			if (power_pressed(*fd))
+				return;
+		if (read(stop_fd, &info, sizeof(info)) > 0)
+			return;
+		(void)usleep(100000);
+	}
+}
+
+static _Noreturn void power_off(void)
+{
+	say("off");
+	sync();
+	mounts_end("/state");
+	mounts_end("/media");
+	(void)reboot(RB_POWER_OFF);
+	for (;;)
+		(void)pause();
+}
+
+static _Noreturn void run_pid1(void)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct power_buttons buttons = VEC_INIT;
+	struct session s;
+	bool failed = true;
+	int stop_fd, result;
+
+	(void)umask(022);
+	result = mounts_kernel("", NULL, &err);
+	open_console();
+	stop_fd = watch_signals();
+	(void)mkdir(SESSION_RUN, 0755);
+	log_file = fopen(SESSION_RUN "/log", "ae");
+	(void)setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin", 1);
+	session_init(&s, "", say);
+	if (result == 0)
+		result = decide(&s, &err);
+	power_open("", &buttons);
+	if (result == 0) {
+		write_verdict(&s);
+		if (s.verdict.mode != VERDICT_NATIVE)
+			result = session_run(&s, &buttons, stop_fd, &failed, &err);
+	}
+	if (result < 0)
+		say_error(&err);
+	if (failed)
+		wait_for_button(&buttons, stop_fd);
+	power_off();
+}
+
+/* ---- any other machine ---- */
+
+static int print_verdict(int argc, char **argv)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	const char *root = "", *profiles = NULL;
+	_cleanup_free_ char *json = NULL, *cmdline = NULL;
+	struct session s;
+	int result = 0;
+
+	for (int i = 1; i < argc; i++) {
+		if (strncmp(argv[i], "root=", 5) == 0)
+			root = argv[i] + 5;
+		else if (strncmp(argv[i], "profiles=", 9) == 0)
+			profiles = argv[i] + 9;
+	}
+	session_init(&s, root, say);
+	cmdline = xasprintf("%s/proc/cmdline", root);
+	result = session_configure(&s, NULL, cmdline, profiles, &err);
+	for (int i = 1; i < argc && result == 0; i++)
+		if (strncmp(argv[i], "root=", 5) != 0 &&
+		    strncmp(argv[i], "profiles=", 9) != 0)
+			result = options_add(&s.options, argv[i], "command line", &err);
+	if (result == 0)
+		result = session_judge(&s, &err);
+	if (result == 0) {
+		json = verdict_json(&s.verdict, &s.question);
+		printf("%s\n", json);
+	} else {
+		_cleanup_free_ char *text = error_message(&err);
+
+		fprintf(stderr, "gild-init: %s\n", text);
+	}
+	session_free(&s);
+	return result < 0 ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (getpid() == 1)
+		run_pid1();
+	return print_verdict(argc, argv);
+}

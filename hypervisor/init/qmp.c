@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "init/qmp.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* ---- messages ---- */
+
+/* The member, if the value is an object that has it. */
+static struct json_object *member(struct json_object *o, const char *key)
+{
+	struct json_object *value = NULL;
+
+	if (!o || !json_object_is_type(o, json_type_object) ||
+	    !json_object_object_get_ex(o, key, &value))
+		return NULL;
+	return value;
+}
+
+/* The start of a string member; anything else is "". */
+static void copy_text(struct json_object *o, const char *key, char ret[QMP_TEXT])
+{
+	struct json_object *value = member(o, key);
+
+	*ret = 0;
+	if (value && json_object_is_type(value, json_type_string))
+		(void)snprintf(ret, QMP_TEXT, "%s", json_object_get_string(value));
+}
+
+static bool read_message(struct json_object *o, struct qmp_message *ret)
+{
+	struct json_object *value;
+
+	*ret = (struct qmp_message){.kind = QMP_GREETING};
+	copy_text(o, "id", ret->id);
+	if (member(o, "QMP"))
+		return true;
+	if (member(o, "event")) {
+		ret->kind = QMP_EVENT;
+		copy_text(o, "event", ret->name);
+		copy_text(member(o, "data"), "reason", ret->reason);
+		return *ret->name != 0;
+	}
+	value = member(o, "error");
+	if (value) {
+		ret->kind = QMP_ERROR;
+		copy_text(value, "desc", ret->reason);
+		return true;
+	}
+	ret->kind = QMP_RETURN;
+	value = member(o, "return");
+	copy_text(value, "status", ret->name);
+	ret->enabled = json_object_get_boolean(member(value, "enabled"));
+	return value != NULL;
+}
+
+bool qmp_parse(const char *line, size_t len, struct qmp_message *ret)
+{
+	struct json_tokener *tokener;
+	struct json_object *o;
+	bool good = false;
+
+	if (len > QMP_MAX_LINE)
+		return false;
+	tokener = json_tokener_new_ex(QMP_MAX_DEPTH);
+	if (!tokener)
+		return false;
+	o = json_tokener_parse_ex(tokener, line, (int)len);
+	if (o && json_tokener_get_error(tokener) == json_tokener_success)
+		good = read_message(o, ret);
+	json_object_put(o);
+	json_tokener_free(tokener);
+	return good;
+}
+
+/* ---- the connection ---- */
+
+void qmp_close(struct qmp *qmp)
+{
+	if (qmp->fd >= 0)
+		close(qmp->fd);
+	qmp->fd = -1;
+	buffer_free(&qmp->in);
+}
+
+int qmp_connect(struct qmp *qmp, const char *path, struct error *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return error_set(err, ERROR_FAILED, path, "is too long for a socket");
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return error_errno(err, path, "cannot make a socket");
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
+		qmp_close(qmp);
+		qmp->fd = fd;
+		return 1;
+	}
+	close(fd);
+	if (errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN)
+		return 0;
+	return error_errno(err, path, "cannot connect");
+}
+
+int qmp_command(struct qmp *qmp, const char *command, const char *id, struct error *err)
+{
+	_cleanup_free_ char *line =
+		xasprintf("{\"execute\":\"%s\",\"id\":\"%s\"}\n", command, id);
+	ssize_t n = qmp->fd < 0 ? -1 : send(qmp->fd, line, strlen(line), MSG_NOSIGNAL);
+
+	/* A command is far smaller than the socket's buffer. */
+	if (n == (ssize_t)strlen(line))
+		return 0;
+	return error_set(err, ERROR_FAILED, command, "QEMU does not take the command");
+}
+
+/* Takes the first line out of what was read. */
+static int take_line(struct qmp *qmp, struct qmp_message *ret, struct error *err)
+{
+	const char *start = (const char *)qmp->in.data;
+	const char *end = qmp->in.len ? memchr(start, '\n', qmp->in.len) : NULL;
+	size_t len = end ? (size_t)(end - start) : 0;
+	bool good;
+
+	if (!end && qmp->in.len > QMP_MAX_LINE)
+		return error_set(err, ERROR_FAILED, "QMP", "a line has no end");
+	if (!end)
+		return 0;
+	good = qmp_parse(start, len, ret);
+	memmove(qmp->in.data, end + 1, qmp->in.len - len - 1);
+	qmp->in.len -= len + 1;
+	return good ? 1 : error_set(err, ERROR_FAILED, "QMP", "this is no QMP message");
+}
+
+int qmp_read(struct qmp *qmp, struct qmp_message *ret, struct error *err)
+{
+	for (;;) {
+		int result = take_line(qmp, ret, err);
+		ssize_t n;
+
+		if (result != 0)
+			return result;
+		n = read(qmp->fd, buffer_reserve(&qmp->in, 4096), 4096);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return 0;
+		if (n <= 0)
+			return error_set(err, ERROR_FAILED, "QMP", "QEMU closed it");
+		qmp->in.len += (size_t)n;
+	}
+}

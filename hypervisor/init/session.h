@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One start of the PC: from what init is told and finds to QEMU's end. main.c is PID 1
+ * around it; the verdict alone can be had on any machine.
+ */
+#ifndef INIT_SESSION_H
+#define INIT_SESSION_H
+
+#include "init/coldplug.h"
+#include "init/power.h"
+#include "init/verdict.h"
+
+#define SESSION_RUN "/run/gild"			/* sockets, log, verdict */
+#define SESSION_CONFIG "/etc/gild/init.conf"
+#define SESSION_PROFILES "/etc/gild/profiles"	/* compiled */
+
+struct session {
+	const char *root;	/* before every path of hardware; "" on a real PC */
+	void (*say)(const char *line);	/* for the screen and the log; no line end */
+	struct options options;
+	struct coldplug coldplug;
+	struct profiles profiles;
+	struct profile_scores scores;
+	struct strings kernel_arguments;
+	struct machine machine;
+	struct vm_image image;
+	struct verdict verdict;
+	struct verdict_question question;
+	struct strings kept;	/* PCI addresses that stay with the host (keep=) */
+	struct strings spared;	/* those that no driver of the host shall have */
+};
+void session_init(struct session *session, const char *root, void (*say)(const char *));
+void session_free(struct session *session);
+
+/* Reads configuration, command line, profiles (a missing file is none); checks every key. */
+int session_configure(struct session *session, const char *config, const char *cmdline,
+		      const char *profiles, struct error *err);
+/* What is known about the machine and the image becomes the verdict. */
+int session_judge(struct session *session, struct error *err);
+/* Loads drivers; what goes to the guest is spared. Real PCs only. */
+int session_drivers(struct session *session, struct error *err);
+/* Mounts, binds, prepares the disk and runs QEMU until it is gone for good. */
+int session_run(struct session *session, const struct power_buttons *buttons, int stop_fd,
+		bool *failed, struct error *err);
+
+#endif

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From the verdict to the virtual machine: session.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/process.h"
+#include "base/sysfs.h"
+#include "init/mounts.h"
+#include "init/overlay.h"
+#include "init/session.h"
+#include "init/supervise.h"
+#include "init/tpm.h"
+
+#define QEMU_ID 990 /* user and group that QEMU runs as: nobody else's in the image */
+#define DEVICE_WAIT 15000 /* ms for the disk with the image */
+#define DEVICE_STEP 100
+#define SETTLE 50 /* ms in which USB and disks show up after their driver */
+#define ACPI_TABLES "/sys/firmware/acpi/tables/"
+#define OVMF "/usr/share/OVMF/"
+#define MAX_VARS ((size_t)4 << 20)
+
+static _printf_(2, 3) void say(const struct session *s, const char *fmt, ...)
+{
+	_cleanup_free_ char *line = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&line, fmt, ap) < 0)
+		line = NULL;
+	va_end(ap);
+	if (line)
+		s->say(line);
+}
+
+static void sleep_ms(unsigned ms)
+{
+	(void)nanosleep(&(struct timespec){.tv_sec = ms / 1000,
+					   .tv_nsec = (long)(ms % 1000) * 1000000},
+			NULL);
+}
+
+/* ---- drivers ---- */
+
+/* Before any driver is loaded: what goes to the guest is kept from the host's drivers. */
+static void reserve_devices(struct session *s)
+{
+	vec_foreach (set, &s->verdict.sets) {
+		if (set->refused)
+			continue;
+		vec_foreach (address, &set->addresses) {
+			_cleanup_free_ char *path =
+				xasprintf("bus/pci/devices/%s/driver_override", *address);
+
+			if (sysfs_write(s->root, path, "vfio-pci", NULL) == 0)
+				strings_push(&s->spared, *address);
+		}
+	}
+}
+
+int session_drivers(struct session *s, struct error *err)
+{
+	static const char *const early[] = {"vfio-pci"};
+	int found;
+
+	reserve_devices(s);
+	s->coldplug.spared = &s->spared;
+	if (coldplug_load(&s->coldplug, early, ARRAY_SIZE(early), err) < 0)
+		return -1;
+	for (unsigned i = 0; i < 8 && (found = coldplug_sweep(&s->coldplug, err)) != 0;
+	     i++) {
+		if (found < 0)
+			return -1;
+		sleep_ms(SETTLE);
+	}
+	say(s, "%zu drivers for %zu devices", s->coldplug.loaded.len,
+	    s->coldplug.seen.len);
+	return 0;
+}
+
+static int mount_waiting(struct session *s, const char *key, const char *target,
+			 bool writable, struct error *err)
+{
+	const char *device = options_get(&s->options, key);
+	int result = 1;
+
+	if (!device)
+		return 0;
+	for (unsigned waited = 0; waited <= DEVICE_WAIT && result == 1;
+	     waited += DEVICE_STEP) {
+		result = mounts_device(device, target, writable, NULL, err);
+		if (result == 1) {
+			if (coldplug_sweep(&s->coldplug, err) < 0)
+				return -1;
+			sleep_ms(DEVICE_STEP);
+		}
+	}
+	if (result != 1)
+		return result;
+	error_set(err, ERROR_FAILED, device, "did not show up within %u s",
+		  DEVICE_WAIT / 1000);
+	return error_remedy(err,
+			    "is the stick in, and is its controller's driver packed?");
+}
+
+/* ---- what QEMU needs, readable and writable for its user ---- */
+
+static int hand_over(const char *path, mode_t mode, struct error *err)
+{
+	if (chown(path, QEMU_ID, QEMU_ID) < 0 || chmod(path, mode) < 0)
+		return error_errno(err, path, "cannot be handed to QEMU");
+	return 0;
+}
+
+/* A copy in RUN, for firmware's tables and OVMF's variables. */
+static int copy_for_qemu(const char *from, const char *to, struct error *err)
+{
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+
+	if (file_read(from, MAX_VARS, &data, err) < 0 ||
+	    file_replace(to, buffer_view(&data), err) < 0)
+		return -1;
+	return hand_over(to, 0600, err);
+}
+
+struct plan {
+	struct vm_host host;
+	struct strings argv;
+	struct overlay_golden golden;
+	char *disk, *vars;
+	char mac[18];
+};
+
+static void free_plan(struct plan *p)
+{
+	strings_free(&p->argv);
+	overlay_golden_free(&p->golden);
+	free(p->disk);
+	free(p->vars);
+}
+
+/*
+ * The overlay lies with the state if it is to be kept, else in memory. QEMU's user reads
+ * the golden image: a block device is opened for it, a file must be readable.
+ */
+static int prepare_disk(struct session *s, struct plan *p, struct error *err)
+{
+	const char *image = options_get(&s->options, "image");
+	bool persist;
+	struct stat st;
+
+	if (options_switch(&s->options, "persist", false, &persist, err) < 0)
+		return -1;
+	if (!image) {
+		error_set(err, ERROR_FAILED, "image", "no image is named");
+		return error_remedy(err, "give image=PATH");
+	}
+	if (persist && !options_get(&s->options, "state")) {
+		error_set(err, ERROR_FAILED, "persist",
+			  "there is nowhere to keep anything");
+		return error_remedy(err, "give state=DEVICE, or persist=off");
+	}
+	if (overlay_open_golden(image, &p->golden, err) < 0)
+		return -1;
+	if (stat(image, &st) == 0 && S_ISBLK(st.st_mode) &&
+	    hand_over(image, 0400, err) < 0)
+		return -1;
+	p->disk = xasprintf("%s/overlay.qcow2", persist ? "/state" : SESSION_RUN);
+	if (overlay_prepare(p->disk, &p->golden, persist, err) < 0 ||
+	    hand_over(p->disk, 0600, err) < 0)
+		return -1;
+	p->host.disk = p->disk;
+	p->host.disk_format = "qcow2";
+	p->host.golden = p->golden.path;
+	p->host.golden_format = p->golden.format == OVERLAY_QCOW2 ? "qcow2" : "raw";
+	p->host.direct = persist;
+	say(s, "image %s, changes are %s", image,
+	    persist ? "kept" : "dropped at the end");
+	return 0;
+}
+
+/* Variables with Microsoft's keys for a guest that checks them; kept with the state. */
+static int prepare_firmware(struct session *s, struct plan *p, struct error *err)
+{
+	bool secure = s->image.major >= 10;
+	bool kept = options_get(&s->options, "state") != NULL;
+
+	if (!s->image.uefi)
+		return 0;
+	p->host.code = OVMF "OVMF_CODE_4M.fd";
+	p->host.code_secure = OVMF "OVMF_CODE_4M.ms.fd";
+	p->vars = xasprintf("%s/vars.fd", kept ? "/state" : SESSION_RUN);
+	p->host.vars = p->vars;
+	if (kept && access(p->vars, F_OK) == 0)
+		return hand_over(p->vars, 0600, err);
+	return copy_for_qemu(secure ? OVMF "OVMF_VARS_4M.ms.fd" : OVMF "OVMF_VARS_4M.fd",
+			     p->vars, err);
+}
+
+static int start_tpm(void *arg, struct error *err)
+{
+	const struct session *s = arg;
+
+	if (!vm_needs_tpm(&s->image))
+		return 0;
+	return tpm_start(SESSION_RUN,
+			 options_get(&s->options, "state") ? "/state/tpm"
+							   : SESSION_RUN "/tpm-state",
+			 QEMU_ID, err);
+}
+
+/* A table without which Windows only asks for its key: no reason to stop. */
+static void prepare_licence(const struct session *s, struct plan *p)
+{
+	if (s->machine.msdm &&
+	    copy_for_qemu(ACPI_TABLES "MSDM", SESSION_RUN "/MSDM", NULL) == 0)
+		p->host.msdm = SESSION_RUN "/MSDM";
+	if (s->machine.slic &&
+	    copy_for_qemu(ACPI_TABLES "SLIC", SESSION_RUN "/SLIC", NULL) == 0)
+		p->host.slic = SESSION_RUN "/SLIC";
+}
+
+/* ---- devices of the PC ---- */
+
+static int own_groups(const struct session *s, const struct passthrough_set *set,
+		      struct error *err)
+{
+	vec_foreach (d, &s->machine.devices) {
+		_cleanup_free_ char *node = xasprintf("/dev/vfio/%d", d->group);
+
+		if (strings_contain(&set->addresses, d->address) &&
+		    hand_over(node, 0600, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A set that fails stays with the host, and the guest starts without it. */
+static void bind_devices(struct session *s)
+{
+	vec_foreach (set, &s->verdict.sets) {
+		_cleanup_error_ struct error err = ERROR_INIT;
+
+		if (set->refused) {
+			(void)passthrough_release(s->root, set, sysfs_write, NULL);
+			continue;
+		}
+		if (passthrough_bind(s->root, set, sysfs_write, &err) == 0 &&
+		    own_groups(s, set, &err) == 0)
+			continue;
+		(void)passthrough_release(s->root, set, sysfs_write, NULL);
+		verdict_refuse(&s->verdict, set, &err);
+		say(s, "%s",
+		    s->verdict.reasons.items[s->verdict.reasons.len - 1].message);
+	}
+}
+
+/* ---- all ---- */
+
+/*
+ * The same address at every start, another one on every PC: Windows takes the network for
+ * a known one. 52:54:00 is what QEMU's addresses start with.
+ */
+static void make_mac(const struct session *s, char ret[18])
+{
+	_cleanup_free_ char *seed =
+		xasprintf("%s %s %s", s->machine.uuid ? s->machine.uuid : "",
+			  s->machine.serial ? s->machine.serial : "",
+			  s->machine.pc.label ? s->machine.pc.label : "");
+	uint8_t digest[32];
+
+	hash_sha256((struct bytes){(const uint8_t *)seed, strlen(seed)}, digest);
+	(void)snprintf(ret, 18, "52:54:00:%02x:%02x:%02x", digest[0], digest[1],
+		       digest[2]);
+}
+
+static void fill_host(struct session *s, struct plan *p)
+{
+	p->host.memory = s->machine.memory;
+	p->host.cpus = s->machine.cpus;
+	p->host.avic = s->machine.avic;
+	p->host.intel = s->machine.vmx;
+	p->host.identity = &s->machine.pc.identity;
+	p->host.uuid = s->machine.uuid;
+	p->host.serial = s->machine.serial;
+	p->host.profile = s->question.profile ? s->question.profile->id : NULL;
+	p->host.run = SESSION_RUN;
+	make_mac(s, p->mac);
+	p->host.mac = p->mac;
+	p->host.sets = &s->verdict.sets;
+}
+
+static int prepare(struct session *s, struct plan *p, struct error *err)
+{
+	fill_host(s, p);
+	if (mount_waiting(s, "media", "/media", false, err) < 0 ||
+	    mount_waiting(s, "state", "/state", true, err) < 0 ||
+	    hand_over(SESSION_RUN, 0700, err) < 0 || prepare_disk(s, p, err) < 0 ||
+	    prepare_firmware(s, p, err) < 0)
+		return -1;
+	prepare_licence(s, p);
+	bind_devices(s);
+	if (s->machine.kvm == KVM_RUNS && hand_over("/dev/kvm", 0600, err) < 0)
+		return -1;
+	return vm_argv(&s->image, &p->host, &s->options, &p->argv, err);
+}
+
+static void say_line(void *arg, const char *line)
+{
+	const struct session *s = arg;
+
+	s->say(line);
+}
+
+int session_run(struct session *s, const struct power_buttons *buttons, int stop_fd,
+		bool *failed, struct error *err)
+{
+	_cleanup_(free_plan) struct plan p = {0};
+	struct supervise_result result;
+	struct supervise_times times = supervise_default_times;
+	uint64_t seconds = times.shutdown / 1000;
+	struct supervise_config config = {
+		.qmp = SESSION_RUN "/qmp",
+		.times = &times,
+		.prepare = start_tpm,
+		.prepare_arg = s,
+		.uid = QEMU_ID,
+		.gid = QEMU_ID,
+		.buttons = buttons,
+		.stop_fd = stop_fd,
+		.nonce = options_get(&s->options, "nonce"),
+		.echo = SESSION_RUN "/echo",
+		.say = say_line,
+		.say_arg = s,
+	};
+
+	*failed = true;
+	if (options_number(&s->options, "shutdown_seconds", false, 1, 3600, &seconds,
+			   err) < 0 ||
+	    prepare(s, &p, err) < 0)
+		return -1;
+	times.shutdown = (unsigned)seconds * 1000;
+	vec_push(&p.argv, NULL);
+	config.argv = p.argv.items;
+	if (supervise_run(&config, &result, err) < 0)
+		return -1;
+	*failed = result.failed;
+	return 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * QEMU from its start to the PC's end: started again after a crash, asked to shut the guest
+ * down by the power button, and never killed while it could still write what the guest wrote.
+ *
+ * What to do is decided by supervise_step(), a pure state machine; supervise_run() is the
+ * loop around it.
+ */
+#ifndef INIT_SUPERVISE_H
+#define INIT_SUPERVISE_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "init/power.h"
+
+struct supervise_times {	/* milliseconds */
+	unsigned start;		/* QEMU has so long until it answers */
+	unsigned shutdown;	/* the guest, after the power button */
+	unsigned quit;		/* QEMU, after "quit": it flushes its disks */
+	unsigned term;		/* QEMU, after SIGTERM, by which it flushes too */
+	unsigned backoff;	/* before the first restart; doubles */
+	unsigned backoff_most;
+	unsigned healthy;	/* who ran so long starts with a clean record */
+};
+extern const struct supervise_times supervise_default_times;
+#define SUPERVISE_MAX_CRASHES 10	/* in a row */
+
+enum supervise_state {
+	SUPERVISE_STARTING,
+	SUPERVISE_RUNNING,
+	SUPERVISE_ASKED,	/* the guest is asked to shut down */
+	SUPERVISE_QUITTING,
+	SUPERVISE_TERMINATING,
+	SUPERVISE_KILLING,
+	SUPERVISE_WAITING,	/* before a restart */
+	SUPERVISE_ENDED,
+};
+enum supervise_event {
+	EVENT_CONNECTED,	/* QMP answers */
+	EVENT_SHUTDOWN,		/* the guest has shut itself down */
+	EVENT_BUTTON,		/* power button, or a signal that ends init */
+	EVENT_EXIT,		/* QEMU is gone */
+	EVENT_TIMER,		/* the deadline is over */
+};
+enum supervise_action {
+	ACTION_NONE,
+	ACTION_START,
+	ACTION_POWERDOWN,	/* system_powerdown: the guest's own power button */
+	ACTION_QUIT,
+	ACTION_TERM,
+	ACTION_KILL,
+	ACTION_END,
+};
+struct supervisor {
+	const struct supervise_times *times;
+	enum supervise_state state;
+	int64_t deadline;	/* ms; -1: none */
+	int64_t started;
+	bool connected, ending, guest_shutdown;
+	unsigned crashes;	/* in a row */
+	bool failed;		/* it ended since QEMU crashed too often */
+};
+/* The first action: ACTION_START. */
+enum supervise_action supervise_begin(struct supervisor *s,
+				      const struct supervise_times *times, int64_t now);
+enum supervise_action supervise_step(struct supervisor *s, enum supervise_event event,
+				     int64_t now);
+
+struct supervise_config {
+	char *const *argv;		/* ended by NULL */
+	const char *qmp;		/* its socket */
+	const struct supervise_times *times;
+	/* Called before each start; QEMU is not started where it fails. Or NULL. */
+	int (*prepare)(void *arg, struct error *err);
+	void *prepare_arg;
+	uid_t uid;			/* QEMU runs as these; 0: as init itself */
+	gid_t gid;
+	const struct power_buttons *buttons;	/* or NULL */
+	int stop_fd;			/* readable: as if the button was pressed; -1 */
+	const char *nonce, *echo;	/* for tests: "running" is said when the file has it */
+	/* One line for the log; no line end. */
+	void (*say)(void *arg, const char *line);
+	void *say_arg;
+};
+struct supervise_result {
+	unsigned starts, resets;	/* of QEMU, by the guest */
+	bool failed;
+};
+/* Returns when QEMU is gone for good: 0, or -1 where it could not be started at all. */
+int supervise_run(const struct supervise_config *config, struct supervise_result *ret,
+		  struct error *err);
+
+#endif

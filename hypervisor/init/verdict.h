@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The verdict: how the image starts on this PC, and every reason for it. A pure function
+ * of what machine.h knows.
+ */
+#ifndef INIT_VERDICT_H
+#define INIT_VERDICT_H
+
+#include "base/buffer.h"
+#include "hwprofiles/profile.h"
+#include "init/machine.h"
+#include "init/passthrough.h"
+#include "init/vm.h"
+
+enum verdict_mode {
+	VERDICT_PARAVIRTUAL,	/* a virtual machine that is the same on every PC */
+	VERDICT_HYBRID,		/* the same, and devices of the PC handed on */
+	VERDICT_NATIVE,		/* no virtual machine: the image on the metal */
+};
+const char *verdict_mode_name(enum verdict_mode mode);
+
+enum verdict_severity {
+	VERDICT_NOTE,
+	VERDICT_WARNING,
+	VERDICT_OBSTACLE,	/* it decided against a virtual machine */
+};
+struct verdict_reason {
+	enum verdict_severity severity;
+	const char *code;	/* "no-kvm": for programs; frozen in docs/hypervisor.md */
+	char *message, *remedy;	/* remedy: NULL where there is none */
+};
+DEFINE_VEC(verdict_reasons, struct verdict_reason);
+
+struct verdict {
+	enum verdict_mode mode;
+	/* Native, and the image does not lie on a disk of the PC: nothing can be started. */
+	bool stuck;
+	uint64_t guest_memory;	/* bytes; 0: no virtual machine */
+	struct passthrough_sets sets;	/* also those that were refused */
+	struct verdict_reasons reasons;
+};
+void verdict_free(struct verdict *verdict);
+
+struct verdict_question {
+	const struct machine *machine;
+	const struct profile *profile;	/* NULL: none fits */
+	const char *profile_reason;	/* by what it was found; or NULL */
+	const struct vm_image *image;
+	const struct strings *kernel_arguments;	/* words of the command line; or NULL */
+	struct passthrough_wish wish;
+	bool native_possible;	/* the image lies on a disk that firmware starts from */
+	bool native_wanted;	/* the user chose it */
+	uint64_t memory;	/* bytes that the guest shall have; 0: what is there */
+	bool without_kvm;	/* emulation will do (accel=tcg) */
+};
+void verdict_reach(const struct verdict_question *question, struct verdict *ret);
+/* After a set could not be bound: refused for that reason, the mode follows. */
+void verdict_refuse(struct verdict *verdict, struct passthrough_set *set,
+		    const struct error *err);
+
+/* gild.verdict/1, one line. Caller's. */
+char *verdict_json(const struct verdict *verdict, const struct verdict_question *question);
+/* For the screen: the mode, then each warning and obstacle on a line of its own. Caller's. */
+char *verdict_text(const struct verdict *verdict, const struct verdict_question *question);
+
+#endif

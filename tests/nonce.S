@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The smallest guest: a boot sector that looks opt/gild/nonce up in QEMU's fw_cfg (docs/specs/
+ * fw_cfg.txt; big-endian) and writes its content to port 0x402. Then it waits for ever.
+ */
+	.code16
+	.globl _start
+_start:
+	cli
+	cld
+	xorw	%ax, %ax
+	movw	%ax, %ds
+	movw	%ax, %es
+	movw	%ax, %ss
+	movw	$0x7c00, %sp
+	movw	$0x510, %dx		/* selector, then data at the next port */
+	movw	$0x19, %ax		/* the directory: its number of files first */
+	outw	%ax, %dx
+	incw	%dx
+	movw	$0x8000, %di
+	movw	$4, %cx
+	rep insb
+	movb	0x8003, %cl		/* less than 256 files */
+	xorb	%ch, %ch
+next:
+	pushw	%cx
+	movw	$0x8000, %di
+	movw	$64, %cx		/* size, select, reserved, name[56] */
+	rep insb
+	movw	$name, %si
+	movw	$0x8008, %di
+	movw	$(name_end - name), %cx
+	repe cmpsb
+	popw	%cx
+	je	found
+	loop	next
+	jmp	wait
+found:
+	movw	0x8004, %ax
+	xchgb	%al, %ah
+	decw	%dx
+	outw	%ax, %dx
+	incw	%dx
+	movw	0x8002, %cx
+	xchgb	%cl, %ch
+copy:
+	inb	%dx, %al
+	pushw	%dx
+	movw	$0x402, %dx
+	outb	%al, %dx
+	popw	%dx
+	loop	copy
+wait:
+	hlt
+	jmp	wait
+name:
+	.asciz	"opt/gild/nonce"
+name_end:
+	.org	510
+	.word	0xaa55
