@@ -40,7 +40,7 @@ void verify_report_free(struct verify_report *report)
 	free(report->format);
 }
 
-static char *format_text(const char *fmt, va_list ap)
+static _printf_(1, 0) char *format_text(const char *fmt, va_list ap)
 {
 	char *text = NULL;
 
