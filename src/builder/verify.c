@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/progress.h"
 #include "block/container.h"
@@ -39,7 +40,7 @@ void verify_report_free(struct verify_report *report)
 	free(report->format);
 }
 
-static char *format_text(const char *fmt, va_list ap)
+static _printf_(1, 0) char *format_text(const char *fmt, va_list ap)
 {
 	char *text = NULL;
 
@@ -318,7 +319,7 @@ static int verify_opened(struct verify *v, const struct image_options *options,
 	struct stat st;
 	bool folder;
 
-	if (stat(v->path, &st) < 0)
+	if (stat(v->path, &st) < 0 || access(v->path, R_OK) < 0)
 		return error_errno(err, v->path, "cannot open");
 	folder = S_ISDIR(st.st_mode);
 	/* First of all: it finishes what an interrupted edit left. */

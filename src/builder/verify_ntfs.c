@@ -19,6 +19,7 @@
 #define RECORD_USED 24
 #define MIRRORED 4 /* records that $MFTMirr has at least */
 #define MAX_RECORD 4096
+#define MAX_CLUSTER ((uint32_t)2 << 20) /* since Windows 10 1709 */
 #define STRIDE 512 /* what is protected by one number of the update sequence */
 
 struct ntfs_boot {
@@ -35,22 +36,26 @@ static bool power_of_two(uint64_t v)
 static bool parse_boot(const uint8_t *s, struct ntfs_boot *ret)
 {
 	uint8_t per_cluster = s[BOOT_CLUSTER_SECTORS], record = s[BOOT_RECORD];
+	uint64_t cluster;
 
 	ret->sector = get_le16(s + BOOT_SECTOR_BYTES);
 	if (memcmp(s + 3, "NTFS    ", 8) != 0 || s[510] != 0x55 || s[511] != 0xaa ||
 	    !power_of_two(ret->sector) || ret->sector < 256 || ret->sector > 4096 ||
 	    (per_cluster > 128 && per_cluster <= 224))
 		return false;
-	ret->cluster = ret->sector *
-		       (per_cluster > 128 ? 1u << (256 - per_cluster) : per_cluster);
+	cluster = per_cluster > 224 ? (uint64_t)1 << (256 - per_cluster) : per_cluster;
+	cluster *= ret->sector;
+	if (!power_of_two(cluster) || cluster > MAX_CLUSTER)
+		return false;
+	ret->cluster = (uint32_t)cluster;
 	/* Positive: in clusters; negative: the exponent of bytes. */
 	ret->record = record >= 0xe1 ? 1u << (256 - record) : record * ret->cluster;
 	ret->hidden = get_le32(s + BOOT_HIDDEN);
 	ret->sectors = get_le64(s + BOOT_SECTORS);
 	ret->mft = get_le64(s + BOOT_MFT);
 	ret->mirror = get_le64(s + BOOT_MIRROR);
-	return power_of_two(ret->cluster) && power_of_two(ret->record) &&
-	       ret->record >= STRIDE && ret->record <= MAX_RECORD && ret->sectors;
+	return power_of_two(ret->record) && ret->record >= STRIDE &&
+	       ret->record <= MAX_RECORD && ret->sectors;
 }
 
 /* ---- $MFT and $MFTMirr ---------------------------------------------------------------

@@ -69,8 +69,9 @@ static void read_blob(struct deep *deep, struct wim *wim, const struct wim_blob 
 	deep->done += wim_blob_size(blob);
 	progress_report("reading all contents", deep->done, deep->total);
 	if (result < 0 && !interrupted() && deep->count++ < MAX_DAMAGED) {
-		struct damaged damaged = {.reason = steal_ptr(why.reason)};
+		struct damaged damaged;
 
+		damaged.reason = steal_ptr(why.reason);
 		memcpy(damaged.hash, blob->hash, WIM_HASH_SIZE);
 		vec_push(&deep->damaged, damaged);
 	}

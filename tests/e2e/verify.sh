@@ -8,6 +8,7 @@ mksample=$GILD_BUILD/samples/mksample
 cd "$scratch" || exit 1
 damage() { python3 "$GILD_SOURCE/tests/verifydamage.py" "$@"; }
 config=Windows/System32/config
+export GILD_PROFILES=$GILD_SOURCE/profiles
 : >tested
 
 verify() { # FILE [OPTION...]: exit code in $code, findings in found.json
