@@ -90,10 +90,11 @@ struct exclusions {
 
 static bool is_excluded(void *arg, const char *path)
 {
+	_cleanup_free_ char *lower = text_lower(path);
 	struct exclusions *e = arg;
 
 	vec_foreach (pattern, &e->patterns) {
-		if (!exclusion_matches(*pattern, path))
+		if (!exclusion_matches(*pattern, lower))
 			continue;
 		strings_push(e->excluded, path);
 		return true;

@@ -71,9 +71,7 @@ static bool match(const char *pattern, const char *text)
 
 bool exclusion_matches(const char *pattern, const char *path)
 {
-	_cleanup_free_ char *lower = text_lower(path);
-
 	if (!strchr(pattern, '/'))
-		return match(pattern, path_base(lower));
-	return match(pattern + (*pattern == '/'), lower);
+		return match(pattern, path_base(path));
+	return match(pattern + (*pattern == '/'), path);
 }
