@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes an uncompressed WIM with one image of hard cases, from the format alone.
 
-  mkwim.py hard OUT [WIDE]        named cases; WIDE names in one folder (default 3000)
+  mkwim.py hard OUT [WIDE [odd]]  named cases; WIDE names in one folder (default 3000); odd: with
+                                  names that only POSIX knows
   mkwim.py random OUT SEED COUNT  a tree of COUNT random files
   mkwim.py plain OUT FOLDER...    the regular files of folders, with metadata made up
 
@@ -187,7 +188,7 @@ def text(rng, size):
     return bytes(out[:size])
 
 
-def hard(wide):
+def hard(wide, odd):
     rng = random.Random(1)
     root = folder()
     sizes = root.add('Sizes', folder(when=3, security=1))
@@ -223,7 +224,7 @@ def hard(wide):
     names = root.add('Names', folder())
     for name in ('n' * 255, '\u4e2d' * 255, 'lone \ud800 high', 'lone \udc00 low', '\U0001f600 pair', '\ufffd',
                  ' leading', 'trailing ', 'trailing.', '~', '\u00df', '\u00ff\u0178', 'con', 'a:b'[0] + ';b',
-                 '\ue000', '\uffff', 'quo"te', 'new\nline', 'x' * 8 + '.txt', 'short.txt', '.dot'):
+                 '\ue000', '\uffff', *odd, 'x' * 8 + '.txt', 'short.txt', '.dot'):
         names.add(name, File(data=utf16(name)))
     names.add('Casing', File(data=b'1'))
     names.add('casing', File(data=b'2'))
@@ -327,7 +328,8 @@ def plain(paths):
 def main(kind, out, *args):
     wim = Wim(out)
     if kind == 'hard':
-        wim.finish(*hard(int(args[0]) if args else 3000))
+        odd = ('quo"te', 'new\nline', 'tab\t', 'a:b', '\x01') if args[1:] else ()
+        wim.finish(*hard(int(args[0]) if args else 3000, odd))
     elif kind == 'random':
         wim.finish(*rnd(int(args[0]), int(args[1])))
     else:

@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compares the first images of two WIMs without compression, from the format alone.
 
-  wimsame.py [--any-descriptor] A B
+  wimsame.py A B
 
 Every entry must have the same names, attributes, descriptor, three times to 100 ns, hard
 links, streams by SHA-1, reparse tag and data, object ID. What NTFS says in another way is
 the same: no attributes and "normal", a short name that equals the long one and none. The
-compressed flag of files is not compared, nor where A has no descriptor. --any-descriptor: nor
-others.
+compressed flag of files is not compared, nor the descriptor where A has none.
 """
 import hashlib
 import struct
@@ -107,16 +106,15 @@ def one(meta, at, blobs, descriptors):
 
 
 def main():
-    args = [a for a in sys.argv[1:] if not a.startswith('--')]
-    a, b = read(args[0]), read(args[1])
+    a, b = read(sys.argv[1]), read(sys.argv[2])
     faults = ['%r is gone' % p for p in a if p not in b] + ['%r is new' % p for p in b if p not in a]
     for path in a:
         for key in a[path] if path in b else ():
             x, y = a[path][key], b[path][key]
-            if key == 'descriptor' and (x is None or '--any-descriptor' in sys.argv):
+            if key == 'descriptor' and x is None:
                 continue
             if x != y:
-                faults.append('%r: %s %r, %r' % (path, key, x, y))
+                faults.append('%r: %s %.200r, %.200r' % (path, key, x, y))
     for fault in faults[:40]:
         print(fault)
     print('%d entries, %d faults' % (len(a), len(faults)))
