@@ -71,11 +71,9 @@ static bool match(const char *pattern, const char *text)
 
 bool exclusion_matches(const char *pattern, const char *path)
 {
-	_cleanup_free_ char *lower = text_lower(path);
-
 	if (!strchr(pattern, '/'))
-		return match(pattern, path_base(lower));
-	return match(pattern + (*pattern == '/'), lower);
+		return match(pattern, path_base(path));
+	return match(pattern + (*pattern == '/'), path);
 }
 
 struct exclusions {
@@ -85,10 +83,11 @@ struct exclusions {
 
 static bool is_excluded(void *arg, const char *path)
 {
+	_cleanup_free_ char *lower = text_lower(path);
 	struct exclusions *e = arg;
 
 	vec_foreach (pattern, &e->patterns) {
-		if (!exclusion_matches(*pattern, path))
+		if (!exclusion_matches(*pattern, lower))
 			continue;
 		if (e->excluded)
 			strings_push(e->excluded, path);

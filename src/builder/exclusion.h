@@ -12,7 +12,7 @@
 
 /* A pattern in the form that exclusion_matches() takes: lower case, "/". The caller's. */
 char *exclusion_parse(const char *text);
-/* `path` as in tree/files.h. */
+/* `path` as in tree/files.h, in lower case. */
 bool exclusion_matches(const char *pattern, const char *path);
 /* What must not travel to another PC: paging and hibernation files, restore points... */
 extern const char *const exclusion_defaults[];	/* ends in NULL */

@@ -22,23 +22,25 @@ char *files_path(const struct files *files, size_t entry)
 void files_exclude(struct files *files, bool (*drop)(void *arg, const char *path),
 		   void *arg)
 {
-	size_t count = files->entries.len, kept = 0;
-	uint32_t *moved = xcalloc(count + 1, sizeof(*moved)); /* where an entry went */
+	_cleanup_free_ char *folder = NULL; /* path of `folder_of`, in its new place */
+	/* Where each entry went. */
+	uint32_t *moved = xcalloc(files->entries.len + 1, sizeof(*moved));
+	uint32_t folder_of = FILES_NONE;
+	size_t kept = 1;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 1; i < files->entries.len; i++) {
 		struct files_entry entry = files->entries.items[i];
-		_cleanup_free_ char *path = NULL;
-		bool out = false;
+		bool out = moved[entry.parent] == FILES_NONE;
 
-		if (i) {
-			out = moved[entry.parent] == FILES_NONE;
-			entry.parent = moved[entry.parent];
+		entry.parent = moved[entry.parent];
+		if (!out && entry.parent != folder_of) {
+			free(folder);
+			folder = files_path(files, entry.parent);
+			folder_of = entry.parent;
 		}
-		if (i && !out) {
-			/* Its parent is in its new place already, it is not. */
-			_cleanup_free_ char *folder = files_path(files, entry.parent);
+		if (!out) {
+			_cleanup_free_ char *path = path_join(folder, entry.name);
 
-			path = path_join(folder, entry.name);
 			out = drop(arg, path);
 		}
 		moved[i] = out ? FILES_NONE : (uint32_t)kept;

@@ -200,7 +200,7 @@ int ntfs_build(struct block *volume, struct files *files,
 	       const struct ntfs_build_options *options, struct ntfs_build_result *ret,
 	       struct error *err)
 {
-	struct ntfs_build_result none;
+	struct ntfs_build_result none = {0};
 	struct ntfs_build b = {.volume = volume,
 			       .files = files,
 			       .options = options,
