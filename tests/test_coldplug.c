@@ -27,8 +27,7 @@ static char *joined(const struct strings *list)
 	return buffer_steal_string(&b);
 }
 
-/* libkmod reads the .bin files: depmod makes them of an ELF file's strings, so the text
- * form is given to it as it stands, for modules that are there only by name. */
+/* Modules with nothing in them but their aliases, and depmod's index of them. */
 static bool make_modules(const char *root)
 {
 	static const struct {
@@ -39,7 +38,6 @@ static bool make_modules(const char *root)
 		    {"usbhid", "usb:v*p*d*dc*dsc*dp*ic03isc*ip*in*"},
 		    {"kvm_amd", "x86cpu:vendor:0002:*"}};
 	_cleanup_free_ char *folder = xasprintf("%s/lib/modules/1.0", root);
-	_cleanup_buffer_ struct buffer order = BUFFER_INIT;
 	char *argv[] = {(char *)"depmod", (char *)"-b", (char *)root, (char *)"1.0",
 			NULL};
 

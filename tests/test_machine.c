@@ -230,7 +230,7 @@ static void test_broken(void **state _unused_)
 static void test_probe_ends(void **state _unused_)
 {
 	_cleanup_free_ char *why = NULL;
-	enum kvm_state kvm = kvm_probe("", 500, &why);
+	enum kvm_state kvm = kvm_probe("", 3000, &why);
 
 	assert_true((kvm == KVM_RUNS) == (why == NULL));
 	print_message("# KVM here: %s %s\n", kvm_state_name(kvm), why ? why : "");

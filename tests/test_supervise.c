@@ -128,14 +128,16 @@ static int fake_qemu(const char *path, const char *scenario)
 /* ---- one run ---- */
 
 static const struct supervise_times quick = {
-	.start = 2000,
-	.shutdown = 150,
-	.quit = 150,
-	.term = 150,
+	.start = 5000,
+	.shutdown = 500,
+	.quit = 500,
+	.term = 500,
 	.backoff = 10,
 	.backoff_most = 40,
 	.healthy = 100000,
 };
+
+static char *this_program;
 
 struct outcome {
 	struct supervise_result result;
@@ -197,8 +199,7 @@ static void run(char *const argv[], const char *qmp, unsigned press_after,
 static void run_fake(const char *scenario, unsigned press_after, struct outcome *o)
 {
 	_cleanup_free_ char *qmp = NULL;
-	char *argv[] = {(char *)"/proc/self/exe", (char *)"fake", NULL, (char *)scenario,
-			NULL};
+	char *argv[] = {this_program, (char *)"fake", NULL, (char *)scenario, NULL};
 
 	*o = (struct outcome){.folder = temp_folder_make(NULL, NULL)};
 	qmp = xasprintf("%s/qmp", o->folder);
@@ -257,7 +258,7 @@ static void test_crash(void **state _unused_)
 {
 	struct outcome o;
 
-	run_fake("crash", 400, &o);
+	run_fake("crash", 800, &o);
 	assert_int_equal(o.result.starts, 3);
 	assert_true(o.flushed && !o.result.failed);
 	assert_says(&o, "QEMU ended by signal 6");
@@ -310,8 +311,7 @@ static void test_prepare(void **state _unused_)
 {
 	struct outcome o = {.folder = temp_folder_make(NULL, NULL)};
 	_cleanup_free_ char *qmp = xasprintf("%s/qmp", o.folder);
-	char *argv[] = {(char *)"/proc/self/exe", (char *)"fake", qmp, (char *)"reboot",
-			NULL};
+	char *argv[] = {this_program, (char *)"fake", qmp, (char *)"reboot", NULL};
 	unsigned count = 0;
 	struct supervise_config config = {.argv = argv,
 					  .qmp = qmp,
@@ -531,5 +531,8 @@ int main(int argc, char **argv)
 
 	if (argc == 4 && strcmp(argv[1], "fake") == 0)
 		return fake_qemu(argv[2], argv[3]);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	this_program = realpath(argv[0], NULL);
+	argc = cmocka_run_group_tests(tests, NULL, NULL);
+	free(this_program);
+	return argc;
 }

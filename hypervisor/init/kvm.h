@@ -13,11 +13,11 @@ enum kvm_state {
 	KVM_MISSING,	/* no /dev/kvm: no module, or virtualisation is off */
 	KVM_DENIED,	/* it cannot be opened */
 	KVM_BROKEN,	/* it does not do what it should */
+	KVM_SLOW,	/* every instruction is emulated: no guest would start */
 	KVM_HANGS,	/* the guest did not end in time */
 };
 const char *kvm_state_name(enum kvm_state state);	/* "runs", "missing", ... */
 
-/* A good guest needs microseconds; under emulation and load, some hundred milliseconds. */
 #define KVM_PROBE_MS 5000
 /*
  * Runs the guest in a child that is killed after `ms` milliseconds. `root` is put before
