@@ -93,7 +93,7 @@ static uint32_t add_file(struct source *s, uint32_t parent, const char *name, si
 
 static struct source *new_source(void)
 {
-	static const struct files_ops ops = {source_read, NULL, source_close};
+	static const struct files_ops ops = {.read = source_read, .close = source_close};
 	struct source *s = xcalloc(1, sizeof(*s));
 
 	s->files.ops = &ops;
