@@ -128,6 +128,10 @@ theirs all want.wim
 ok "a volume of everything" "$tool" all capture all.wim lzx "${unreadable[@]}"
 ok "is as wimlib-imagex captures it" same want.wim all.wim "${wof_but[@]}"
 ok "and sound" verified all.wim
+echo x >file
+ok "gild edits it" "$GILD" edit all.wim --copy=file:file
+is "and finds its folders in the form that DISM takes" "$(grep -c DISM .out)" 0
+ok "and all is sound after an edit" verified all.wim
 # Compact OS: the content of one chunk size's files is that of all others with the size.
 is "Compact OS: the files are plain" "$(wimlib-imagex dir all.wim --path=/Wof --detailed |
 	grep -cE 'SPARSE|REPARSE|WofCompressed')" 0
@@ -204,6 +208,16 @@ if "$GILD" inspect volume --json | grep -q '"log_unclean"'; then
 else
 	skip "a volume that was not unmounted" "the log still counts as clean"
 fi
+
+"$mksample" disk two.raw --images=2 --volume-size=33554432 >/dev/null
+fails 2 "one of two Windows has to be chosen" "$GILD" capture two.raw --output=y.wim
+{ printf HIBR; head -c 8188 /dev/zero; } >hiberfil.sys
+"$GILD" edit two.raw --index=2 --copy=hiberfil.sys:hiberfil.sys --quiet
+fails 4 "a hibernated Windows" "$GILD" capture two.raw --index=2 --output=y.wim
+ok "is captured if that is accepted" "$GILD" capture two.raw --index=2 --output=y.wim --accept-dirty --json
+is "with a warning" "$(jq -r '[.warnings[].code] | sort | .[0]' .out)" hibernated
+ok "and the other as it is" "$GILD" capture two.raw --index=1 --output=z.wim
+rm -f two.raw y.wim z.wim
 
 # ---- stopped ------------------------------------------------------------------------------------
 left() { find . -name 'y.wim' -o -name '.gild*'; }
