@@ -6,6 +6,7 @@
 need qemu-system-x86_64 as ld cpio depmod jq python3
 init=$GILD_BUILD/hypervisor/init/gild-init
 [ -x "$init" ] || skip_all "gild-init was not built: libkmod is missing"
+! ldd "$init" | grep -q libasan || skip_all "gild-init has sanitizers, which need more than an initramfs"
 kernel=$(find /boot -name 'vmlinuz-*-amd64' -not -name '*cloud*' | sort -V | tail -n 1)
 version=${kernel#/boot/vmlinuz-}
 modules=/lib/modules/$version
