@@ -15,6 +15,8 @@
 #include "builder/boot_code.h"
 #include "builder/build_private.h"
 
+#define MIB ((uint64_t)1 << 20)
+
 static enum container_format container_of(enum build_format format)
 {
 	switch (format) {
@@ -29,15 +31,18 @@ static enum container_format container_of(enum build_format format)
 	}
 }
 
-/* Disks that differ in what was asked for, but for the container, differ in their GUIDs.
+/*
+ * What the GUIDs of the disk follow from: the source, and most of what was asked for. The
+ * container is not in it: all formats of one disk are the same disk.
  */
 static void make_seed(const struct build_options *o, const struct build_source *source,
 		      uint64_t size, uint8_t seed[32])
 {
 	_cleanup_buffer_ struct buffer b = BUFFER_INIT;
-	_cleanup_free_ char *text = xasprintf("%u %ju %u %u %u %u", o->firmware,
-					      (uintmax_t)size, o->sector_size, o->compact,
-					      o->locate, o->inject.any_controller);
+	_cleanup_free_ char *text =
+		xasprintf("%u %ju %u %u %u %u %u %u", o->firmware, (uintmax_t)size,
+			  o->sector_size, o->compact, o->locate, o->inject.any_controller,
+			  o->depersonalize, o->boot_ca);
 	uint8_t digest[32];
 
 	build_source_digest(source->files, digest);
@@ -60,8 +65,8 @@ static int choose_size(const struct build_options *options,
 	if (*ret >= least)
 		return 0;
 	error_set(err, ERROR_USAGE, options->output,
-		  "a disk of %ju bytes is too small: the files need %ju", (uintmax_t)*ret,
-		  (uintmax_t)least);
+		  "a disk of %ju MiB is too small: the files need %ju MiB",
+		  (uintmax_t)(*ret / MIB), (uintmax_t)((least + MIB - 1) / MIB));
 	return error_remedy(err, "give a larger --size, or leave it out");
 }
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "builder/build_private.h"
 #include "builder/exclusion.h"
 #include "media/find.h"
@@ -25,11 +26,26 @@ static char *install_image(const char *folder, struct error *err)
 	return NULL;
 }
 
+/* Updates look like archives, or like WIMs (.msu since Windows 11 24H2). */
+static int refuse_update(const char *path, struct error *err)
+{
+	if (!text_ends_with(path, ".msu") && !text_ends_with(path, ".cab"))
+		return 0;
+	error_set(err, ERROR_USAGE, path,
+		  "is an update or a driver archive, not a Windows, and gild does not "
+		  "install updates");
+	return error_remedy(err,
+			    "give the image to build from; install updates in Windows "
+			    "before it is captured, and give drivers with --driver");
+}
+
 static int choose(struct build_source *source, const char *index, struct error *err)
 {
 	struct image_positions positions = VEC_INIT;
 	int result = image_select(source->image, index, &positions, err);
 
+	if (result < 0 && image_count(source->image))
+		error_remedy(err, "give one: --index=N");
 	if (result == 0 && positions.len != 1) {
 		error_set(err, ERROR_USAGE, image_path(source->image),
 			  "an image is built from one Windows, and %zu are chosen",
@@ -92,6 +108,12 @@ static int identify(struct build_source *source, const struct build_options *opt
 			  "an %s Windows does not start by BIOS", arch_name(ret->arch));
 		return error_remedy(err, "leave --firmware=bios out");
 	}
+	if (options->format != BUILD_WIM && options->firmware == BUILD_UEFI &&
+	    ret->arch == ARCH_X86 && target_compare_version(&in->target, 6, 2, 0) < 0) {
+		error_set(err, ERROR_USAGE, options->source,
+			  "a 32-bit %s does not start by UEFI", ret->product);
+		return error_remedy(err, "give --firmware=bios");
+	}
 	return 0;
 }
 
@@ -123,7 +145,7 @@ int build_source_open(const struct build_options *options, struct build_source *
 	_cleanup_free_ char *install = install_image(options->source, err);
 	const char *path = install ? install : options->source;
 
-	if (err && err->code)
+	if ((err && err->code) || refuse_update(options->source, err) < 0)
 		return -1;
 	reading.write = false;
 	source->image = image_open(path, &reading, err);

@@ -10,19 +10,25 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "builder/build_private.h"
+#include "builder/windows_info.h"
 
 static bool is_wim(const struct image *image)
 {
 	return strcmp(image_provider(image), "wim") == 0;
 }
 
+/* .esd is a solid WIM, wherever it comes from. */
+static bool wants_esd(const struct build_options *options)
+{
+	return text_ends_with(options->output, ".esd");
+}
+
 static int from_wim(const struct build_options *options, struct build_source *source,
 		    struct build_result *ret, struct error *err)
 {
-	struct image_commit_options commit = {
-		.output = options->output,
-		.esd = text_ends_with(options->output, ".esd"),
-		.only = (unsigned)source->position + 1};
+	struct image_commit_options commit = {.output = options->output,
+					      .esd = wants_esd(options),
+					      .only = (unsigned)source->position + 1};
 	struct build_stage stage = {0};
 	int result = build_stage(options, source, source->image, source->position, &stage,
 				 ret, err);
@@ -49,17 +55,46 @@ static int change(const struct build_options *options, const struct build_source
 	return result;
 }
 
+/* A WIM of all files, which says of itself which Windows it holds. */
+static int capture_files(const struct build_options *options, struct build_source *source,
+			 const char *path, struct build_result *ret, struct error *err)
+{
+	struct tree *tree = image_tree(source->image, source->position, err);
+	_cleanup_registry_ struct registry *registry = NULL;
+	_cleanup_installation_ struct installation *in = NULL;
+	struct windows_info info = {0};
+	int result;
+
+	if (!tree)
+		return -1;
+	registry = registry_open(tree, options->inject.accept_dirty);
+	in = installation_identify(tree, registry, err);
+	if (!in)
+		return -1;
+	windows_info_read(in, registry, &info);
+	result = wim_create(path, source->files,
+			    &(struct wim_create_options){
+				    .compression = wants_esd(options) ? "solid" : NULL,
+				    .image_name = ret->product,
+				    .description = ret->product,
+				    .flags = info.wim.edition,
+				    .windows = &info.wim,
+				    .near = options->output},
+			    NULL, err);
+	windows_info_free(&info);
+	return result;
+}
+
 static int from_files(const struct build_options *options, struct build_source *source,
 		      struct build_result *ret, struct error *err)
 {
-	struct wim_create_options create = {.image_name = ret->product};
 	struct draft draft;
 	int result = -1;
 
 	if (build_source_files(source, err) < 0 ||
 	    draft_open(&draft, options->output, false, err) < 0)
 		return -1;
-	if (wim_create(draft.path, source->files, &create, NULL, err) == 0)
+	if (capture_files(options, source, draft.path, ret, err) == 0)
 		result = change(options, source, draft.path, ret, err);
 	if (result == 0)
 		result = draft_publish(&draft, err);

@@ -149,7 +149,7 @@ static int choose(const struct cli_command *command, const struct given *given,
 
 	if (operands->len != 1)
 		return cli_usage(command, "expected one SOURCE");
-	if (!o->output)
+	if (!o->output || !*o->output)
 		return cli_usage(command, "--output=OUT is missing");
 	o->source = operands->items[0];
 	code = choose_format(command, given, o);

@@ -91,6 +91,32 @@ static int damaged(const struct wim_part *part, const char *why, struct error *e
 	return error_remedy(err, "copy the WIM again from where it came from");
 }
 
+/* The path of a file with this content, or NULL. The caller's. */
+static char *path_of(const struct files *files, uint32_t blob)
+{
+	for (size_t e = 0; e < files->entries.len; e++) {
+		const struct files_inode *inode =
+			&files->inodes.items[files->entries.items[e].inode];
+
+		for (uint32_t s = 0; s < inode->stream_count; s++)
+			if (inode->streams[s].blob == blob)
+				return files_path(files, e);
+	}
+	return NULL;
+}
+
+/* Says in the error which file has the content that is damaged. Returns -1. */
+static int in_file(const struct reading *r, uint32_t blob, struct error *err)
+{
+	_cleanup_free_ char *path = path_of(&r->source->files, blob);
+
+	if (!path || !err || !err->code)
+		return -1;
+	free(err->subject);
+	err->subject = NULL;
+	return error_wrap(err, part_of(r, blob_at(r, blob))->path, "%s", path);
+}
+
 /* ---- decoding
  * ----------------------------------------------------------------------- */
 
@@ -178,7 +204,7 @@ static int decode(struct reading *r, struct decoder *d, struct task *t, struct e
 {
 	if (t->solid) {
 		if (decode_solid(r, d, t, err) < 0)
-			return -1;
+			return in_file(r, t->pieces[0].blob, err);
 	} else {
 		for (size_t i = 0; i < t->piece_count; i++) {
 			const struct wim_blob *blob = blob_at(r, t->pieces[i].blob);
@@ -191,7 +217,7 @@ static int decode(struct reading *r, struct decoder *d, struct task *t, struct e
 		for (size_t i = 0; i < t->piece_count; i++)
 			if (decode_piece(r, d, t, &t->pieces[i], i ? 0 : t->offset, err) <
 			    0)
-				return -1;
+				return in_file(r, t->pieces[i].blob, err);
 	}
 	for (size_t i = 0; i < t->piece_count; i++) {
 		struct piece *p = &t->pieces[i];
@@ -376,7 +402,8 @@ static int check_hash(struct reading *r, const struct piece *p, struct error *er
 		hash_sha1_end(steal_ptr(r->hash), digest);
 	if (memcmp(digest, blob->sha1, sizeof(digest)) == 0)
 		return 0;
-	return damaged(part_of(r, blob_at(r, p->blob)), "its SHA-1 does not match", err);
+	damaged(part_of(r, blob_at(r, p->blob)), "its SHA-1 does not match", err);
+	return in_file(r, p->blob, err);
 }
 
 static int hand_over(struct reading *r, const struct task *t, const struct piece *p,
