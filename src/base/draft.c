@@ -22,6 +22,10 @@ int draft_open(struct draft *draft, const char *output, bool named, struct error
 		draft->path = xasprintf("/proc/self/fd/%d", draft->fd);
 		return 0;
 	}
+	if (!named && errno == ENOENT) {
+		error_errno(err, output, "cannot create");
+		return error_remedy(err, "make its folder first");
+	}
 	if (!named && errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
 		return error_errno(err, output, "cannot create");
 	draft->folder = temp_folder_make(output, err);

@@ -86,8 +86,12 @@ int build_run(const struct build_options *options, struct build_result *ret,
 				 ? build_wim(options, &source, ret, err)
 				 : build_disk(options, &source, ret, err);
 	build_source_close(&source);
-	if (result == 0 && options->format != BUILD_WIM)
-		result = verify_image(options->output, &(struct image_options){0},
-				      &(struct verify_options){0}, &ret->verified, err);
+	if (result < 0 || options->format == BUILD_WIM)
+		return result;
+	result = verify_image(options->output, &(struct image_options){0},
+			      &(struct verify_options){0}, &ret->verified, err);
+	/* Whoever is told that it failed finds nothing. */
+	if (result < 0)
+		(void)unlink(options->output);
 	return result;
 }

@@ -40,6 +40,23 @@ static int clean(const struct build_options *options, struct image *image, size_
 	return registry_stage(registry, err);
 }
 
+static int refuse_strictly(const struct build_options *options,
+			   const struct inject_result *r, struct error *err)
+{
+	error_set(err, ERROR_ANSWER_NO, options->output,
+		  "is not made, since a package was refused");
+	if (r->problems.len)
+		error_set(err, ERROR_ANSWER_NO, options->output, "is not made: %s",
+			  r->problems.items[0]);
+	vec_foreach (tree, &r->trees)
+		vec_foreach (package, &tree->packages)
+			if ((*package)->verdict == PACKAGE_REFUSED)
+				error_set(err, ERROR_ANSWER_NO, options->output,
+					  "is not made, since %s was refused: %s",
+					  (*package)->label, (*package)->reason);
+	return error_remedy(err, "leave the package out, or --strict");
+}
+
 static int inject(const struct build_options *options, const struct build_source *source,
 		  struct image *image, size_t i, struct build_stage *stage,
 		  struct build_result *ret, struct error *err)
@@ -60,9 +77,7 @@ static int inject(const struct build_options *options, const struct build_source
 		return -1;
 	if (!ret->inject.refused || !o->strict)
 		return 0;
-	error_set(err, ERROR_ANSWER_NO, options->output,
-		  "is not made, since a package was refused");
-	return error_remedy(err, "see gild inf for the reason, or leave --strict out");
+	return refuse_strictly(options, &ret->inject, err);
 }
 
 static int put_answer(const struct build_options *options,

@@ -252,7 +252,7 @@ static void print_json(const struct build_options *o, const struct build_result 
 
 static void print_parts(const struct build_options *o, const struct build_result *r)
 {
-	struct cli_table table = {.columns = 3};
+	struct cli_table table = {.columns = 3, .plain = true};
 	char size[SIZE_TEXT_SIZE];
 
 	for (size_t i = 0; i < r->part_count; i++) {
