@@ -43,6 +43,18 @@ void draft_close(struct draft *draft)
 	*draft = (struct draft){.fd = -1};
 }
 
+void draft_name(const struct draft *draft, char **text)
+{
+	size_t len = draft->path ? strlen(draft->path) : 0;
+	char *named;
+
+	if (!len || !*text || strncmp(*text, draft->path, len) != 0)
+		return;
+	named = xasprintf("%s%s", draft->output, *text + len);
+	free(*text);
+	*text = named;
+}
+
 int draft_publish(const struct draft *draft, struct error *err)
 {
 	if (fsync(draft->fd) < 0)
