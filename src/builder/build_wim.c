@@ -96,6 +96,10 @@ static int from_files(const struct build_options *options, struct build_source *
 		return -1;
 	if (capture_files(options, source, draft.path, ret, err) == 0)
 		result = change(options, source, draft.path, ret, err);
+	vec_foreach (tree, &ret->inject.trees)
+		draft_name(&draft, &tree->path);
+	if (result < 0 && err)
+		draft_name(&draft, &err->subject);
 	if (result == 0)
 		result = draft_publish(&draft, err);
 	draft_close(&draft);

@@ -223,6 +223,8 @@ gild build two.wim --index=2 --output=again.wim --driver=drivers --unsigned=allo
 ok "the same bytes again" cmp one.wim again.wim
 ok "a WIM from a disk" gild build master.raw --output=disk.wim --driver=drivers --unsigned=allow --quiet
 ok "wimlib finds it sound" wimlib-imagex verify disk.wim
+"${user[@]}" ./gild build master.raw --output=named.wim --driver=drivers --unsigned=allow --json >out.json 2>err
+is "what is in it is named after it" "$(jq -r '[.packages[].image] | unique | .[]' out.json)" named.wim:1
 ok "a WIM from a folder" gild build folder --output=folder.wim --quiet
 ok "wimlib finds it sound" wimlib-imagex verify folder.wim
 is "which says of itself which Windows it holds" \

@@ -182,6 +182,12 @@ fails 1 "an output that exists" "$GILD" capture disk.raw --output=x.wim
 fails 2 "a WIM is no disk" "$GILD" capture x.wim --output=y.wim
 mkdir folder
 fails 2 "nor is a folder" "$GILD" capture folder --output=y.wim
+fails 2 "an output that is named as a disk" "$GILD" capture disk.raw --output=y.vhdx
+fails 1 "a file that grows too large" sh -c "ulimit -f 100; exec '$GILD' capture disk.raw --output=y.wim"
+cp .out message
+ok "which is named, with the remedy" grep -q '^gild: y.wim: .*ulimit' message
+"$GILD" capture disk.raw --output=y.esd --quiet
+is "an .esd is solid" "$(wimlib-imagex info y.esd | sed -n 's/^Compression: *//p')" LZMS
 fails 2 "an unknown compression" "$GILD" capture disk.raw --output=y.wim --compression=zip
 fails 2 "a level that is none" "$GILD" capture disk.raw --output=y.wim --level=x
 fails 1 "a folder that is not there" "$GILD" capture disk.raw --output=none/y.wim
