@@ -44,7 +44,6 @@ void draft_close(struct draft *draft)
 	*draft = (struct draft){.fd = -1};
 }
 
-<<<<<<< HEAD
 /* Never over another file. File systems without O_TMPFILE may have no links either (FAT).
  */
 static int give_name(const struct draft *draft)
@@ -61,7 +60,8 @@ static int give_name(const struct draft *draft)
 		return -1;
 	}
 	return rename(draft->path, draft->output);
-=======
+}
+
 void draft_name(const struct draft *draft, char **text)
 {
 	size_t len = draft->path ? strlen(draft->path) : 0;
@@ -72,7 +72,6 @@ void draft_name(const struct draft *draft, char **text)
 	named = xasprintf("%s%s", draft->output, *text + len);
 	free(*text);
 	*text = named;
->>>>>>> review
 }
 
 int draft_publish(const struct draft *draft, struct error *err)
