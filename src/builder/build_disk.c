@@ -104,15 +104,8 @@ static int change(const struct build_options *options, const struct build_source
 {
 	_cleanup_image_ struct image *image =
 		image_open_block(disk, build_format_name(options->format), err);
-	struct build_stage stage = {0};
-	int result = -1;
 
-	if (image)
-		result = build_stage(options, source, image, 0, &stage, ret, err);
-	if (result == 0)
-		result = image_commit(image, NULL, NULL, err);
-	build_stage_end(&stage);
-	return result;
+	return image ? build_stage(options, source, image, 0, NULL, ret, err) : -1;
 }
 
 static int fill(const struct build_options *options, const struct build_source *source,
@@ -121,8 +114,8 @@ static int fill(const struct build_options *options, const struct build_source *
 {
 	_cleanup_partition_table_ struct partition_table table = {0};
 
-	if (build_layout(options, disk->size, seed, &table, ret, err) < 0 ||
-	    write_table(disk, &table, err) < 0 ||
+	build_layout(options, disk->size, seed, &table, ret);
+	if (write_table(disk, &table, err) < 0 ||
 	    write_windows(options, source, disk, ret, err) < 0 ||
 	    build_boot(options, source, &table, seed, disk, ret, err) < 0 ||
 	    change(options, source, disk, ret, err) < 0)

@@ -26,17 +26,13 @@ static bool wants_esd(const struct build_options *options)
 static int from_wim(const struct build_options *options, struct build_source *source,
 		    struct build_result *ret, struct error *err)
 {
-	struct image_commit_options commit = {.output = options->output,
-					      .esd = wants_esd(options),
-					      .only = (unsigned)source->position + 1};
-	struct build_stage stage = {0};
-	int result = build_stage(options, source, source->image, source->position, &stage,
-				 ret, err);
+	const struct image_commit_options commit = {.output = options->output,
+						    .esd = wants_esd(options),
+						    .only = (unsigned)source->position +
+							    1};
 
-	if (result == 0)
-		result = image_commit(source->image, &commit, NULL, err);
-	build_stage_end(&stage);
-	return result;
+	return build_stage(options, source, source->image, source->position, &commit, ret,
+			   err);
 }
 
 static int change(const struct build_options *options, const struct build_source *source,
@@ -44,15 +40,8 @@ static int change(const struct build_options *options, const struct build_source
 {
 	const struct image_options editing = {.write = true, .allow_esd = true};
 	_cleanup_image_ struct image *image = image_open(path, &editing, err);
-	struct build_stage stage = {0};
-	int result = -1;
 
-	if (image)
-		result = build_stage(options, source, image, 0, &stage, ret, err);
-	if (result == 0)
-		result = image_commit(image, NULL, NULL, err);
-	build_stage_end(&stage);
-	return result;
+	return image ? build_stage(options, source, image, 0, NULL, ret, err) : -1;
 }
 
 /* A WIM of all files, which says of itself which Windows it holds. */
