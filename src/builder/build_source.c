@@ -81,6 +81,42 @@ static void tell_problems(const struct build_source *source, struct build_result
 	}
 }
 
+/* What the firmware that is asked for does not start. */
+static int check_firmware(const struct build_source *source,
+			  const struct build_options *options,
+			  const struct build_result *ret, struct error *err)
+{
+	bool x86 = ret->arch == ARCH_X86;
+
+	if (options->firmware == BUILD_BIOS && !x86 && ret->arch != ARCH_AMD64) {
+		error_set(err, ERROR_USAGE, options->source,
+			  "an %s Windows does not start by BIOS", arch_name(ret->arch));
+		return error_remedy(err, "leave --firmware=bios out");
+	}
+	if (options->firmware == BUILD_UEFI && x86 &&
+	    target_compare_version(&source->target, 6, 2, 0) < 0) {
+		error_set(err, ERROR_USAGE, options->source,
+			  "a 32-bit %s does not start by UEFI", ret->product);
+		return error_remedy(err, "give --firmware=bios");
+	}
+	return 0;
+}
+
+/* A boot manager that was asked for and is not there: better said before the disk is. */
+static int check_boot_ca(const struct build_source *source,
+			 const struct build_options *options, struct tree *tree,
+			 struct error *err)
+{
+	const struct boot_files_options boot = {.uefi = options->firmware == BUILD_UEFI,
+						.ca = options->boot_ca,
+						.target = &source->target};
+	_cleanup_boot_files_ struct boot_files files = VEC_INIT;
+
+	return options->boot_ca == BOOT_CA_2023
+		       ? boot_files_plan(tree, &boot, &files, NULL, err)
+		       : 0;
+}
+
 /* Which Windows it is, and whether it can be built from. */
 static int identify(struct build_source *source, const struct build_options *options,
 		    struct build_result *ret, struct error *err)
@@ -102,19 +138,11 @@ static int identify(struct build_source *source, const struct build_options *opt
 	ret->arch = in->target.arch;
 	if (target_compare_version(&in->target, 6, 0, 0) < 0)
 		return refuse_old(ret->product, options, err);
-	if (options->firmware == BUILD_BIOS && in->target.arch != ARCH_X86 &&
-	    in->target.arch != ARCH_AMD64) {
-		error_set(err, ERROR_USAGE, options->source,
-			  "an %s Windows does not start by BIOS", arch_name(ret->arch));
-		return error_remedy(err, "leave --firmware=bios out");
-	}
-	if (options->format != BUILD_WIM && options->firmware == BUILD_UEFI &&
-	    ret->arch == ARCH_X86 && target_compare_version(&in->target, 6, 2, 0) < 0) {
-		error_set(err, ERROR_USAGE, options->source,
-			  "a 32-bit %s does not start by UEFI", ret->product);
-		return error_remedy(err, "give --firmware=bios");
-	}
-	return 0;
+	if (options->format == BUILD_WIM)
+		return 0;
+	if (check_firmware(source, options, ret, err) < 0)
+		return -1;
+	return check_boot_ca(source, options, tree, err);
 }
 
 /* Whatever is wrong with it is said before anything is written. */
