@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A disk that gild build made, judged by libguestfs: its kernel mounts the file systems, and
 # it recognises the Windows by itself. One appliance, up to a minute where KVM does not work.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need guestfish wimlib-imagex
 [ -x "$GILD_BUILD/samples/mksample" ] || skip_all "mksample is not built (libhivex-dev)"
 missing=$(appliance_missing)

@@ -3,7 +3,7 @@
 # gild build through the real binary, as an ordinary user: disks and WIMs from WIMs, disks
 # and folders, judged by programs that are not gild's: sgdisk, fsck.fat, ntfsresize,
 # wimlib-imagex, qemu-img, mtools, hivexget.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need qemu-img sgdisk sfdisk fsck.fat mdir mtype ntfsresize ntfscat wimlib-imagex hivexget hivexregedit jq python3 setpriv xmllint
 mksample=$GILD_BUILD/samples/mksample mkdrivers=$GILD_BUILD/samples/mkdrivers
 [ -x "$mksample" ] || skip_all "mksample is not built"

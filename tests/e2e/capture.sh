@@ -3,7 +3,7 @@
 # gild capture: what it makes of a volume is compared with what wimlib-imagex captures of it,
 # entry by entry, verified and applied by it; the same bytes every time; nothing under the
 # output's name when it is stopped.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need wimlib-imagex mkntfs python3 jq
 tool=$GILD_BUILD/tests/ntfstool mksample=$GILD_BUILD/samples/mksample
 [ -x "$tool" ] && [ -x "$mksample" ] || skip_all "mksample and tests/ntfstool are not built"

@@ -6,7 +6,7 @@
 # by an index walk that shares nothing with gild (tests/ntfscheck.py), by reading all of it,
 # and the hives by hivexsh. Steps are sampled; with GILD_TEST_FULL=1 (quickstart test --full)
 # each is tried.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need setpriv qemu-img qemu-nbd ntfsresize ntfscat hivexsh python3
 mksample=$GILD_BUILD/samples/mksample mkdrivers=$GILD_BUILD/samples/mkdrivers
 killer=$GILD_BUILD/tests/killer.so tool=$GILD_BUILD/tests/treetool

@@ -2,7 +2,7 @@
 # Disks that libguestfs opens: BitLocker with a key, FAT, Btrfs, and by --via=guestfs any.
 # An appliance takes up to a minute where KVM does not work, so only two are started;
 # GILD_TEST_FULL starts the others.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need python3 jq
 [ -x "$GILD_BUILD/samples/mksample" ] || skip_all "mksample is not built (libhivex-dev)"
 cd "$scratch" || exit 1

@@ -2,7 +2,7 @@
 # The way from the kernel to a guest under KVM: an initramfs of gild-init, Debian's kernel and
 # QEMU, started on a PC that QEMU emulates with AMD's virtualisation, so that KVM really runs
 # inside. One "PC" hands a network card to its guest, one has no KVM.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 PATH=$PATH:/usr/sbin:/sbin
 need qemu-system-x86_64 qemu-img as ld cpio depmod modprobe mkfs.ext4 debugfs python3
 init=$GILD_BUILD/hypervisor/init/gild-init

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # QEMU itself takes the command lines of tests/golden/vm: each is started by TCG with files
 # of its own in place of those of a PC, and asked over QMP what it has become.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need qemu-system-x86_64 qemu-img jq
 cd "$scratch" || exit 1
 golden=$GILD_SOURCE/tests/golden/vm

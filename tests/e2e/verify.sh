@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # gild verify: sound images, and each finding on an image that was damaged in just that way.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need wimlib-imagex hivexregedit qemu-img jq python3 sfdisk mkfs.fat mcopy
 mksample=$GILD_BUILD/samples/mksample
 [ -x "$mksample" ] || skip_all "mksample is not built (libhivex-dev)"
