@@ -70,6 +70,25 @@ static int choose_size(const struct build_options *options,
 	return error_remedy(err, "give a larger --size, or leave it out");
 }
 
+/* What the contents take for certain, before anything is written. */
+static int check_host(const struct build_options *options,
+		      const struct build_source *source, struct error *err)
+{
+	const struct files *files = source->files;
+	uint64_t need = 0;
+
+	if (options->compact)
+		return 0;
+	vec_foreach (inode, &files->inodes) {
+		if (!inode->links || inode->attributes & FILES_ATTR_SPARSE)
+			continue;
+		for (uint32_t i = 0; i < inode->stream_count; i++)
+			if (inode->streams[i].blob != FILES_NONE)
+				need += files->blobs.items[inode->streams[i].blob].size;
+	}
+	return file_check_space(options->output, need, err);
+}
+
 static int write_table(struct block *disk, const struct partition_table *table,
 		       struct error *err)
 {
@@ -149,7 +168,8 @@ int build_disk(const struct build_options *options, struct build_source *source,
 	int result = -1;
 
 	if (build_source_files(source, err) < 0 ||
-	    choose_size(options, source, &create.virtual_size, err) < 0)
+	    choose_size(options, source, &create.virtual_size, err) < 0 ||
+	    check_host(options, source, err) < 0)
 		return -1;
 	make_seed(options, source, create.virtual_size, seed);
 	create.seed = (struct bytes){seed, sizeof(seed)};

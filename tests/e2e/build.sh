@@ -285,6 +285,15 @@ fails 3 "--strict and a package that is refused" \
 cp .out said
 ok "which says which package and why" grep -q 'inf was refused: signature' said
 fails 1 "a full disk" sh -c "ulimit -f 8192; exec ${user[*]} ./gild build two.wim --index=1 --output=x.raw --size=512M"
+mkdir small
+if unshare -rm mount -t tmpfs -o size=4m tmpfs small 2>/dev/null; then
+	fails 1 "a file system without room" unshare -rm sh -c \
+		"mount -t tmpfs -o size=4m tmpfs small && ./gild build two.wim --index=1 --output=small/x.raw --size=512M"
+	cp .out said
+	ok "which is seen before anything is written" grep -q 'bytes are needed' said
+else
+	skip "a file system without room" "no file system can be mounted here"
+fi
 is "no output of any of these" "$(ls x.raw x.wim x.disk 2>/dev/null)" ""
 for signal in INT TERM KILL; do
 	(exec "${user[@]}" ./gild build two.wim --index=1 --output=x.vhdx --size=512M --quiet) &
