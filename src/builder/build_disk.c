@@ -168,15 +168,16 @@ int build_disk(const struct build_options *options, struct build_source *source,
 	int result = -1;
 
 	if (build_source_files(source, err) < 0 ||
-	    choose_size(options, source, &create.virtual_size, err) < 0 ||
-	    check_host(options, source, err) < 0)
+	    choose_size(options, source, &create.virtual_size, err) < 0)
 		return -1;
 	make_seed(options, source, create.virtual_size, seed);
 	create.seed = (struct bytes){seed, sizeof(seed)};
 	ret->virtual_size = create.virtual_size;
 	if (draft_open(&draft, options->output, false, err) < 0)
 		return -1;
-	disk = container_create_draft(&draft, &create, err);
+	disk = check_host(options, source, err) < 0
+		       ? NULL
+		       : container_create_draft(&draft, &create, err);
 	if (disk && fill(options, source, create.seed, disk, ret, err) == 0)
 		result = publish(&draft, ret, err);
 	block_close(disk);
