@@ -19,7 +19,7 @@ none() { # WHAT-MUST-HOLD: passes if the list of offenders is empty
 	tap $? "$1" "$scratch/offenders"
 }
 code=$(files '^(src|hypervisor|samples|tests)/.*\.[ch]$')
-scripts=$(files '(\.sh|\.py)$|^quickstart$|^\.ci/run$|^bench/(build|capture|check|disk|population|wim)$')
+scripts=$(files '(\.sh|\.py)$|^quickstart$|^\.ci/run$|^bench/(build|capture|check|console|disk|population|wim)$')
 
 # Name and length of each function: kernel style has its braces in column one.
 # shellcheck disable=SC2086

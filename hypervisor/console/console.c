@@ -134,11 +134,11 @@ static void panel_key(struct console *c, unsigned code)
 		press(c, attention, ARRAY_SIZE(attention));
 		break;
 	case KEY_P:
-		ask_init(c, CONSOLE_POWER);
+		ask_init(c, SCREEN_POWER);
 		break;
 	case KEY_R:
 		if (sure)
-			ask_init(c, CONSOLE_RESET);
+			ask_init(c, SCREEN_RESET);
 		else
 			c->sure = c->control >= 0;
 		break;

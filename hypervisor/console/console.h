@@ -9,14 +9,11 @@
 #include "console/input.h"
 #include "console/keys.h"
 #include "console/presenter.h"
-
-/* What init is asked for, one byte each on the control descriptor. */
-#define CONSOLE_POWER 'p'	/* as if the power button was pressed */
-#define CONSOLE_RESET 'r'	/* the guest's reset button */
+#include "init/screen.h"
 
 struct console {
 	const char *run;	/* init's folder: vnc, log, verdict.json */
-	int control;		/* to init; -1: it cannot be asked */
+	int control;		/* to init, for SCREEN_*; -1: it cannot be asked */
 	char *vnc;		/* the socket */
 	struct rfb rfb;
 	struct presenter presenter;

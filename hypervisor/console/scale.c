@@ -75,6 +75,10 @@ static void draw_whole(const struct fit *f, const struct surface *picture,
 		const uint32_t *from = surface_at(picture, 0, (y0 + y) / factor);
 		uint32_t *to = surface_at(screen, r.x, r.y + y);
 
+		if (y > 0 && (y0 + y) % factor) {
+			memcpy(to, to - screen->width, (size_t)r.w * sizeof(*to));
+			continue;
+		}
 		if (factor == 1) {
 			memcpy(to, from + x0, (size_t)r.w * sizeof(*to));
 			continue;
@@ -115,8 +119,8 @@ struct column {
 	uint32_t weight; /* of the one after it */
 };
 
-static void mix_rows(const uint32_t *a, const uint32_t *b, uint32_t weight, int count,
-		     uint32_t *to)
+__attribute__((optimize("O3"))) static void
+mix_rows(const uint32_t *a, const uint32_t *b, uint32_t weight, int count, uint32_t *to)
 {
 	for (int x = 0; x < count; x++)
 		to[x] = mix(a[x], b[x], weight);
