@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -270,7 +269,7 @@ static void open_device(struct input *input, const char *name)
 		close(d.fd);
 		return;
 	}
-	(void)snprintf(d.name, sizeof(d.name), "%s", name);
+	memcpy(d.name, name, strlen(name) + 1);
 	input->devices[input->count++] = d;
 }
 
