@@ -112,7 +112,7 @@ for output in drm fbdev; do
 	is "$output: the panel says what can be done" "$(python3 pc.py panel 3000 2>&1)" "1280 800 clean"
 	ok "$output: P is pressed" python3 pc.py press p
 	ok "$output: and reaches init" await "asked $output p"
-	done
+done
 wait "$pid"
 is "the PC is off" $? 0
 done_testing

@@ -77,6 +77,11 @@ start_console() { # SIZE
 	"$console" run=run output=memory size="$1" input="$PWD/none" events=events control=9 9>asked &
 	presenter=$!
 	started="$started $presenter"
+	# Until SIGUSR1 is the program's, it would end it.
+	for _ in $(seq 100); do
+		grep -q '^SigBlk:.*[2367abef]..$' "/proc/$presenter/status" && break
+		sleep 0.02
+	done
 }
 started=
 # Only what was started here.
