@@ -19,6 +19,8 @@ boot_firmware() { # CODE|VARS: the file
 
 need_boot() {
 	need qemu-system-x86_64
+	! ldd "$GILD" 2>/dev/null | grep -q libasan ||
+		skip_all "disks of the build without sanitizers are started"
 	[ "$1" != uefi ] || boot_firmware CODE >/dev/null || skip_all "OVMF is not installed (Debian: ovmf)"
 }
 

@@ -70,6 +70,23 @@ fails() { # EXIT-CODE WHAT COMMAND...
 	[ "$got" = "$want" ]
 	tap $? "$what" "$scratch/.out"
 }
+# Why no appliance of libguestfs starts here; nothing if one does.
+appliance_missing() {
+	local kernel
+	if grep -q __asan_init "$GILD"; then
+		echo "libguestfs does not run under the sanitizers, which take its XDR calls over"
+		return
+	fi
+	for c in supermin qemu-system-x86_64; do
+		command -v $c >/dev/null || { echo "$c is not installed"; return; }
+	done
+	LD_LIBRARY_PATH='' python3 -c 'import ctypes; ctypes.CDLL("libguestfs.so.0")' 2>/dev/null ||
+		{ echo "libguestfs is not installed"; return; }
+	for kernel in /boot/vmlinuz-*; do
+		[ -r "$kernel" ] && [ -d "/lib/modules/${kernel#*vmlinuz-}" ] && return
+	done
+	echo "no kernel in /boot that this user can read"
+}
 done_testing() {
 	echo "1..$tap_count"
 	[ "$tap_failed" = 0 ]

@@ -280,7 +280,7 @@ def rnd(seed, count):
 
     def data():
         kind = rng.random()
-        size = int(2 ** rng.uniform(0, 20)) if kind < .9 else int(2 ** rng.uniform(17, 22))
+        size = int(2 ** (rng.uniform(0, 16) if kind < .95 else rng.uniform(16, 21)))
         if kind < .1:
             return b''
         return rng.randbytes(size) if kind < .3 else text(rng, size)

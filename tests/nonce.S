@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The smallest guest: a boot sector that looks opt/gild/nonce up in QEMU's fw_cfg (docs/specs/
- * fw_cfg.txt; big-endian) and writes its content to port 0x402. Then it waits for ever.
+ * fw_cfg.txt; big-endian), writes its content to the second sector of the disk and then to
+ * port 0x402. Then it waits for ever.
  */
 	.code16
 	.globl _start
@@ -43,13 +44,21 @@ found:
 	incw	%dx
 	movw	0x8002, %cx
 	xchgb	%cl, %ch
-copy:
-	inb	%dx, %al
-	pushw	%dx
+	movw	%cx, %bp
+	movw	$0x9000, %di
+	rep insb
+	movw	$0x0301, %ax		/* INT 13h: write one sector */
+	movw	$0x0002, %cx		/* cylinder 0, sector 2 */
+	movw	$0x0080, %dx		/* head 0, first disk */
+	movw	$0x9000, %bx
+	sti
+	int	$0x13
+	cli
+	jc	wait
+	movw	%bp, %cx
+	movw	$0x9000, %si
 	movw	$0x402, %dx
-	outb	%al, %dx
-	popw	%dx
-	loop	copy
+	rep outsb
 wait:
 	hlt
 	jmp	wait

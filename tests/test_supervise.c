@@ -419,6 +419,9 @@ static void test_tpm(void **state _unused_)
 	}
 	assert_true(pid[0] != pid[1]);
 	assert_int_equal(kill(pid[1], SIGTERM), 0);
+	/* It writes its state before it goes. */
+	for (unsigned i = 0; i < 200 && kill(pid[1], 0) == 0; i++)
+		(void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 	temp_folder_remove(folder);
 }
 

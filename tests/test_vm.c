@@ -41,7 +41,8 @@ static const struct vm_host plain_host = {
 	.code = "/usr/share/OVMF/OVMF_CODE_4M.fd",
 	.code_secure = "/usr/share/OVMF/OVMF_CODE_4M.ms.fd",
 	.vars = "/var/gild/vars.fd",
-	.run = "/run/gild",
+	.run = "/run/gild/vm",
+	.tpm = "/run/gild/tpm",
 	.mac = "52:54:00:12:34:56",
 };
 

@@ -47,10 +47,11 @@ static const uint8_t guest_code[] =
 /*
  * Some hosts emulate every instruction of a guest: a kernel would not come up in minutes.
  * So the guest is measured by the same loop outside of it, the best of a few runs each,
- * which neither load nor an emulated PC disturbs.
+ * which load does not disturb. Measured: 250 times slower on a PC that QEMU's TCG
+ * emulates, where guests do come up; 25,000 times where they do not.
  */
 #define RUNS 5
-#define TIMES_SLOWER 100
+#define TIMES_SLOWER 2000
 #define LONG_ENOUGH 1000000000 /* ns: no further run */
 
 const char *kvm_state_name(enum kvm_state state)

@@ -10,7 +10,8 @@
 #include "init/power.h"
 #include "init/verdict.h"
 
-#define SESSION_RUN "/run/gild"			/* sockets, log, verdict */
+#define SESSION_RUN "/run/gild"			/* init's: log, verdict, copies for QEMU */
+#define SESSION_VM SESSION_RUN "/vm"		/* QEMU's: nothing in it is trusted */
 #define SESSION_CONFIG "/etc/gild/init.conf"
 #define SESSION_PROFILES "/etc/gild/profiles"	/* compiled */
 

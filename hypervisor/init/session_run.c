@@ -131,6 +131,13 @@ static int copy_for_qemu(const char *from, const char *to, struct error *err)
 	return hand_over(to, 0600, err);
 }
 
+static int make_vm_folder(struct error *err)
+{
+	if (mkdir(SESSION_VM, 0700) < 0 && errno != EEXIST)
+		return error_errno(err, SESSION_VM, "cannot make the folder");
+	return hand_over(SESSION_VM, 0700, err);
+}
+
 struct plan {
 	struct vm_host host;
 	struct strings argv;
@@ -292,7 +299,8 @@ static void fill_host(struct session *s, struct plan *p)
 	p->host.uuid = s->machine.uuid;
 	p->host.serial = s->machine.serial;
 	p->host.profile = s->question.profile ? s->question.profile->id : NULL;
-	p->host.run = SESSION_RUN;
+	p->host.run = SESSION_VM;
+	p->host.tpm = SESSION_RUN "/tpm";
 	make_mac(s, p->mac);
 	p->host.mac = p->mac;
 	p->host.sets = &s->verdict.sets;
@@ -303,7 +311,7 @@ static int prepare(struct session *s, struct plan *p, struct error *err)
 	fill_host(s, p);
 	if (mount_waiting(s, "media", "/media", false, err) < 0 ||
 	    mount_waiting(s, "state", "/state", true, err) < 0 ||
-	    hand_over(SESSION_RUN, 0700, err) < 0 || prepare_disk(s, p, err) < 0 ||
+	    make_vm_folder(err) < 0 || prepare_disk(s, p, err) < 0 ||
 	    prepare_firmware(s, p, err) < 0)
 		return -1;
 	prepare_licence(s, p);
@@ -349,7 +357,7 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 	uint64_t seconds = times.shutdown / 1000;
 	int ended;
 	struct supervise_config config = {
-		.qmp = SESSION_RUN "/qmp",
+		.qmp = SESSION_VM "/qmp",
 		.times = &times,
 		.prepare = start_tpm,
 		.prepare_arg = s,
@@ -358,7 +366,7 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 		.buttons = buttons,
 		.stop_fd = stop_fd,
 		.nonce = options_get(&s->options, "nonce"),
-		.echo = SESSION_RUN "/echo",
+		.echo = SESSION_VM "/echo",
 		.say = say_line,
 		.say_arg = s,
 	};

@@ -125,11 +125,12 @@ void vm_add_display(struct vm *vm)
 
 void vm_add_tpm(struct vm *vm)
 {
-	_cleanup_free_ char *run = vm_escape(vm->host->run);
+	_cleanup_free_ char *path = NULL;
 
 	if (!vm_needs_tpm(vm->image))
 		return;
-	vm_add(vm, "-chardev", "socket,id=tpm,path=%s/tpm", run);
+	path = vm_escape(vm->host->tpm);
+	vm_add(vm, "-chardev", "socket,id=tpm,path=%s", path);
 	vm_add(vm, "-tpmdev", "emulator,id=tpm,chardev=tpm");
 	vm_add(vm, "-device", "tpm-tis,tpmdev=tpm");
 }

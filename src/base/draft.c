@@ -22,6 +22,10 @@ int draft_open(struct draft *draft, const char *output, bool named, struct error
 		draft->path = xasprintf("/proc/self/fd/%d", draft->fd);
 		return 0;
 	}
+	if (!named && errno == ENOENT) {
+		error_errno(err, output, "cannot create");
+		return error_remedy(err, "make its folder first");
+	}
 	if (!named && errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
 		return error_errno(err, output, "cannot create");
 	draft->folder = temp_folder_make(output, err);
@@ -56,6 +60,18 @@ static int give_name(const struct draft *draft)
 		return -1;
 	}
 	return rename(draft->path, draft->output);
+}
+
+void draft_name(const struct draft *draft, char **text)
+{
+	size_t len = draft->path ? strlen(draft->path) : 0;
+	char *named;
+
+	if (!len || !*text || strncmp(*text, draft->path, len) != 0)
+		return;
+	named = xasprintf("%s%s", draft->output, *text + len);
+	free(*text);
+	*text = named;
 }
 
 int draft_publish(const struct draft *draft, struct error *err)

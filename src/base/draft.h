@@ -20,6 +20,11 @@ struct draft {
  * `output` is kept and must outlive the draft.
  */
 int draft_open(struct draft *draft, const char *output, bool named, struct error *err);
+/*
+ * Who knows the file by draft->path calls it so in messages: a text that begins with it
+ * begins with the output's name instead. NULL stays.
+ */
+void draft_name(const struct draft *draft, char **text);
 /* The last step: syncs the complete file and gives it its name, which must be free. */
 int draft_publish(const struct draft *draft, struct error *err);
 /* Drops the file, unless it was published. */

@@ -69,6 +69,9 @@ int error_errno(struct error *err, const char *subject, const char *fmt, ...)
 		error_remedy(err, "free some space there and run the command again");
 	else if (saved == EACCES || saved == EPERM || saved == EROFS)
 		error_remedy(err, "check the permissions of the file and its folder");
+	else if (saved == EFBIG)
+		error_remedy(err, "use a file system that takes files so large, or raise "
+				  "the limit (ulimit -f)");
 	errno = saved;
 	return -1;
 }

@@ -35,7 +35,7 @@ struct error {
 /* Sets the error (an earlier one is replaced). Always returns -1. subject may be NULL. */
 int error_set(struct error *err, enum error_code code, const char *subject,
 	      const char *fmt, ...) _printf_(4, 5);
-/* The same with ": strerror(errno)" appended; ENOSPC and EACCES get their remedy. */
+/* The same with ": strerror(errno)" appended; ENOSPC, EACCES and EFBIG get their remedy. */
 int error_errno(struct error *err, const char *subject, const char *fmt, ...)
 	_printf_(3, 4);
 /* Adds or replaces the remedy. Always returns -1. */

@@ -73,6 +73,15 @@ static int check_output(const char *output, struct error *err)
 	return error_remedy(err, "remove it or give another name");
 }
 
+/* There was no image before that could be as it was. */
+static int not_made(const char *output, struct error *err)
+{
+	if (!err || err->code != ERROR_INTERRUPTED)
+		return -1;
+	error_set(err, ERROR_INTERRUPTED, output, "is not made: interrupted");
+	return error_remedy(err, "run the command again");
+}
+
 int build_run(const struct build_options *options, struct build_result *ret,
 	      struct error *err)
 {
@@ -86,8 +95,15 @@ int build_run(const struct build_options *options, struct build_result *ret,
 				 ? build_wim(options, &source, ret, err)
 				 : build_disk(options, &source, ret, err);
 	build_source_close(&source);
-	if (result == 0 && options->format != BUILD_WIM)
-		result = verify_image(options->output, &(struct image_options){0},
-				      &(struct verify_options){0}, &ret->verified, err);
-	return result;
+	if (result < 0)
+		return not_made(options->output, err);
+	if (options->format == BUILD_WIM)
+		return 0;
+	result = verify_image(options->output, &(struct image_options){0},
+			      &(struct verify_options){0}, &ret->verified, err);
+	if (result == 0)
+		return 0;
+	/* Whoever is told that it failed finds nothing. */
+	(void)unlink(options->output);
+	return not_made(options->output, err);
 }

@@ -15,6 +15,8 @@
 #include "builder/boot_code.h"
 #include "builder/build_private.h"
 
+#define MIB ((uint64_t)1 << 20)
+
 static enum container_format container_of(enum build_format format)
 {
 	switch (format) {
@@ -29,15 +31,18 @@ static enum container_format container_of(enum build_format format)
 	}
 }
 
-/* Disks that differ in what was asked for, but for the container, differ in their GUIDs.
+/*
+ * What the GUIDs of the disk follow from: the source, and most of what was asked for. The
+ * container is not in it: all formats of one disk are the same disk.
  */
 static void make_seed(const struct build_options *o, const struct build_source *source,
 		      uint64_t size, uint8_t seed[32])
 {
 	_cleanup_buffer_ struct buffer b = BUFFER_INIT;
-	_cleanup_free_ char *text = xasprintf("%u %ju %u %u %u %u", o->firmware,
-					      (uintmax_t)size, o->sector_size, o->compact,
-					      o->locate, o->inject.any_controller);
+	_cleanup_free_ char *text =
+		xasprintf("%u %ju %u %u %u %u %u %u", o->firmware, (uintmax_t)size,
+			  o->sector_size, o->compact, o->locate, o->inject.any_controller,
+			  o->depersonalize, o->boot_ca);
 	uint8_t digest[32];
 
 	build_source_digest(source->files, digest);
@@ -60,9 +65,28 @@ static int choose_size(const struct build_options *options,
 	if (*ret >= least)
 		return 0;
 	error_set(err, ERROR_USAGE, options->output,
-		  "a disk of %ju bytes is too small: the files need %ju", (uintmax_t)*ret,
-		  (uintmax_t)least);
+		  "a disk of %ju MiB is too small: the files need %ju MiB",
+		  (uintmax_t)(*ret / MIB), (uintmax_t)((least + MIB - 1) / MIB));
 	return error_remedy(err, "give a larger --size, or leave it out");
+}
+
+/* What the contents take for certain, before anything is written. */
+static int check_host(const struct build_options *options,
+		      const struct build_source *source, struct error *err)
+{
+	const struct files *files = source->files;
+	uint64_t need = 0;
+
+	if (options->compact)
+		return 0;
+	vec_foreach (inode, &files->inodes) {
+		if (!inode->links || inode->attributes & FILES_ATTR_SPARSE)
+			continue;
+		for (uint32_t i = 0; i < inode->stream_count; i++)
+			if (inode->streams[i].blob != FILES_NONE)
+				need += files->blobs.items[inode->streams[i].blob].size;
+	}
+	return file_check_space(options->output, need, err);
 }
 
 static int write_table(struct block *disk, const struct partition_table *table,
@@ -99,15 +123,8 @@ static int change(const struct build_options *options, const struct build_source
 {
 	_cleanup_image_ struct image *image =
 		image_open_block(disk, build_format_name(options->format), err);
-	struct build_stage stage = {0};
-	int result = -1;
 
-	if (image)
-		result = build_stage(options, source, image, 0, &stage, ret, err);
-	if (result == 0)
-		result = image_commit(image, NULL, NULL, err);
-	build_stage_end(&stage);
-	return result;
+	return image ? build_stage(options, source, image, 0, NULL, ret, err) : -1;
 }
 
 static int fill(const struct build_options *options, const struct build_source *source,
@@ -116,8 +133,8 @@ static int fill(const struct build_options *options, const struct build_source *
 {
 	_cleanup_partition_table_ struct partition_table table = {0};
 
-	if (build_layout(options, disk->size, seed, &table, ret, err) < 0 ||
-	    write_table(disk, &table, err) < 0 ||
+	build_layout(options, disk->size, seed, &table, ret);
+	if (write_table(disk, &table, err) < 0 ||
 	    write_windows(options, source, disk, ret, err) < 0 ||
 	    build_boot(options, source, &table, seed, disk, ret, err) < 0 ||
 	    change(options, source, disk, ret, err) < 0)
@@ -151,7 +168,8 @@ int build_disk(const struct build_options *options, struct build_source *source,
 	int result = -1;
 
 	if (build_source_files(source, err) < 0 ||
-	    choose_size(options, source, &create.virtual_size, err) < 0)
+	    choose_size(options, source, &create.virtual_size, err) < 0 ||
+	    check_host(options, source, err) < 0)
 		return -1;
 	make_seed(options, source, create.virtual_size, seed);
 	create.seed = (struct bytes){seed, sizeof(seed)};

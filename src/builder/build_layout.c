@@ -69,18 +69,13 @@ static void add_part(struct partition_table *table, struct build_result *ret,
 		(struct build_part){role, p.number, offset, size, p.type, p.guid};
 }
 
-int build_layout(const struct build_options *options, uint64_t size, struct bytes seed,
-		 struct partition_table *table, struct build_result *ret,
-		 struct error *err)
+void build_layout(const struct build_options *options, uint64_t size, struct bytes seed,
+		  struct partition_table *table, struct build_result *ret)
 {
 	uint64_t at = BUILD_ALIGNMENT, end = size - BUILD_ALIGNMENT;
 	bool uefi = options->firmware == BUILD_UEFI;
 	struct guid signature = named_guid(seed, "signature");
 
-	if (size < build_layout_overhead(options) + MIB)
-		return error_set(err, ERROR_FAILED, options->output,
-				 "a disk of %ju bytes has no room for a Windows",
-				 (uintmax_t)size);
 	*table = (struct partition_table){.scheme = uefi ? PARTITION_GPT : PARTITION_MBR,
 					  .disk_guid = named_guid(seed, "disk"),
 					  .disk_signature = get_le32(signature.bytes) | 1,
@@ -96,7 +91,6 @@ int build_layout(const struct build_options *options, uint64_t size, struct byte
 	}
 	add_part(table, ret, "windows", "Basic data partition", GUID_BASIC_DATA, at,
 		 end - at, seed);
-	return 0;
 }
 
 const struct build_part *build_part_of(const struct build_result *result,

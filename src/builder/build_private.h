@@ -31,17 +31,13 @@ void build_source_digest(const struct files *files, uint8_t digest[32]);
 
 /* ---- build_stage.c: changes to the new image ---- */
 
-struct build_stage {
-	struct inject_options inject;
-	struct strings drivers;		/* those asked for, and the answer file's */
-	struct inject_job *keep;	/* what the commit reads from */
-};
-/* Stages depersonalization, drivers and the answer file into the i-th tree. */
+/*
+ * Depersonalizes the i-th Windows of the image, injects the drivers, places the answer
+ * file, and commits (`commit` as image_commit() takes it).
+ */
 int build_stage(const struct build_options *options, const struct build_source *source,
-		struct image *image, size_t i, struct build_stage *stage,
+		struct image *image, size_t i, const struct image_commit_options *commit,
 		struct build_result *ret, struct error *err);
-/* After the commit, or without one. */
-void build_stage_end(struct build_stage *stage);
 
 /* ---- build_layout.c: what a disk is divided into ---- */
 
@@ -51,12 +47,11 @@ uint64_t build_layout_overhead(const struct build_options *options);
 /* A disk on which a Windows that needs `volume` bytes has room to live. */
 uint64_t build_layout_size(const struct build_options *options, uint64_t volume);
 /*
- * Divides the disk. GUIDs and signature follow from the seed. ret->parts and
- * ret->part_count are set, too.
+ * Divides a disk that is at least as large as its overhead and a volume. GUIDs and
+ * signature follow from the seed. ret->parts and ret->part_count are set, too.
  */
-int build_layout(const struct build_options *options, uint64_t size, struct bytes seed,
-		 struct partition_table *table, struct build_result *ret,
-		 struct error *err);
+void build_layout(const struct build_options *options, uint64_t size, struct bytes seed,
+		  struct partition_table *table, struct build_result *ret);
 const struct build_part *build_part_of(const struct build_result *result, const char *role);
 
 /* ---- build_boot.c ---- */

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "builder/build_private.h"
 #include "builder/exclusion.h"
 #include "media/find.h"
@@ -25,11 +26,26 @@ static char *install_image(const char *folder, struct error *err)
 	return NULL;
 }
 
+/* Updates look like archives, or like WIMs (.msu since Windows 11 24H2). */
+static int refuse_update(const char *path, struct error *err)
+{
+	if (!text_ends_with(path, ".msu") && !text_ends_with(path, ".cab"))
+		return 0;
+	error_set(err, ERROR_USAGE, path,
+		  "is an update or a driver archive, not a Windows, and gild does not "
+		  "install updates");
+	return error_remedy(err,
+			    "give the image to build from; install updates in Windows "
+			    "before it is captured, and give drivers with --driver");
+}
+
 static int choose(struct build_source *source, const char *index, struct error *err)
 {
 	struct image_positions positions = VEC_INIT;
 	int result = image_select(source->image, index, &positions, err);
 
+	if (result < 0 && image_count(source->image))
+		error_remedy(err, "give one: --index=N");
 	if (result == 0 && positions.len != 1) {
 		error_set(err, ERROR_USAGE, image_path(source->image),
 			  "an image is built from one Windows, and %zu are chosen",
@@ -65,6 +81,42 @@ static void tell_problems(const struct build_source *source, struct build_result
 	}
 }
 
+/* What the firmware that is asked for does not start. */
+static int check_firmware(const struct build_source *source,
+			  const struct build_options *options,
+			  const struct build_result *ret, struct error *err)
+{
+	bool x86 = ret->arch == ARCH_X86;
+
+	if (options->firmware == BUILD_BIOS && !x86 && ret->arch != ARCH_AMD64) {
+		error_set(err, ERROR_USAGE, options->source,
+			  "an %s Windows does not start by BIOS", arch_name(ret->arch));
+		return error_remedy(err, "leave --firmware=bios out");
+	}
+	if (options->firmware == BUILD_UEFI && x86 &&
+	    target_compare_version(&source->target, 6, 2, 0) < 0) {
+		error_set(err, ERROR_USAGE, options->source,
+			  "a 32-bit %s does not start by UEFI", ret->product);
+		return error_remedy(err, "give --firmware=bios");
+	}
+	return 0;
+}
+
+/* A boot manager that was asked for and is not there: better said before the disk is. */
+static int check_boot_ca(const struct build_source *source,
+			 const struct build_options *options, struct tree *tree,
+			 struct error *err)
+{
+	const struct boot_files_options boot = {.uefi = options->firmware == BUILD_UEFI,
+						.ca = options->boot_ca,
+						.target = &source->target};
+	_cleanup_boot_files_ struct boot_files files = VEC_INIT;
+
+	return options->boot_ca == BOOT_CA_2023
+		       ? boot_files_plan(tree, &boot, &files, NULL, err)
+		       : 0;
+}
+
 /* Which Windows it is, and whether it can be built from. */
 static int identify(struct build_source *source, const struct build_options *options,
 		    struct build_result *ret, struct error *err)
@@ -86,13 +138,11 @@ static int identify(struct build_source *source, const struct build_options *opt
 	ret->arch = in->target.arch;
 	if (target_compare_version(&in->target, 6, 0, 0) < 0)
 		return refuse_old(ret->product, options, err);
-	if (options->firmware == BUILD_BIOS && in->target.arch != ARCH_X86 &&
-	    in->target.arch != ARCH_AMD64) {
-		error_set(err, ERROR_USAGE, options->source,
-			  "an %s Windows does not start by BIOS", arch_name(ret->arch));
-		return error_remedy(err, "leave --firmware=bios out");
-	}
-	return 0;
+	if (options->format == BUILD_WIM)
+		return 0;
+	if (check_firmware(source, options, ret, err) < 0)
+		return -1;
+	return check_boot_ca(source, options, tree, err);
 }
 
 /* Whatever is wrong with it is said before anything is written. */
@@ -123,7 +173,7 @@ int build_source_open(const struct build_options *options, struct build_source *
 	_cleanup_free_ char *install = install_image(options->source, err);
 	const char *path = install ? install : options->source;
 
-	if (err && err->code)
+	if ((err && err->code) || refuse_update(options->source, err) < 0)
 		return -1;
 	reading.write = false;
 	source->image = image_open(path, &reading, err);

@@ -24,7 +24,7 @@ static int check_state(const struct build_options *options, struct tree *tree,
 static int clean(const struct build_options *options, struct image *image, size_t i,
 		 struct build_result *ret, struct error *err)
 {
-	struct tree *tree = image_tree(image, i, err), *system = NULL;
+	struct tree *tree = image_tree(image, i, err);
 	_cleanup_registry_ struct registry *registry = NULL;
 
 	if (!tree)
@@ -35,13 +35,36 @@ static int clean(const struct build_options *options, struct image *image, size_
 	if (!options->depersonalize)
 		return 0;
 	/* The boot configuration of a disk is new; of other images there is none. */
-	if (depersonalize(tree, registry, system, &ret->depersonalized, err) < 0)
+	if (depersonalize(tree, registry, NULL, &ret->depersonalized, err) < 0)
 		return -1;
 	return registry_stage(registry, err);
 }
 
+struct stage {
+	struct inject_options inject;
+	struct strings drivers;	 /* those asked for, and the answer file's */
+	struct inject_job *keep; /* what the commit reads from */
+};
+
+static int refuse_strictly(const struct build_options *options,
+			   const struct inject_result *r, struct error *err)
+{
+	error_set(err, ERROR_ANSWER_NO, options->output,
+		  "is not made, since a package was refused");
+	if (r->problems.len)
+		error_set(err, ERROR_ANSWER_NO, options->output, "is not made: %s",
+			  r->problems.items[0]);
+	vec_foreach (tree, &r->trees)
+		vec_foreach (package, &tree->packages)
+			if ((*package)->verdict == PACKAGE_REFUSED)
+				error_set(err, ERROR_ANSWER_NO, options->output,
+					  "is not made, since %s was refused: %s",
+					  (*package)->label, (*package)->reason);
+	return error_remedy(err, "leave the package out, or --strict");
+}
+
 static int inject(const struct build_options *options, const struct build_source *source,
-		  struct image *image, size_t i, struct build_stage *stage,
+		  struct image *image, size_t i, struct stage *stage,
 		  struct build_result *ret, struct error *err)
 {
 	struct inject_options *o = &stage->inject;
@@ -60,9 +83,7 @@ static int inject(const struct build_options *options, const struct build_source
 		return -1;
 	if (!ret->inject.refused || !o->strict)
 		return 0;
-	error_set(err, ERROR_ANSWER_NO, options->output,
-		  "is not made, since a package was refused");
-	return error_remedy(err, "see gild inf for the reason, or leave --strict out");
+	return refuse_strictly(options, &ret->inject, err);
 }
 
 static int put_answer(const struct build_options *options,
@@ -82,17 +103,19 @@ static int put_answer(const struct build_options *options,
 }
 
 int build_stage(const struct build_options *options, const struct build_source *source,
-		struct image *image, size_t i, struct build_stage *stage,
+		struct image *image, size_t i, const struct image_commit_options *commit,
 		struct build_result *ret, struct error *err)
 {
-	if (clean(options, image, i, ret, err) < 0 ||
-	    inject(options, source, image, i, stage, ret, err) < 0)
-		return -1;
-	return source->answer ? put_answer(options, source, image, i, ret, err) : 0;
-}
+	struct stage stage = {0};
+	int result = clean(options, image, i, ret, err);
 
-void build_stage_end(struct build_stage *stage)
-{
-	inject_release(stage->keep);
-	strings_free(&stage->drivers);
+	if (result == 0)
+		result = inject(options, source, image, i, &stage, ret, err);
+	if (result == 0 && source->answer)
+		result = put_answer(options, source, image, i, ret, err);
+	if (result == 0)
+		result = image_commit(image, commit, NULL, err);
+	inject_release(stage.keep);
+	strings_free(&stage.drivers);
+	return result;
 }

@@ -10,27 +10,29 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "builder/build_private.h"
+#include "builder/windows_info.h"
 
 static bool is_wim(const struct image *image)
 {
 	return strcmp(image_provider(image), "wim") == 0;
 }
 
+/* .esd is a solid WIM, wherever it comes from. */
+static bool wants_esd(const struct build_options *options)
+{
+	return text_ends_with(options->output, ".esd");
+}
+
 static int from_wim(const struct build_options *options, struct build_source *source,
 		    struct build_result *ret, struct error *err)
 {
-	struct image_commit_options commit = {
-		.output = options->output,
-		.esd = text_ends_with(options->output, ".esd"),
-		.only = (unsigned)source->position + 1};
-	struct build_stage stage = {0};
-	int result = build_stage(options, source, source->image, source->position, &stage,
-				 ret, err);
+	const struct image_commit_options commit = {.output = options->output,
+						    .esd = wants_esd(options),
+						    .only = (unsigned)source->position +
+							    1};
 
-	if (result == 0)
-		result = image_commit(source->image, &commit, NULL, err);
-	build_stage_end(&stage);
-	return result;
+	return build_stage(options, source, source->image, source->position, &commit, ret,
+			   err);
 }
 
 static int change(const struct build_options *options, const struct build_source *source,
@@ -38,29 +40,55 @@ static int change(const struct build_options *options, const struct build_source
 {
 	const struct image_options editing = {.write = true, .allow_esd = true};
 	_cleanup_image_ struct image *image = image_open(path, &editing, err);
-	struct build_stage stage = {0};
-	int result = -1;
 
-	if (image)
-		result = build_stage(options, source, image, 0, &stage, ret, err);
-	if (result == 0)
-		result = image_commit(image, NULL, NULL, err);
-	build_stage_end(&stage);
+	return image ? build_stage(options, source, image, 0, NULL, ret, err) : -1;
+}
+
+/* A WIM of all files, which says of itself which Windows it holds. */
+static int capture_files(const struct build_options *options, struct build_source *source,
+			 const char *path, struct build_result *ret, struct error *err)
+{
+	struct tree *tree = image_tree(source->image, source->position, err);
+	_cleanup_registry_ struct registry *registry = NULL;
+	_cleanup_installation_ struct installation *in = NULL;
+	struct windows_info info = {0};
+	int result;
+
+	if (!tree)
+		return -1;
+	registry = registry_open(tree, options->inject.accept_dirty);
+	in = installation_identify(tree, registry, err);
+	if (!in)
+		return -1;
+	windows_info_read(in, registry, &info);
+	result = wim_create(path, source->files,
+			    &(struct wim_create_options){
+				    .compression = wants_esd(options) ? "solid" : NULL,
+				    .image_name = ret->product,
+				    .description = ret->product,
+				    .flags = info.wim.edition,
+				    .windows = &info.wim,
+				    .near = options->output},
+			    NULL, err);
+	windows_info_free(&info);
 	return result;
 }
 
 static int from_files(const struct build_options *options, struct build_source *source,
 		      struct build_result *ret, struct error *err)
 {
-	struct wim_create_options create = {.image_name = ret->product};
 	struct draft draft;
 	int result = -1;
 
 	if (build_source_files(source, err) < 0 ||
 	    draft_open(&draft, options->output, false, err) < 0)
 		return -1;
-	if (wim_create(draft.path, source->files, &create, NULL, err) == 0)
+	if (capture_files(options, source, draft.path, ret, err) == 0)
 		result = change(options, source, draft.path, ret, err);
+	vec_foreach (tree, &ret->inject.trees)
+		draft_name(&draft, &tree->path);
+	if (result < 0 && err)
+		draft_name(&draft, &err->subject);
 	if (result == 0)
 		result = draft_publish(&draft, err);
 	draft_close(&draft);

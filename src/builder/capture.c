@@ -105,8 +105,10 @@ static int write_wim(struct files *files, const struct capture_options *options,
 		     const struct wim_windows *windows, struct capture_result *result,
 		     struct error *err)
 {
+	bool esd = !options->compression && text_ends_with(options->output, ".esd");
+	const char *compression = esd ? "solid" : options->compression;
 	const struct wim_create_options wim = {
-		.compression = options->compression,
+		.compression = compression,
 		.level = options->level,
 		.image_name = result->name,
 		.description = result->name,
@@ -119,6 +121,8 @@ static int write_wim(struct files *files, const struct capture_options *options,
 
 	if (done == 0)
 		done = wim_create(draft.path, files, &wim, &result->bytes_written, err);
+	if (done < 0 && err)
+		draft_name(&draft, &err->subject);
 	if (done == 0)
 		done = draft_publish(&draft, err);
 	draft_close(&draft);

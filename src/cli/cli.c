@@ -73,8 +73,11 @@ static void draw_bar(const char *step, uint64_t done, uint64_t total, void *arg 
 	(void)snprintf(last_step, sizeof(last_step), "%s", step);
 	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 60)
 		width = size.ws_col - 44u > 40 ? 40 : size.ws_col - 44u;
-	if (percent > 100)
-		percent = 100;
+	/* A step that is done leaves nothing: what the command prints comes next. */
+	if (total && done >= total) {
+		clear_bar();
+		return;
+	}
 	fprintf(stderr, "\r\033[K%-28.28s ", step);
 	if (total) {
 		fputc('[', stderr);

@@ -70,6 +70,7 @@ struct json_object *cli_add_object(struct json_object *array_or_object, const ch
  */
 struct cli_table {
 	size_t columns;
+	bool plain;	/* there is no header */
 	struct strings cells;
 };
 void cli_table_row(struct cli_table *table, ...) __attribute__((sentinel)); /* strings, NULL */

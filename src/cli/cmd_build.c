@@ -149,7 +149,7 @@ static int choose(const struct cli_command *command, const struct given *given,
 
 	if (operands->len != 1)
 		return cli_usage(command, "expected one SOURCE");
-	if (!o->output)
+	if (!o->output || !*o->output)
 		return cli_usage(command, "--output=OUT is missing");
 	o->source = operands->items[0];
 	code = choose_format(command, given, o);
@@ -252,7 +252,7 @@ static void print_json(const struct build_options *o, const struct build_result 
 
 static void print_parts(const struct build_options *o, const struct build_result *r)
 {
-	struct cli_table table = {.columns = 3};
+	struct cli_table table = {.columns = 3, .plain = true};
 	char size[SIZE_TEXT_SIZE];
 
 	for (size_t i = 0; i < r->part_count; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `gild capture`: a volume to a WIM. */
+#include "block/container.h"
 #include "builder/capture.h"
 #include "cli/images.h"
 
@@ -98,6 +99,12 @@ static int check(const struct cli_command *command, const struct strings *operan
 		return cli_usage(command, "expected one DISK");
 	if (!o->capture.output)
 		return cli_usage(command, "--output=OUT.wim is missing");
+	if (container_format_of_name(o->capture.output) != CONTAINER_NONE)
+		return cli_usage(
+			command,
+			"a WIM is written, and %s is named as a disk: gild build "
+			"makes disks",
+			o->capture.output);
 	if (o->level) {
 		char *end;
 		unsigned long level = strtoul(o->level, &end, 10);
@@ -118,7 +125,7 @@ int cmd_capture(const struct cli_command *command, int argc, char **argv)
 		{"output", "OUT.wim", CLI_STRING, &o.capture.output, "the new WIM"},
 		{"index", "N", CLI_STRING, &o.index, "which Windows"},
 		{"compression", "lzx|xpress|none|solid", CLI_STRING,
-		 &o.capture.compression, "lzx if not given; solid is small and slow"},
+		 &o.capture.compression, "lzx, or for .esd solid: small and slow"},
 		{"level", "N", CLI_STRING, &o.level,
 		 "how hard to compress; 20 for lzx, 50 is slower and smaller"},
 		{"name", "NAME", CLI_STRING, &o.capture.name, "of the image"},

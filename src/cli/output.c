@@ -132,7 +132,7 @@ static void print_cell(FILE *out, const char *cell, size_t width)
 void cli_table_print(struct cli_table *table, FILE *out)
 {
 	_cleanup_free_ size_t *width = xcalloc(table->columns, sizeof(*width));
-	bool bold = isatty(fileno(out)) == 1;
+	bool bold = !table->plain && isatty(fileno(out)) == 1;
 
 	for (size_t i = 0; i < table->cells.len; i++) {
 		size_t w = text_width(table->cells.items[i]);

@@ -178,38 +178,43 @@ static uint32_t inode_of(struct files_dir *dir, const struct stat *st, uint32_t 
 	return link.inode;
 }
 
-/* The names of a folder that become entries, in their order. */
+/* False with errno; names of a folder that become entries. */
+static bool read_names(DIR *listing, bool root, struct strings *names)
+{
+	struct dirent *entry;
+
+	for (errno = 0; (entry = readdir(listing)); errno = 0) {
+		const char *name = entry->d_name;
+
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+		    (root && strncmp(name, ".gild-", 6) == 0))
+			continue;
+		strings_push(names, name);
+	}
+	return errno == 0;
+}
+
+/* In the order of Windows' names. */
 static int list_names(struct files_dir *dir, int fd, const char *path,
 		      struct strings *names, struct error *err)
 {
 	int copy = dup(fd);
 	DIR *listing = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *entry;
+	int result = 0;
 
 	if (!listing) {
 		closep(&copy);
 		return error_errno(err, path, "cannot list");
 	}
-	for (errno = 0; (entry = readdir(listing)); errno = 0) {
-		const char *name = entry->d_name;
-
-		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-		    (!*path && strncmp(name, ".gild-", 6) == 0))
-			continue;
-		strings_push(names, name);
-	}
-	if (errno)
-		error_errno(err, path, "cannot list");
+	if (!read_names(listing, !*path, names))
+		result = error_errno(err, path, "cannot list");
 	else if (dir->files.entries.len + names->len > MAX_ENTRIES)
-		error_set(err, ERROR_FAILED, path, "makes more than %u files",
-			  MAX_ENTRIES);
-	else
-		entry = (struct dirent *)listing; /* done */
+		result = error_set(err, ERROR_FAILED, path, "makes more than %u files",
+				   MAX_ENTRIES);
 	closedir(listing);
-	if (!entry)
-		return -1;
-	qsort(names->items, names->len, sizeof(*names->items), text_compare_p);
-	return 0;
+	if (result == 0 && names->len)
+		qsort(names->items, names->len, sizeof(*names->items), text_compare_p);
+	return result;
 }
 
 /* What Windows would not open, or would take for another file of the folder. */

@@ -14,7 +14,7 @@
 
 /* Content bytes of a task, unless a chunk is larger. */
 #define TASK_SIZE (1024u * 1024)
-#define TASK_PIECES 128
+#define TASK_PIECES 128 /* but for solid chunks, which must not be decoded twice */
 /* All tasks of the ring. Solid chunks are up to 64 MiB each: see ring_length(). */
 #define RING_BYTES (40u * 1024 * 1024)
 #define RING_MAX 32
@@ -35,8 +35,7 @@ enum task_state { TASK_FREE, TASK_READY, TASK_RUNNING, TASK_DONE };
 
 struct task {
 	enum task_state state;
-	struct piece pieces[TASK_PIECES];
-	size_t piece_count;
+	struct vec_of(struct piece) pieces;
 	/* Pieces that are no solid ones: offset in their blob of the first piece. */
 	uint64_t offset;
 	bool solid;
@@ -89,6 +88,32 @@ static int damaged(const struct wim_part *part, const char *why, struct error *e
 {
 	error_set(err, ERROR_FAILED, part->path, "a content is damaged: %s", why);
 	return error_remedy(err, "copy the WIM again from where it came from");
+}
+
+/* The path of a file with this content, or NULL. The caller's. */
+static char *path_of(const struct files *files, uint32_t blob)
+{
+	for (size_t e = 0; e < files->entries.len; e++) {
+		const struct files_inode *inode =
+			&files->inodes.items[files->entries.items[e].inode];
+
+		for (uint32_t s = 0; s < inode->stream_count; s++)
+			if (inode->streams[s].blob == blob)
+				return files_path(files, e);
+	}
+	return NULL;
+}
+
+/* Says in the error which file has the content that is damaged. Returns -1. */
+static int in_file(const struct reading *r, uint32_t blob, struct error *err)
+{
+	_cleanup_free_ char *path = path_of(&r->source->files, blob);
+
+	if (!path || !err || !err->code)
+		return -1;
+	free(err->subject);
+	err->subject = NULL;
+	return error_wrap(err, part_of(r, blob_at(r, blob))->path, "%s", path);
 }
 
 /* ---- decoding
@@ -162,7 +187,7 @@ static int decode_piece(struct reading *r, struct decoder *d, struct task *t,
 static int decode_solid(struct reading *r, struct decoder *d, struct task *t,
 			struct error *err)
 {
-	const struct wim_blob *blob = blob_at(r, t->pieces[0].blob);
+	const struct wim_blob *blob = blob_at(r, t->pieces.items[0].blob);
 	uint64_t at = blob->resource.offset;
 	struct wim_chunks *c = &d->chunks;
 
@@ -178,23 +203,23 @@ static int decode(struct reading *r, struct decoder *d, struct task *t, struct e
 {
 	if (t->solid) {
 		if (decode_solid(r, d, t, err) < 0)
-			return -1;
+			return in_file(r, t->pieces.items[0].blob, err);
 	} else {
-		for (size_t i = 0; i < t->piece_count; i++) {
-			const struct wim_blob *blob = blob_at(r, t->pieces[i].blob);
+		for (size_t i = 0; i < t->pieces.len; i++) {
+			const struct wim_blob *blob = blob_at(r, t->pieces.items[i].blob);
 
-			if (t->pieces[i].len / MAX_RATIO > blob->resource.size)
+			if (t->pieces.items[i].len / MAX_RATIO > blob->resource.size)
 				return damaged(part_of(r, blob),
 					       "its sizes do not fit together", err);
 		}
 		task_room(t, t->len);
-		for (size_t i = 0; i < t->piece_count; i++)
-			if (decode_piece(r, d, t, &t->pieces[i], i ? 0 : t->offset, err) <
-			    0)
-				return -1;
+		for (size_t i = 0; i < t->pieces.len; i++)
+			if (decode_piece(r, d, t, &t->pieces.items[i], i ? 0 : t->offset,
+					 err) < 0)
+				return in_file(r, t->pieces.items[i].blob, err);
 	}
-	for (size_t i = 0; i < t->piece_count; i++) {
-		struct piece *p = &t->pieces[i];
+	for (size_t i = 0; i < t->pieces.len; i++) {
+		struct piece *p = &t->pieces.items[i];
 
 		if (p->skip > t->len || p->len > t->len - p->skip)
 			return damaged(part_of(r, blob_at(r, p->blob)),
@@ -282,14 +307,15 @@ static size_t piece_len(const struct reading *r, size_t used)
 
 static struct piece *add_piece(struct reading *r, struct task *t, size_t skip, size_t len)
 {
-	struct piece *p = &t->pieces[t->piece_count++];
 	uint64_t size = wim_blob_size(blob_at(r, r->blobs[r->next]));
+	struct piece *p;
 
-	*p = (struct piece){.blob = r->blobs[r->next],
-			    .skip = skip,
-			    .len = len,
-			    .first = r->next_offset == 0,
-			    .last = r->next_offset + len == size};
+	vec_push(&t->pieces, (struct piece){.blob = r->blobs[r->next],
+					    .skip = skip,
+					    .len = len,
+					    .first = r->next_offset == 0,
+					    .last = r->next_offset + len == size});
+	p = &t->pieces.items[t->pieces.len - 1];
 	r->next_offset += len;
 	if (p->last) {
 		r->next++;
@@ -301,11 +327,11 @@ static struct piece *add_piece(struct reading *r, struct task *t, size_t skip, s
 static void cut_plain(struct reading *r, struct task *t)
 {
 	t->offset = r->next_offset;
-	while (r->next < r->count && t->piece_count < TASK_PIECES &&
+	while (r->next < r->count && t->pieces.len < TASK_PIECES &&
 	       !is_solid(r, r->next)) {
 		size_t len = piece_len(r, t->len);
 
-		if (t->piece_count && (!len || !t->pieces[t->piece_count - 1].last))
+		if (t->pieces.len && (!len || !t->pieces.items[t->pieces.len - 1].last))
 			break;
 		add_piece(r, t, t->len, len);
 		t->len += len;
@@ -318,8 +344,7 @@ static int cut_solid(struct reading *r, struct task *t, struct error *err)
 	struct wim_chunks *c = r->chunks;
 
 	t->solid = true;
-	while (r->next < r->count && t->piece_count < TASK_PIECES &&
-	       is_solid(r, r->next)) {
+	while (r->next < r->count && is_solid(r, r->next)) {
 		const struct wim_blob *blob = blob_at(r, r->blobs[r->next]);
 		uint64_t at = blob->resource.offset, left, chunk;
 		size_t skip, len;
@@ -328,7 +353,7 @@ static int cut_solid(struct reading *r, struct task *t, struct error *err)
 			return -1;
 		at += r->next_offset;
 		chunk = at / c->chunk_size;
-		if (t->piece_count && (chunk != t->chunk || c->table != t->chunk_base))
+		if (t->pieces.len && (chunk != t->chunk || c->table != t->chunk_base))
 			break;
 		t->chunk = chunk;
 		t->chunk_base = c->table;
@@ -349,7 +374,7 @@ static int cut_tasks(struct reading *r, struct error *err)
 	while (r->tail - r->head < r->ring_len && r->next < r->count) {
 		struct task *t = &r->ring[r->tail % r->ring_len];
 
-		t->piece_count = t->len = 0;
+		t->pieces.len = t->len = 0;
 		t->solid = false;
 		t->result = 0;
 		if (!is_solid(r, r->next))
@@ -376,7 +401,8 @@ static int check_hash(struct reading *r, const struct piece *p, struct error *er
 		hash_sha1_end(steal_ptr(r->hash), digest);
 	if (memcmp(digest, blob->sha1, sizeof(digest)) == 0)
 		return 0;
-	return damaged(part_of(r, blob_at(r, p->blob)), "its SHA-1 does not match", err);
+	damaged(part_of(r, blob_at(r, p->blob)), "its SHA-1 does not match", err);
+	return in_file(r, p->blob, err);
 }
 
 static int hand_over(struct reading *r, const struct task *t, const struct piece *p,
@@ -406,8 +432,8 @@ static int hand_over_task(struct reading *r, struct task *t,
 		return error_interrupted(err);
 	if (t->result < 0)
 		return error_move(err, &t->err);
-	for (size_t i = 0; i < t->piece_count; i++)
-		if (hand_over(r, t, &t->pieces[i], sink, err) < 0)
+	for (size_t i = 0; i < t->pieces.len; i++)
+		if (hand_over(r, t, &t->pieces.items[i], sink, err) < 0)
 			return -1;
 	return 0;
 }
@@ -465,6 +491,7 @@ static void reading_free(struct reading *r)
 		pthread_join(r->threads[i], NULL);
 	for (size_t i = 0; i < RING_MAX; i++) {
 		free(r->ring[i].data);
+		vec_free(&r->ring[i].pieces);
 		error_clear(&r->ring[i].err);
 	}
 	if (r->hash) {

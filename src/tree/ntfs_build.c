@@ -209,7 +209,8 @@ int ntfs_build(struct block *volume, struct files *files,
 			       .records.volume = volume};
 	int result;
 
-	*b.result = (struct ntfs_build_result){0};
+	if (ret)
+		*ret = none;
 	build_init(&b, volume->sector_size);
 	b.clusters = (volume->size - volume->sector_size) / NTFS_CLUSTER;
 	result = build(&b, err);

@@ -210,10 +210,15 @@ static int wim_extract(struct tree *tree, const char *path, const char *host_pat
 	return extract_blob(wim_of(tree), blob, path, host_path, err);
 }
 
+struct wanted {
+	struct wim_blob *blob;
+	const char *path; /* of a file that has it */
+};
+
 static int compare_place(const void *a, const void *b)
 {
-	const struct wim_blob *x = *(struct wim_blob *const *)a;
-	const struct wim_blob *y = *(struct wim_blob *const *)b;
+	const struct wim_blob *x = ((const struct wanted *)a)->blob;
+	const struct wim_blob *y = ((const struct wanted *)b)->blob;
 
 	if (x->run != y->run)
 		return x->run < y->run ? -1 : 1;
@@ -227,7 +232,7 @@ static int compare_place(const void *a, const void *b)
  */
 static int wim_prefetch(struct tree *tree, const struct strings *paths, struct error *err)
 {
-	struct vec_of(struct wim_blob *) wanted = VEC_INIT;
+	struct vec_of(struct wanted) wanted = VEC_INIT;
 	struct wim *wim = wim_of(tree);
 	int result = 0;
 
@@ -236,7 +241,7 @@ static int wim_prefetch(struct tree *tree, const struct strings *paths, struct e
 
 		if (content(tree, *path, &blob, NULL) == 0 && blob &&
 		    blob->run != UINT32_MAX)
-			vec_push(&wanted, blob);
+			vec_push(&wanted, ((struct wanted){blob, *path}));
 	}
 	if (wanted.len) {
 		qsort(wanted.items, wanted.len, sizeof(*wanted.items), compare_place);
@@ -245,11 +250,12 @@ static int wim_prefetch(struct tree *tree, const struct strings *paths, struct e
 		result = wim->cache ? 0 : -1;
 	}
 	for (size_t i = 0; i < wanted.len && result == 0; i++) {
-		_cleanup_free_ char *to = cached_path(wim, wanted.items[i]);
+		_cleanup_free_ char *to = cached_path(wim, wanted.items[i].blob);
 
 		progress_report("reading files", i, wanted.len);
 		if (access(to, F_OK) < 0)
-			result = extract_blob(wim, wanted.items[i], "a file", to, err);
+			result = extract_blob(wim, wanted.items[i].blob,
+					      wanted.items[i].path, to, err);
 	}
 	vec_free(&wanted);
 	return result;

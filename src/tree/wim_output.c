@@ -71,6 +71,9 @@ int wimlib_failed(const char *path, int code, struct error *err)
 		return error_interrupted(err);
 	error_set(err, ERROR_FAILED, path, "cannot be rewritten: %s",
 		  wimlib_get_error_string((enum wimlib_error_code)code));
+	if (code == WIMLIB_ERR_WRITE)
+		return error_remedy(err, "free some space where the new file lies, or "
+					 "write it elsewhere");
 	return error_remedy(err, "check it with wimlib-imagex verify");
 }
 

@@ -3,7 +3,7 @@
 # gild build through the real binary, as an ordinary user: disks and WIMs from WIMs, disks
 # and folders, judged by programs that are not gild's: sgdisk, fsck.fat, ntfsresize,
 # wimlib-imagex, qemu-img, mtools, hivexget.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need qemu-img sgdisk sfdisk fsck.fat mdir mtype ntfsresize ntfscat wimlib-imagex hivexget hivexregedit jq python3 setpriv xmllint
 mksample=$GILD_BUILD/samples/mksample mkdrivers=$GILD_BUILD/samples/mkdrivers
 [ -x "$mksample" ] || skip_all "mksample is not built"
@@ -223,13 +223,22 @@ gild build two.wim --index=2 --output=again.wim --driver=drivers --unsigned=allo
 ok "the same bytes again" cmp one.wim again.wim
 ok "a WIM from a disk" gild build master.raw --output=disk.wim --driver=drivers --unsigned=allow --quiet
 ok "wimlib finds it sound" wimlib-imagex verify disk.wim
+"${user[@]}" ./gild build master.raw --output=named.wim --driver=drivers --unsigned=allow --json >out.json 2>err
+is "what is in it is named after it" "$(jq -r '[.packages[].image] | unique | .[]' out.json)" named.wim:1
 ok "a WIM from a folder" gild build folder --output=folder.wim --quiet
 ok "wimlib finds it sound" wimlib-imagex verify folder.wim
-rm -f ./*.wim.old again.wim
+is "which says of itself which Windows it holds" \
+	"$(wimlib-imagex info disk.wim | sed -n 's/^\(Product Name\|Build\|Flags\): *//p' | tr '\n' ' ')" "Windows 10 Pro 19045 Professional "
+ok "an ESD from a folder" gild build folder --output=folder.esd --driver=drivers --unsigned=allow --quiet
+ok "wimlib finds it sound" wimlib-imagex verify folder.esd
+is "it is solid" "$(wimlib-imagex info folder.esd | sed -n 's/^Compression: *//p')" LZMS
+rm -f again.wim folder.esd
 
 # ---- what is refused, and what is left behind
 
 fails 2 "several images and no --index" gild build two.wim --output=x.raw
+cp .out said
+ok "without --index=all as the remedy" sh -c "grep -q -- --index=N said && ! grep -q index=all said"
 fails 2 "no such image" gild build two.wim --index=7 --output=x.raw
 fails 1 "an output that exists" gild build two.wim --index=1 --output=plain.raw
 fails 2 "an ending that says nothing" gild build two.wim --index=1 --output=x.disk
@@ -242,6 +251,29 @@ fails 2 "BIOS and 4096-byte sectors" gild build two.wim --index=1 --output=x.raw
 fails 1 "a boot manager that the image does not have" gild build two.wim --index=1 --output=x.raw --size=512M --boot-ca=2023
 fails 1 "a source that is not there" gild build none.wim --output=x.raw
 fails 1 "a folder that cannot be written" gild build two.wim --index=1 --output=/proc/x.raw
+fails 2 "no output" gild build two.wim --index=1 --output= --format=raw
+fails 1 "an output in a folder that is not there" gild build two.wim --index=1 --output=nowhere/x.raw
+grep -q 'folder first' .out || tap 1 "with the remedy" .out
+for update in update.msu update.cab; do
+	cp two.wim $update
+	fails 2 "$update" gild build $update --index=1 --output=x.raw
+	cp .out said
+	ok "$update: with the reason" grep -q 'does not install updates' said
+	rm $update
+done
+"$mksample" wim seven.wim --windows=7 --arch=x86 --generalized --plain >/dev/null
+fails 2 "a 32-bit Windows 7 by UEFI" gild build seven.wim --output=x.raw
+cp .out said
+ok "with the remedy" grep -q 'firmware=bios' said
+# Of a WIM that is not compressed, every byte of a content counts.
+wimlib-imagex export two.wim 1 plain.wim --compress=none >/dev/null 2>&1
+at=$(wimlib-imagex info plain.wim --blobs | sed -n 's/^Offset in WIM *= \([0-9]*\).*/\1/p' | sed -n 2p)
+cp plain.wim damaged.wim
+printf '\245' | dd of=damaged.wim bs=1 seek=$((at + 7)) conv=notrunc status=none
+fails 1 "a damaged content" gild build damaged.wim --output=x.raw --size=512M
+cp .out said
+ok "which names the file" grep -q 'damaged.wim: [A-Z][a-zA-Z]*/.*SHA-1 does not match' said
+rm -f plain.wim damaged.wim seven.wim
 head -c 100000 two.wim >cut.wim
 fails 1 "a cut WIM" gild build cut.wim --index=1 --output=x.raw --size=512M
 "$mksample" disk xp.raw --windows=xp --table=mbr >/dev/null
@@ -250,7 +282,18 @@ cp .out said
 ok "with what to do" grep -q 'any-controller' said
 fails 3 "--strict and a package that is refused" \
 	gild build two.wim --index=1 --output=x.raw --size=512M --driver=drivers --unsigned=refuse --strict
+cp .out said
+ok "which says which package and why" grep -q 'inf was refused: signature' said
 fails 1 "a full disk" sh -c "ulimit -f 8192; exec ${user[*]} ./gild build two.wim --index=1 --output=x.raw --size=512M"
+mkdir small
+if unshare -rm mount -t tmpfs -o size=4m tmpfs small 2>/dev/null; then
+	fails 1 "a file system without room" unshare -rm sh -c \
+		"mount -t tmpfs -o size=4m tmpfs small && ./gild build two.wim --index=1 --output=small/x.raw --size=512M"
+	cp .out said
+	ok "which is seen before anything is written" grep -q 'bytes are needed' said
+else
+	skip "a file system without room" "no file system can be mounted here"
+fi
 is "no output of any of these" "$(ls x.raw x.wim x.disk 2>/dev/null)" ""
 for signal in INT TERM KILL; do
 	(exec "${user[@]}" ./gild build two.wim --index=1 --output=x.vhdx --size=512M --quiet) &

@@ -3,7 +3,7 @@
 # gild capture: what it makes of a volume is compared with what wimlib-imagex captures of it,
 # entry by entry, verified and applied by it; the same bytes every time; nothing under the
 # output's name when it is stopped.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need wimlib-imagex mkntfs python3 jq
 tool=$GILD_BUILD/tests/ntfstool mksample=$GILD_BUILD/samples/mksample
 [ -x "$tool" ] && [ -x "$mksample" ] || skip_all "mksample and tests/ntfstool are not built"
@@ -128,6 +128,10 @@ theirs all want.wim
 ok "a volume of everything" "$tool" all capture all.wim lzx "${unreadable[@]}"
 ok "is as wimlib-imagex captures it" same want.wim all.wim "${wof_but[@]}"
 ok "and sound" verified all.wim
+echo x >file
+ok "gild edits it" "$GILD" edit all.wim --copy=file:file
+is "and finds its folders in the form that DISM takes" "$(grep -c DISM .out)" 0
+ok "and all is sound after an edit" verified all.wim
 # Compact OS: the content of one chunk size's files is that of all others with the size.
 is "Compact OS: the files are plain" "$(wimlib-imagex dir all.wim --path=/Wof --detailed |
 	grep -cE 'SPARSE|REPARSE|WofCompressed')" 0
@@ -178,6 +182,12 @@ fails 1 "an output that exists" "$GILD" capture disk.raw --output=x.wim
 fails 2 "a WIM is no disk" "$GILD" capture x.wim --output=y.wim
 mkdir folder
 fails 2 "nor is a folder" "$GILD" capture folder --output=y.wim
+fails 2 "an output that is named as a disk" "$GILD" capture disk.raw --output=y.vhdx
+fails 1 "a file that grows too large" sh -c "ulimit -f 100; exec '$GILD' capture disk.raw --output=y.wim"
+cp .out message
+ok "which is named, with the remedy" grep -q '^gild: y.wim: .*ulimit' message
+"$GILD" capture disk.raw --output=y.esd --quiet
+is "an .esd is solid" "$(wimlib-imagex info y.esd | sed -n 's/^Compression: *//p')" LZMS
 fails 2 "an unknown compression" "$GILD" capture disk.raw --output=y.wim --compression=zip
 fails 2 "a level that is none" "$GILD" capture disk.raw --output=y.wim --level=x
 fails 1 "a folder that is not there" "$GILD" capture disk.raw --output=none/y.wim
@@ -204,6 +214,16 @@ if "$GILD" inspect volume --json | grep -q '"log_unclean"'; then
 else
 	skip "a volume that was not unmounted" "the log still counts as clean"
 fi
+
+"$mksample" disk two.raw --images=2 --volume-size=33554432 >/dev/null
+fails 2 "one of two Windows has to be chosen" "$GILD" capture two.raw --output=y.wim
+{ printf HIBR; head -c 8188 /dev/zero; } >hiberfil.sys
+"$GILD" edit two.raw --index=2 --copy=hiberfil.sys:hiberfil.sys --quiet
+fails 4 "a hibernated Windows" "$GILD" capture two.raw --index=2 --output=y.wim
+ok "is captured if that is accepted" "$GILD" capture two.raw --index=2 --output=y.wim --accept-dirty --json
+is "with a warning" "$(jq -r '[.warnings[].code] | sort | .[0]' .out)" hibernated
+ok "and the other as it is" "$GILD" capture two.raw --index=1 --output=z.wim
+rm -f two.raw y.wim z.wim
 
 # ---- stopped ------------------------------------------------------------------------------------
 left() { find . -name 'y.wim' -o -name '.gild*'; }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # gild check beyond drivers: firmware, Secure Boot, HAL, filters, files; what helps most; the
 # report in a browser; a kernel's drivers against modprobe's answer.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need jq
 mksample=$GILD_BUILD/samples/mksample
 [ -x "$mksample" ] || skip_all "mksample is not built (libhivex-dev)"

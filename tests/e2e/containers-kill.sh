@@ -4,7 +4,7 @@
 # to the container (and in the midst of larger writes). Afterwards every sector is as before
 # or as written, and once gild has mended the container qemu-img check finds no fault.
 # Steps are sampled; with GILD_TEST_FULL=1 each is tried.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need qemu-img qemu-nbd python3
 tool=$GILD_BUILD/tests/blocktool killer=$GILD_BUILD/tests/killer.so
 [ -e "$killer" ] || skip_all "tests/killer.so is not built"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Disk images of every format: what gild tells of them against what qemu-img, sgdisk and
 # sfdisk do, their content, and what is refused before QEMU sees it.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need qemu-img qemu-nbd qemu-io python3 sgdisk sfdisk mkntfs
 tool=$GILD_BUILD/tests/blocktool
 cd "$scratch" || exit 1

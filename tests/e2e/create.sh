@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # New disk images and partition tables, judged by the tools of others.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need qemu-img sgdisk sfdisk fdisk jq
 export ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 # a preloaded library comes first
 tool=$GILD_BUILD/tests/createtool killer=$GILD_BUILD/tests/killer.so

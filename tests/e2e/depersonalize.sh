@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Depersonalizing: the sample and real hives, compared before and after by hivex and libregf.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 mksample=$GILD_BUILD/samples/mksample
 tool=$GILD_BUILD/tests/persontool
 [ -x "$mksample" ] || skip_all "mksample is not built (libhivex-dev)"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Security descriptors after an injection into a WIM: replaced files keep theirs, new ones
 # have what NT would let them inherit, and nobody but administrators may write to any.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 for python in python3 /usr/bin/python3; do
 	"$python" -c 'import hivex' 2>/dev/null && break
 	python=

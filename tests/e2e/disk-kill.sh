@@ -6,7 +6,7 @@
 # by an index walk that shares nothing with gild (tests/ntfscheck.py), by reading all of it,
 # and the hives by hivexsh. Steps are sampled; with GILD_TEST_FULL=1 (quickstart test --full)
 # each is tried.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need setpriv qemu-img qemu-nbd ntfsresize ntfscat hivexsh python3
 mksample=$GILD_BUILD/samples/mksample mkdrivers=$GILD_BUILD/samples/mkdrivers
 killer=$GILD_BUILD/tests/killer.so tool=$GILD_BUILD/tests/treetool
@@ -63,7 +63,7 @@ killed() { # N TORN COMMAND...: true if it was killed at step N
 	{ KILL_AT=$n KILL_TORN=$torn LD_PRELOAD=$killer "$@" >/dev/null 2>message; } 2>/dev/null
 	[ $? = 137 ]
 }
-n=1 old=0 new=0 bad=0 half=0 complete=() stride=$([ -n "$full" ] && echo 1 || echo 5)
+n=1 old=0 new=0 bad=0 half=0 complete=() stride=$([ -n "$full" ] && echo 1 || echo 4)
 while :; do
 	cp --sparse=always old.raw x.raw
 	rm -f x.raw.gild-journal
@@ -77,7 +77,7 @@ while :; do
 	volume_is_sound x.raw >sound || { bad=$((bad + 1)); echo "step $n: $(cat sound)"; }
 	n=$((n + stride))
 done >raw.log
-[ $bad = 0 ] && [ $old -gt 5 ] && [ $new -gt 2 ] && [ $half -gt 5 ] && [ ! -s raw.log ]
+[ $bad = 0 ] && [ $old -gt 2 ] && [ $new -gt 2 ] && [ $half -gt 4 ] && [ ! -s raw.log ]
 tap $? "raw: stopped at $((old + new + bad)) of about $n steps, $half with a journal: $old old, $new new, $bad else" raw.log
 ok "unstopped it is the new disk to the byte" cmp x.raw new.raw
 
@@ -143,7 +143,7 @@ printf '#!/bin/sh\nLD_PRELOAD=%s KILL_AT=$NBD_KILL_AT exec %s "$@"\n' "$killer" 
 chmod +x bin/qemu-nbd
 container() { # NAME FORMAT OPTIONS
 	local n=1 old=0 new=0 bad=0 first=1 code stride
-	stride=$([ -n "$full" ] && echo 1 || echo "${4-23}")
+	stride=$([ -n "$full" ] && echo 1 || echo "${4-17}")
 	qemu-img convert -f raw -O "$2" ${3:+-o "$3"} old.raw "fresh.$1" || return 1
 	while :; do
 		cp --sparse=always "fresh.$1" "x.$1"

@@ -3,7 +3,7 @@
 # Disks of every format through the real binary, as an ordinary user: inspected, edited in
 # place and into new images, several Windows on one disk, and read back by programs that
 # are not gild's. What must not be edited is refused.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need qemu-img qemu-nbd ntfsresize ntfscat hivexget python3 setpriv
 mksample=$GILD_BUILD/samples/mksample mkdrivers=$GILD_BUILD/samples/mkdrivers
 [ -x "$mksample" ] || skip_all "mksample is not built"

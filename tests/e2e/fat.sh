@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A FAT system volume, read and edited without libguestfs: judged by fsck.fat and mtools, and
 # stopped before every change to the file.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need fsck.fat mcopy qemu-img python3
 [ -x "$GILD_BUILD/samples/mksample" ] || skip_all "mksample is not built (libhivex-dev)"
 treetool=$GILD_BUILD/tests/treetool killer=$GILD_BUILD/tests/killer.so

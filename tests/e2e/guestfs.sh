@@ -2,7 +2,7 @@
 # Disks that libguestfs opens: BitLocker with a key, FAT, Btrfs, and by --via=guestfs any.
 # An appliance takes up to a minute where KVM does not work, so only two are started;
 # GILD_TEST_FULL starts the others.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need python3 jq
 [ -x "$GILD_BUILD/samples/mksample" ] || skip_all "mksample is not built (libhivex-dev)"
 cd "$scratch" || exit 1
@@ -56,22 +56,6 @@ fails 2 "a dynamic disk is none of the native path" "$GILD" inspect dynamic.raw 
 says "which names it" LDM
 
 # ---- with one --------------------------------------------------------------------------------
-appliance_missing() {
-	local kernel
-	if grep -q __asan_init "$GILD"; then
-		echo "libguestfs does not run under the sanitizers, which take its XDR calls over"
-		return
-	fi
-	for c in supermin qemu-system-x86_64; do
-		command -v $c >/dev/null || { echo "$c is not installed"; return; }
-	done
-	LD_LIBRARY_PATH='' python3 -c 'import ctypes; ctypes.CDLL("libguestfs.so.0")' 2>/dev/null ||
-		{ echo "libguestfs is not installed"; return; }
-	for kernel in /boot/vmlinuz-*; do
-		[ -r "$kernel" ] && [ -d "/lib/modules/${kernel#*vmlinuz-}" ] && return
-	done
-	echo "no kernel in /boot that this user can read"
-}
 missing=$(appliance_missing)
 if [ -n "$missing" ]; then
 	skip "BitLocker and --via=guestfs" "$missing"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What the program says of itself: help, wrong usage, manual pages, completion. All follow
 # from the option tables, so all must say the same.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 cd "$scratch" || exit 1
 man=$GILD_SOURCE/docs/man
 

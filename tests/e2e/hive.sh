@@ -3,7 +3,7 @@
 # HIVES=REGEX limits the real ones.
 # Hives edited by gild and read by libregf, hivex and a plain reader of the layout: all
 # that was not touched is what it was, on generated hives and on every real one.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need xz
 tool=$GILD_BUILD/tests/hivetool
 [ -x "$tool" ] || skip_all "tests/hivetool is not built"

@@ -2,10 +2,12 @@
 # The way from the kernel to a guest under KVM: an initramfs of gild-init, Debian's kernel and
 # QEMU, started on a PC that QEMU emulates with AMD's virtualisation, so that KVM really runs
 # inside. One "PC" hands a network card to its guest, one has no KVM.
-. "$GILD_SOURCE/tests/lib.sh"
-need qemu-system-x86_64 as ld cpio depmod jq python3
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
+PATH=$PATH:/usr/sbin:/sbin
+need qemu-system-x86_64 qemu-img as ld cpio depmod modprobe mkfs.ext4 debugfs python3
 init=$GILD_BUILD/hypervisor/init/gild-init
 [ -x "$init" ] || skip_all "gild-init was not built: libkmod is missing"
+! ldd "$init" | grep -q libasan || skip_all "gild-init has sanitizers, which need more than an initramfs"
 kernel=$(find /boot -name 'vmlinuz-*-amd64' -not -name '*cloud*' | sort -V | tail -n 1)
 version=${kernel#/boot/vmlinuz-}
 modules=/lib/modules/$version
@@ -36,15 +38,20 @@ for module in kvm kvm-amd irqbypass ccp qemu_fw_cfg evdev button vfio vfio_virqf
 	done
 done
 # What these need, by their own account.
-modprobe -S "$version" --show-depends -a kvm-amd vfio-pci e1000e button evdev qemu_fw_cfg 2>/dev/null |
+modprobe -S "$version" --show-depends -a kvm-amd vfio-pci e1000e virtio_blk virtio_pci ext4 crc32c_generic button evdev qemu_fw_cfg 2>/dev/null |
 	sed -n 's/^insmod \([^ ]*\).*/\1/p' | while read -r file; do
 	[ -e "$root/$file" ] || install -D -m 644 "$file" "$root/$file"
 done
 cp "$modules"/modules.{order,builtin,builtin.modinfo} "$root$modules/"
 depmod -b "$root" "$version"
+# The golden image lies on a disk, what the guest writes is kept on another one.
+mkdir media
 as --32 -o nonce.o "$GILD_SOURCE/tests/nonce.S" &&
-	ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$root/golden.raw" nonce.o
-truncate -s 1M "$root/golden.raw"
+	ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o media/golden.raw nonce.o
+truncate -s 1M media/golden.raw
+truncate -s 8M media.img state.img
+mkfs.ext4 -q -d media media.img && mkfs.ext4 -q state.img
+golden=$(sha256sum <media.img)
 
 cat >card.xml <<-'END'
 	<profile xmlns="urn:gild:profile:1" id="test-card" name="PC with a card" type="desktop">
@@ -54,7 +61,8 @@ cat >card.xml <<-'END'
 	<kernel-argument>intel_iommu=on</kernel-argument><quirk>nested=off</quirk></hypervisor></profile>
 END
 "$GILD" profile compile --quiet --output="$root/etc/gild/profiles" "$PWD/card.xml"
-echo 'windows=6.1.7601 arch=x86 storage=virtio-blk network=none image=/golden.raw' \
+echo 'windows=6.1.7601 arch=x86 storage=virtio-blk network=none
+	media=/dev/vda state=/dev/vdb image=/media/golden.raw persist=on' \
 	>"$root/etc/gild/init.conf"
 (cd "$root" && find . | sort | cpio -o -H newc --quiet -R 0:0) | gzip -1 >initrd
 is "init is smaller than 1 MiB" "$(($(stat -c %s "$root/init") < 1048576))" 1
@@ -99,6 +107,7 @@ said() { # NAME TEXT DESCRIPTION
 
 nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
 start card "intel_iommu=on gild.shutdown_seconds=2" -cpu max,+svm \
+	-drive file=media.img,format=raw,if=virtio,readonly=on -drive file=state.img,format=raw,if=virtio \
 	-device intel-iommu,intremap=on,caching-mode=on -device e1000e,addr=3 \
 	-smbios type=1,manufacturer="Dell Inc.",product="OptiPlex 7040" \
 	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1 nonce=$nonce"
@@ -113,6 +122,12 @@ said card "QEMU ended with status 0" "which had the time for it"
 said card "gild: off" "then the PC is off"
 wait "$pid"
 is "by itself" $? 0
+debugfs -R "dump overlay.qcow2 $PWD/overlay.qcow2" state.img 2>/dev/null
+ok "the overlay is sound" qemu-img check -q -f qcow2 overlay.qcow2
+qemu-img convert -f qcow2 -O raw overlay.qcow2 written.raw
+is "what the guest wrote is there" "$(dd if=written.raw bs=512 skip=1 count=1 status=none | tr -d '\0')" "$nonce"
+is "and only there" "$(sha256sum <media.img)" "$golden"
+ok "the state's file system was unmounted" sh -c "dumpe2fs -h state.img 2>/dev/null | grep -q 'state: *clean$'"
 
 start nokvm "" -cpu qemu64,svm=off -fw_cfg "name=opt/gild/vm,string=memory=64M"
 await nokvm "press the power button"

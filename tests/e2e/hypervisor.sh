@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # QEMU itself takes the command lines of tests/golden/vm: each is started by TCG with files
 # of its own in place of those of a PC, and asked over QMP what it has become.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need qemu-system-x86_64 qemu-img jq
 cd "$scratch" || exit 1
 golden=$GILD_SOURCE/tests/golden/vm
 
-mkdir run
+mkdir -p run/vm
 truncate -s 64M golden.raw
 qemu-img create -q -f qcow2 -b golden.raw -F raw overlay.qcow2
 cp /usr/share/OVMF/OVMF_VARS_4M.fd vars.fd 2>/dev/null || vars=missing

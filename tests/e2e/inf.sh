@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # gild inf: INFs made here in every encoding, then the real ones where they are.
 # shellcheck disable=SC2016 # $Windows NT$ is text
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need jq iconv
 cd "$scratch" || exit 1
 

@@ -4,7 +4,7 @@
 # next run of gild the image is the old or the new one. (tests/e2e/tree-kill.sh does the
 # same with torn and failing writes, one layer below.) The folder's many steps are sampled;
 # with GILD_TEST_FULL=1 (quickstart test --full) each of them is tried.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need wimlib-imagex
 mksample=$GILD_BUILD/samples/mksample mkdrivers=$GILD_BUILD/samples/mkdrivers
 killer=$GILD_BUILD/tests/killer.so

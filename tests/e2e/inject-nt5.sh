@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # gild inject on Windows XP and Server 2003: packages, TXTSETUP.OEM packs, mass storage, HALs
 # and boot.ini, on the sample and on a real SYSTEM hive; read back by hivex and cabextract.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need hivexget hivexregedit cabextract python3
 mksample=$GILD_BUILD/samples/mksample
 [ -x "$mksample" ] || skip_all "mksample is not built (libhivex-dev)"

@@ -3,7 +3,7 @@
 # Drivers into Windows Vista and 7: on the sample, with real packages, and on the SYSTEM hive
 # of a real Windows 7 SP1, where packages are taken out and injected again and every value is
 # compared with what Windows had written. hivex and libregf read the results.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need hivexget hivexregedit
 mksample=$GILD_BUILD/samples/mksample mkdrivers=$GILD_BUILD/samples/mkdrivers
 [ -x "$mksample" ] || skip_all "mksample is not built (libhivex-dev)"

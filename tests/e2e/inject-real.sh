@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Real driver packages into WIMs that hold real SYSTEM hives: services, device IDs, records
 # and files are read back by hivex and wimlib and judged without gild.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 for python in python3 /usr/bin/python3; do
 	"$python" -c 'import hivex' 2>/dev/null && break
 	python=

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # gild inject through the real binary: what is in the image afterwards is judged by hivexget
 # and wimlib-imagex. Sample Windows everywhere; real virtio packages where they are.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need hivexget hivexregedit wimlib-imagex python3
 mksample=$GILD_BUILD/samples/mksample mkdrivers=$GILD_BUILD/samples/mkdrivers
 [ -x "$mksample" ] || skip_all "mksample is not built (libhivex-dev)"

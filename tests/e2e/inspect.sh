@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # gild inspect on the sample Windows and on real hives, against what hivex reads.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need wimlib-imagex hivexregedit
 mksample=$GILD_BUILD/samples/mksample
 [ -x "$mksample" ] || skip_all "mksample is not built (libhivex-dev)"

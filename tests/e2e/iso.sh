@@ -3,7 +3,7 @@
 # Install media and driver media on ISOs, through the real binary: read in place, the same
 # as the files on them, never written.
 # shellcheck disable=SC2016 # $Windows NT$ is text
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 mksample=$GILD_BUILD/samples/mksample treetool=$GILD_BUILD/tests/treetool
 isotool=$GILD_BUILD/tests/isotool
 [ -x "$mksample" ] || skip_all "the sample generator was not built (hivex is missing)"

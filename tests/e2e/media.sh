@@ -3,7 +3,7 @@
 # Packages as vendors ship them, through the real binary: archives of every kind, archives
 # in archives, hostile ones, and nothing left behind.
 # shellcheck disable=SC2016 # $Windows NT$ is text
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need jq zip tar
 cd "$scratch" || exit 1
 mkdir tmp

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # gild profile: inventories in, profiles out, the right profile for a PC. Computer Hardware
 # IDs against fwupd's and against what Windows wrote into real hives.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 cd "$scratch" || exit 1
 export GILD_PROFILES=$scratch/profiles XDG_CONFIG_HOME=$scratch/config
 tool=$GILD_BUILD/tests/pctool

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # gild edit --reg with what regedit exported on real machines: the hives get what
 # hivexregedit, an independent reader of .reg files, puts into the same hives.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need iconv python3
 tool=$GILD_BUILD/tests/hivetool
 [ -x "$tool" ] || skip_all "tests/hivetool is not built"

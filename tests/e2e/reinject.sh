@@ -5,7 +5,7 @@
 # written from the records, so this proves the rules of the driver database (names, nodes,
 # IDs, scores, flags, services), not the reading of vendors' files; the one package whose
 # real INF and real record are both at hand is counted apart.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 for python in python3 /usr/bin/python3; do
 	"$python" -c 'import hivex' 2>/dev/null && break
 	python=

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The sample Windows itself: every other test stands on it, so it is judged by programs
 # that have nothing to do with gild (hivexsh, regfexport, wimlib-imagex, file formats).
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need hivexsh hivexregedit hivexget wimlib-imagex mkntfs
 mksample=$GILD_BUILD/samples/mksample
 [ -x "$mksample" ] || skip_all "mksample is not built (libhivex-dev)"

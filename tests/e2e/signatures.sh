@@ -2,7 +2,7 @@
 # Signatures of packages: the five verdicts and what --unsigned makes of them on packages
 # of our own; then every real catalog and driver file against osslsigncode, openssl and
 # sha*sum, which share no code with gild's.
-. "$GILD_SOURCE/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need jq osslsigncode openssl
 mksample=$GILD_BUILD/samples/mksample mkdrivers=$GILD_BUILD/samples/mkdrivers
 sigtool=$GILD_BUILD/tests/sigtool

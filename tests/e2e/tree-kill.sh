@@ -5,7 +5,7 @@
 # new image, never a third thing. tests/killer.c says how to use the killer elsewhere.
 # Hundreds of runs with many syncs each: in memory where that is possible.
 [ -n "${TMPDIR-}" ] || { [ -w /dev/shm ] && export TMPDIR=/dev/shm; }
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need wimlib-imagex
 tool=$GILD_BUILD/tests/treetool
 killer=$GILD_BUILD/tests/killer.so

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Edits of WIMs through the tree layer, judged by wimlib-imagex: contents, every entry's
 # metadata, other images, integrity table, split sets, ESDs, reproducible bytes, refusals.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need wimlib-imagex python3
 tool=$GILD_BUILD/tests/treetool
 mksample=$GILD_BUILD/samples/mksample

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # gild verify: sound images, and each finding on an image that was damaged in just that way.
-. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh"
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 need wimlib-imagex hivexregedit qemu-img jq python3 sfdisk mkfs.fat mcopy
 mksample=$GILD_BUILD/samples/mksample
 [ -x "$mksample" ] || skip_all "mksample is not built (libhivex-dev)"
@@ -486,5 +486,12 @@ is "and each is one of the program's" "$(comm -13 coded documented | xargs)" ""
 # ---- what cannot be judged ---------------------------------------------------------------------------------------------
 fails 1 "a file that is not there" "$GILD" verify nothing.wim
 fails 2 "no image" "$GILD" verify noise
+is "an image that another run changes" "$(python3 - "$GILD" x.wim <<-'END'
+	import fcntl, os, struct, subprocess, sys
+	f = open(sys.argv[2], "r+b")
+	fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))  # F_OFD_SETLK
+	print(subprocess.call([sys.argv[1], "verify", sys.argv[2]], stderr=subprocess.DEVNULL))
+END
+)" 4
 fails 2 "an index that there is not" "$GILD" verify x.wim --index=9
 done_testing
