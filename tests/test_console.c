@@ -546,8 +546,10 @@ static void test_mouse(void **state _unused_)
 
 static void test_touch_screen(void **state _unused_)
 {
-	struct input_device d = {
-		.fd = -1, .kind = INPUT_SCREEN, .x = {0, 1000}, .y = {-100, 100}};
+	struct input_device d = {.fd = -1,
+				 .kind = INPUT_SCREEN,
+				 .x = {.most = 1000},
+				 .y = {.least = -100, .most = 100}};
 	struct heard h = {0};
 
 	event(&d, &h, 0, EV_ABS, ABS_X, 500);
@@ -575,7 +577,7 @@ static void touch_at(struct input_device *d, struct heard *h, long ms, int x, in
 static void test_touchpad(void **state _unused_)
 {
 	struct input_device d = {
-		.fd = -1, .kind = INPUT_PAD, .x = {0, 3000}, .y = {0, 2000}};
+		.fd = -1, .kind = INPUT_PAD, .x = {.most = 3000}, .y = {.most = 2000}};
 	struct heard h = {0};
 
 	/* Where the finger comes down does not matter; its way does. */

@@ -4,6 +4,12 @@
 /* Positions between two pixels, in 256ths. */
 #define FRACTION_BITS 8
 #define ONE (1 << FRACTION_BITS)
+/* clang does by itself what GCC 12 does from -O3 on. */
+#ifdef __clang__
+#define VECTORISED
+#else
+#define VECTORISED __attribute__((optimize("O3")))
+#endif
 
 struct fit fit_find(unsigned width, unsigned height, unsigned screen_width,
 		    unsigned screen_height)
@@ -119,8 +125,8 @@ struct column {
 	uint32_t weight; /* of the one after it */
 };
 
-__attribute__((optimize("O3"))) static void
-mix_rows(const uint32_t *a, const uint32_t *b, uint32_t weight, int count, uint32_t *to)
+VECTORISED static void mix_rows(const uint32_t *a, const uint32_t *b, uint32_t weight,
+				int count, uint32_t *to)
 {
 	for (int x = 0; x < count; x++)
 		to[x] = mix(a[x], b[x], weight);
