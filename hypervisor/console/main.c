@@ -102,7 +102,10 @@ static int find_output(struct program *p, struct error *err)
 	return 0;
 }
 
-/* The kernel's messages about devices: a screen was plugged in or pulled out. */
+/*
+ * The kernel's messages about devices: a screen was plugged in or pulled out; the first
+ * of the input devices, before which there was no folder to watch.
+ */
 static int open_uevents(void)
 {
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
@@ -117,13 +120,18 @@ static int open_uevents(void)
 static void on_uevents(struct program *p)
 {
 	char text[8192];
-	bool screens = false;
+	bool screens = false, inputs = false;
 	ssize_t n;
 
-	while ((n = recv(p->uevents, text, sizeof(text), 0)) > 0)
+	while ((n = recv(p->uevents, text, sizeof(text), 0)) > 0) {
 		screens |= memmem(text, (size_t)n, "SUBSYSTEM=drm", 13) != NULL;
+		inputs |= memmem(text, (size_t)n, "SUBSYSTEM=input", 15) != NULL;
+	}
 	/* More of them than there was room for: one may have been ours. */
 	screens |= n < 0 && errno == ENOBUFS;
+	inputs |= n < 0 && errno == ENOBUFS;
+	if (inputs)
+		input_refresh(&p->input);
 	if (screens && p->output)
 		presenter_choose(&p->console.presenter, &p->console.rfb);
 	else if (screens)
