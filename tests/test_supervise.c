@@ -11,12 +11,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "init/qmp.h"
+#include "init/screen.h"
 #include "init/supervise.h"
 #include "init/tpm.h"
 
@@ -92,6 +94,9 @@ static void answer(int fd, const char *line, const char *path, const char *scena
 			note_flush(path);
 			_exit(0);
 		}
+	} else if (strstr(line, "system_reset")) {
+		reply(fd, "{\"event\":\"RESET\",\"data\":{\"reason\":\"host-qmp-"
+			  "system-reset\"}}\n");
 	} else if (strstr(line, "\"quit\"") && strcmp(scenario, "deaf") == 0) {
 		note_flush(path);
 		_exit(0);
@@ -296,6 +301,64 @@ static void test_missing(void **state _unused_)
 	run(argv, qmp, 0, &quick, &o);
 	assert_true(o.result.failed);
 	assert_says(&o, "QEMU is not there");
+	end_outcome(&o);
+}
+
+/* The keeper and a presenter that asks for a reset and for power off, and ends each time.
+ */
+static void test_screen(void **state _unused_)
+{
+	struct outcome o = {.folder = temp_folder_make(NULL, NULL)};
+	_cleanup_free_ char *qmp = xasprintf("%s/qmp", o.folder);
+	_cleanup_free_ char *program = xasprintf("%s/presenter", o.folder);
+	char *argv[] = {this_program, (char *)"fake", qmp, (char *)"shutdown", NULL};
+	static const char script[] = "#!/bin/sh\n"
+				     "cd \"${1#run=}\" || exit 1\n"
+				     "while ! [ -e qmp ]; do sleep 0.02; done\n"
+				     "sleep 0.2\n"
+				     "if [ -e again ]; then letter=p; else letter=r; fi\n"
+				     ": >again\n"
+				     "printf $letter >&\"${2#control=}\"\n";
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct screen screen;
+	struct supervise_config config = {.argv = argv,
+					  .qmp = qmp,
+					  .times = &quick,
+					  .stop_fd = -1,
+					  .say = collect,
+					  .say_arg = &o.log};
+
+	assert_int_equal(screen_start(&screen, program, o.folder, &err), -1);
+	assert_true(screen.pid == 0 && screen.requests == 0);
+	assert_int_equal(
+		file_replace(program,
+			     (struct bytes){(const uint8_t *)script, strlen(script)},
+			     NULL),
+		0);
+	assert_int_equal(chmod(program, 0700), 0);
+	assert_int_equal(screen_start(&screen, program, o.folder, NULL), 0);
+	config.requests = screen.requests;
+	assert_int_equal(supervise_run(&config, &o.result, NULL), 0);
+	screen_stop(&screen);
+	assert_int_equal(screen.pid, 0);
+	buffer_append(&o.log, "", 1);
+	assert_says(&o, "as was chosen on the screen\nthe guest restarts\n");
+	assert_says(&o, "asked to shut down\n");
+	assert_int_equal(o.result.resets, 1);
+	end_outcome(&o);
+	/* A presenter that is gone for good is not waited for. */
+	o = (struct outcome){.folder = temp_folder_make(NULL, NULL)};
+	argv[3] = (char *)"reboot";
+	_cleanup_free_ char *other = xasprintf("%s/qmp", o.folder);
+	argv[2] = other;
+	config.qmp = other;
+	config.say_arg = &o.log;
+	assert_int_equal(screen_start(&screen, "/bin/false", o.folder, NULL), 0);
+	assert_int_equal(kill(screen.pid, SIGKILL), 0);
+	config.requests = screen.requests;
+	assert_int_equal(supervise_run(&config, &o.result, NULL), 0);
+	screen.pid = 0; /* reaped with the others */
+	screen_stop(&screen);
 	end_outcome(&o);
 }
 
@@ -529,7 +592,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_deaf),	  cmocka_unit_test(test_crash),
 		cmocka_unit_test(test_guest),	  cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_real),	  cmocka_unit_test(test_prepare),
-		cmocka_unit_test(test_tpm),
+		cmocka_unit_test(test_screen),	  cmocka_unit_test(test_tpm),
 	};
 
 	if (argc == 4 && strcmp(argv[1], "fake") == 0)

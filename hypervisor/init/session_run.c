@@ -14,6 +14,7 @@
 #include "base/sysfs.h"
 #include "init/mounts.h"
 #include "init/overlay.h"
+#include "init/screen.h"
 #include "init/session.h"
 #include "init/supervise.h"
 #include "init/tpm.h"
@@ -23,6 +24,7 @@
 #define DEVICE_STEP 100
 #define SETTLE 50 /* ms in which USB and disks show up after their driver */
 #define ACPI_TABLES "/sys/firmware/acpi/tables/"
+#define PRESENTER "/usr/bin/gild-console"
 #define OVMF "/usr/share/OVMF/"
 #define MAX_VARS ((size_t)4 << 20)
 
@@ -319,6 +321,25 @@ static int prepare(struct session *s, struct plan *p, struct error *err)
 	return vm_argv(&s->image, &p->host, &s->options, &p->argv, err);
 }
 
+/* Only where QEMU has a screen: not if the guest has the graphics card, or none is
+ * wanted. */
+static void start_screen(const struct session *s, struct screen *screen)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_free_ char *text = NULL;
+	const char *display = options_get(&s->options, "display");
+	bool passed = false;
+
+	vec_foreach (set, &s->verdict.sets)
+		passed |= set->display && !set->refused;
+	if (passed || (display && strcmp(display, "vnc") != 0) ||
+	    screen_start(screen, PRESENTER, SESSION_RUN, &err) == 0)
+		return;
+	/* The guest runs without, and the log tells why nobody sees it. */
+	text = error_message(&err);
+	say(s, "%s", text);
+}
+
 static void say_line(void *arg, const char *line)
 {
 	const struct session *s = arg;
@@ -331,8 +352,10 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 {
 	_cleanup_(free_plan) struct plan p = {0};
 	struct supervise_result result;
+	struct screen screen = {0};
 	struct supervise_times times = supervise_default_times;
 	uint64_t seconds = times.shutdown / 1000;
+	int ended;
 	struct supervise_config config = {
 		.qmp = SESSION_VM "/qmp",
 		.times = &times,
@@ -356,8 +379,10 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 	times.shutdown = (unsigned)seconds * 1000;
 	vec_push(&p.argv, NULL);
 	config.argv = p.argv.items;
-	if (supervise_run(&config, &result, err) < 0)
-		return -1;
-	*failed = result.failed;
-	return 0;
+	start_screen(s, &screen);
+	config.requests = screen.requests;
+	ended = supervise_run(&config, &result, err);
+	screen_stop(&screen);
+	*failed = ended < 0 || result.failed;
+	return ended;
 }

@@ -78,6 +78,7 @@ struct supervise_config {
 	gid_t gid;
 	const struct power_buttons *buttons;	/* or NULL */
 	int stop_fd;			/* readable: as if the button was pressed; -1 */
+	int requests;			/* of the presenter (screen.h); 0: none */
 	const char *nonce, *echo;	/* for tests: "running" is said when the file has it */
 	/* One line for the log; no line end. */
 	void (*say)(void *arg, const char *line);

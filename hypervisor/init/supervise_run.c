@@ -16,12 +16,14 @@
 
 #include "base/file.h"
 #include "init/qmp.h"
+#include "init/screen.h"
 #include "init/supervise.h"
 
 #define CONNECT_EVERY 50 /* ms, until QEMU listens */
 #define ECHO_EVERY 100	 /* ms, until the guest has answered */
 #define REAP_EVERY 10000 /* ms: init is also the parent of orphans */
 #define MAX_ECHO 65536
+#define BUTTONS 4 /* the first of them among what is polled */
 
 struct run {
 	const struct supervise_config *config;
@@ -32,6 +34,7 @@ struct run {
 	int pidfd;
 	bool kvm, running, said;
 	bool button_seen; /* stop_fd was readable */
+	bool deaf;	  /* nobody makes requests any more */
 };
 
 static int64_t now_ms(void)
@@ -294,7 +297,7 @@ static bool button_pressed(struct run *r, struct pollfd *fds, size_t count)
 
 	if (fds[2].revents && !r->button_seen)
 		pressed = r->button_seen = true;
-	for (size_t i = 3; i < count; i++) {
+	for (size_t i = BUTTONS; i < count; i++) {
 		if (fds[i].revents & POLLIN)
 			pressed |= power_pressed(fds[i].fd);
 		else if (fds[i].revents)
@@ -303,11 +306,32 @@ static bool button_pressed(struct run *r, struct pollfd *fds, size_t count)
 	return pressed;
 }
 
+/* What somebody chose in the presenter's panel. */
+static void on_requests(struct run *r, short events)
+{
+	char requests[16];
+	ssize_t n;
+
+	if (!events)
+		return;
+	n = read(r->config->requests, requests, sizeof(requests));
+	r->deaf = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+	for (ssize_t i = 0; i < n && r->s.state != SUPERVISE_ENDED; i++) {
+		if (requests[i] == SCREEN_POWER)
+			act(r, supervise_step(&r->s, EVENT_BUTTON, now_ms()));
+		if (requests[i] != SCREEN_RESET || r->qmp.fd < 0)
+			continue;
+		say(r, "the guest is reset, as was chosen on the screen");
+		(void)qmp_command(&r->qmp, "system_reset", "reset", NULL);
+	}
+}
+
 static void turn(struct run *r, struct pollfd *fds, size_t count)
 {
 	fds[0].fd = r->qmp.fd;
 	fds[1].fd = r->pidfd;
 	fds[2].fd = r->button_seen ? -1 : r->config->stop_fd;
+	fds[3].fd = r->config->requests && !r->deaf ? r->config->requests : -1;
 	if (poll(fds, count, next_wake(r)) < 0) {
 		/* revents are not set: what is due by the clock still is. */
 		for (size_t i = 0; i < count; i++)
@@ -321,6 +345,7 @@ static void turn(struct run *r, struct pollfd *fds, size_t count)
 	say_running(r);
 	if (r->s.state != SUPERVISE_ENDED && button_pressed(r, fds, count))
 		act(r, supervise_step(&r->s, EVENT_BUTTON, now_ms()));
+	on_requests(r, fds[3].revents);
 	if (r->s.deadline >= 0 && now_ms() >= r->s.deadline)
 		act(r, supervise_step(&r->s, EVENT_TIMER, now_ms()));
 }
@@ -328,7 +353,8 @@ static void turn(struct run *r, struct pollfd *fds, size_t count)
 int supervise_run(const struct supervise_config *config, struct supervise_result *ret,
 		  struct error *err)
 {
-	size_t buttons = config->buttons ? config->buttons->len : 0, count = 3 + buttons;
+	size_t buttons = config->buttons ? config->buttons->len : 0;
+	size_t count = BUTTONS + buttons;
 	struct run r = {.config = config, .result = ret, .qmp = QMP_INIT, .pidfd = -1};
 	_cleanup_free_ struct pollfd *fds = NULL;
 
@@ -339,7 +365,7 @@ int supervise_run(const struct supervise_config *config, struct supervise_result
 	for (size_t i = 0; i < count; i++)
 		fds[i].events = POLLIN;
 	for (size_t i = 0; i < buttons; i++)
-		fds[3 + i].fd = config->buttons->items[i];
+		fds[BUTTONS + i].fd = config->buttons->items[i];
 	act(&r, supervise_begin(&r.s, config->times, now_ms()));
 	while (r.s.state != SUPERVISE_ENDED)
 		turn(&r, fds, count);

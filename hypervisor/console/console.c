@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "console/console.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "console/status.h"
+
+#define FIRST_BACKOFF 50 /* ms between attempts to connect; doubles */
+#define LAST_BACKOFF 1000
+#define REFRESH 1000 /* ms after which the panel is read anew */
+#define LOG_LINES 8
+
+void console_init(struct console *c, const char *run, int control)
+{
+	*c = (struct console){.run = run, .control = control, .rfb = RFB_INIT};
+	c->vnc = xasprintf("%s/vnc", run);
+	c->headline = xstrdup("The guest has not been started yet.");
+	c->backoff = FIRST_BACKOFF;
+}
+
+void console_free(struct console *c)
+{
+	rfb_free(&c->rfb);
+	presenter_free(&c->presenter);
+	free(c->vnc);
+	free(c->headline);
+}
+
+/* ---- the panel ---- */
+
+static const char *keys_text(const struct console *c)
+{
+	if (!c->open)
+		return NULL;
+	if (c->sure)
+		return "R again: reset the guest, what it has not saved is lost   Esc: "
+		       "back";
+	return c->control < 0 ? "Esc: back   D: Ctrl+Alt+Del"
+			      : "Esc: back   D: Ctrl+Alt+Del   P: shut down and switch "
+				"off   R: reset";
+}
+
+static void read_panel(struct console *c)
+{
+	const struct presenter *p = &c->presenter;
+	char screen[80] = "none";
+	struct status_question q = {.root = "",
+				    .run = c->run,
+				    .headline = c->headline,
+				    .keys = keys_text(c),
+				    .screen = screen,
+				    .log_lines = LOG_LINES};
+
+	if (p->output && c->rfb.screen.width)
+		(void)snprintf(screen, sizeof(screen), "guest %ux%u on %ux%u (%s)",
+			       c->rfb.screen.width, c->rfb.screen.height,
+			       p->output->width, p->output->height, p->output->name);
+	else if (p->output)
+		(void)snprintf(screen, sizeof(screen), "%ux%u (%s)", p->output->width,
+			       p->output->height, p->output->name);
+	status_read(&q, &c->presenter.panel);
+}
+
+/* Shown while there is no picture, too. */
+static void refresh_panel(struct console *c, int64_t now)
+{
+	if (c->open || c->headline) {
+		read_panel(c);
+		c->refresh_at = now + REFRESH;
+	} else {
+		panel_free(&c->presenter.panel);
+		c->refresh_at = -1;
+	}
+	presenter_panel_changed(&c->presenter);
+}
+
+/* ---- keys ---- */
+
+static void send_key(struct console *c, unsigned code, bool down)
+{
+	rfb_key(&c->rfb, keys_scan_code(code), down);
+}
+
+/* What is down will come up while the guest does not listen. */
+static void open_panel(struct console *c)
+{
+	for (int code; (code = keys_release(&c->keys)) >= 0;)
+		send_key(c, (unsigned)code, false);
+	c->open = true;
+	c->sure = false;
+	c->refresh_at = 0;
+}
+
+static void close_panel(struct console *c)
+{
+	/* Held keys are not the guest's. */
+	while (keys_release(&c->keys) >= 0)
+		;
+	c->open = false;
+	c->refresh_at = 0;
+}
+
+static void ask_init(struct console *c, char what)
+{
+	if (c->control >= 0 && write(c->control, &what, 1) != 1) {
+		/* Init is gone: there is nobody to ask any more. */
+		c->control = -1;
+	}
+	close_panel(c);
+}
+
+static void press(struct console *c, const unsigned *codes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		send_key(c, codes[i], true);
+	for (size_t i = count; i > 0; i--)
+		send_key(c, codes[i - 1], false);
+}
+
+static void panel_key(struct console *c, unsigned code)
+{
+	static const unsigned attention[] = {KEY_LEFTCTRL, KEY_LEFTALT, KEY_DELETE};
+	bool sure = c->sure;
+
+	c->sure = false;
+	c->refresh_at = 0;
+	switch (code) {
+	case KEY_ESC:
+		close_panel(c);
+		break;
+	case KEY_D:
+		close_panel(c);
+		press(c, attention, ARRAY_SIZE(attention));
+		break;
+	case KEY_P:
+		ask_init(c, SCREEN_POWER);
+		break;
+	case KEY_R:
+		if (sure)
+			ask_init(c, SCREEN_RESET);
+		else
+			c->sure = c->control >= 0;
+		break;
+	}
+}
+
+static void on_key(void *arg, unsigned code, int value)
+{
+	struct console *c = arg;
+	enum keys_action action = keys_event(&c->keys, code, value);
+	bool hot = action == KEYS_HOT || action == KEYS_PASS_HOT;
+
+	if (c->open) {
+		if (hot)
+			close_panel(c);
+		else if (action == KEYS_PASS && value == 1)
+			panel_key(c, code);
+		return;
+	}
+	if (action == KEYS_PASS || action == KEYS_PASS_HOT)
+		send_key(c, code, value != 0);
+	if (hot)
+		open_panel(c);
+}
+
+/* ---- pointers ---- */
+
+static int within(int value, unsigned end)
+{
+	if (value < 0 || !end)
+		return 0;
+	return value < (int)end ? value : (int)end - 1;
+}
+
+static void go_to(struct console *c, int x, int y, unsigned buttons)
+{
+	struct presenter *p = &c->presenter;
+
+	x = within(x, c->rfb.screen.width);
+	y = within(y, c->rfb.screen.height);
+	if (x == p->x && y == p->y && buttons == c->buttons)
+		return;
+	p->x = x;
+	p->y = y;
+	c->buttons = buttons;
+	rfb_pointer(&c->rfb, buttons, (unsigned)x, (unsigned)y);
+}
+
+static void on_move(void *arg, int dx, int dy, unsigned buttons)
+{
+	struct console *c = arg;
+
+	if (c->open || (!dx && !dy && buttons == c->buttons))
+		return;
+	if (!c->rfb.relative) {
+		go_to(c, c->presenter.x + dx, c->presenter.y + dy, buttons);
+		return;
+	}
+	c->buttons = buttons;
+	rfb_move(&c->rfb, buttons, dx, dy);
+}
+
+/* A guest that takes movements gets the way from the last position. */
+static void on_place(void *arg, unsigned x, unsigned y, unsigned buttons)
+{
+	struct console *c = arg;
+	const struct surface *canvas = &c->presenter.canvas;
+	int px = (int)((uint64_t)x * canvas->width / 65536);
+	int py = (int)((uint64_t)y * canvas->height / 65536);
+
+	if (c->open || !canvas->width || !c->rfb.screen.width)
+		return;
+	fit_to_picture(&c->presenter.fit, &px, &py);
+	if (c->rfb.relative)
+		on_move(c, px - c->last_x, py - c->last_y, buttons);
+	else
+		go_to(c, px, py, buttons);
+	c->last_x = px;
+	c->last_y = py;
+}
+
+static void send_buttons(struct console *c, unsigned buttons)
+{
+	if (c->rfb.relative)
+		rfb_move(&c->rfb, buttons, 0, 0);
+	else
+		rfb_pointer(&c->rfb, buttons, (unsigned)c->presenter.x,
+			    (unsigned)c->presenter.y);
+}
+
+static void on_wheel(void *arg, unsigned button)
+{
+	struct console *c = arg;
+
+	if (c->open)
+		return;
+	send_buttons(c, c->buttons | button);
+	send_buttons(c, c->buttons);
+}
+
+struct input_sink console_sink(struct console *c)
+{
+	return (struct input_sink){c, on_key, on_move, on_place, on_wheel};
+}
+
+/* ---- the picture ---- */
+
+void console_set_output(struct console *c, struct output *output)
+{
+	c->presenter.output = output;
+	presenter_choose(&c->presenter, &c->rfb);
+	c->refresh_at = 0;
+}
+
+static void lose(struct console *c, const struct error *err, int64_t now)
+{
+	_cleanup_free_ char *reason = error_message(err);
+
+	free(c->headline);
+	c->headline = xasprintf("The guest's screen is lost: %s. Trying again.", reason);
+	rfb_begin(&c->rfb, -1);
+	/* Nothing is down in a guest that starts anew. */
+	while (keys_release(&c->keys) >= 0)
+		;
+	c->buttons = 0;
+	c->connect_at = now + c->backoff;
+	c->refresh_at = 0;
+}
+
+static void connect_again(struct console *c, int64_t now)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	int result = rfb_connect(&c->rfb, c->vnc, &err);
+
+	c->connect_at = now + c->backoff;
+	c->backoff = c->backoff * 2 < LAST_BACKOFF ? c->backoff * 2 : LAST_BACKOFF;
+	if (result < 0)
+		lose(c, &err, now);
+}
+
+void console_read(struct console *c, int64_t now)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+
+	if (rfb_read(&c->rfb, &err) < 0) {
+		lose(c, &err, now);
+		return;
+	}
+	/* The backoff is for those who send no picture, too. */
+	if (c->headline && c->rfb.ready && c->rfb.state >= RFB_MESSAGE &&
+	    c->rfb.pictures) {
+		free(steal_ptr(c->headline));
+		c->backoff = FIRST_BACKOFF;
+		c->refresh_at = 0;
+	}
+	if (c->rfb.resized) {
+		c->last_x = c->last_y = 0;
+		c->refresh_at = c->open ? 0 : c->refresh_at;
+	}
+	c->leds_changed |= c->rfb.leds_changed;
+	c->rfb.leds_changed = false;
+}
+
+void console_tick(struct console *c, int64_t now)
+{
+	if (c->rfb.fd < 0 && now >= c->connect_at)
+		connect_again(c, now);
+	if (c->refresh_at >= 0 && now >= c->refresh_at)
+		refresh_panel(c, now);
+	presenter_show(&c->presenter, &c->rfb);
+	(void)rfb_flush(&c->rfb);
+}
+
+int64_t console_due(const struct console *c)
+{
+	int64_t due = c->refresh_at;
+
+	if (c->rfb.fd < 0 && (due < 0 || c->connect_at < due))
+		due = c->connect_at;
+	return due;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The presenter as a whole: the guest's VNC server, an output, inputs, the hot key and the
+ * panel with its actions. main.c is the loop around it.
+ */
+#ifndef CONSOLE_CONSOLE_H
+#define CONSOLE_CONSOLE_H
+
+#include "console/input.h"
+#include "console/keys.h"
+#include "console/presenter.h"
+#include "init/screen.h"
+
+struct console {
+	const char *run;	/* init's folder: vnc, log, verdict.json */
+	int control;		/* to init, for SCREEN_*; -1: it cannot be asked */
+	char *vnc;		/* the socket */
+	struct rfb rfb;
+	struct presenter presenter;
+	struct keys keys;
+	unsigned buttons;	/* as the guest knows them */
+	int last_x, last_y;	/* of the last position, where the guest takes movements */
+	bool open;		/* the panel, by the hot key */
+	bool sure;		/* reset was asked for once */
+	char *headline;		/* why there is no picture; NULL: there is one */
+	int64_t connect_at, refresh_at;	/* ms; refresh_at -1: no panel is shown */
+	unsigned backoff;
+	bool leds_changed;
+};
+void console_init(struct console *c, const char *run, int control);
+void console_free(struct console *c);
+struct input_sink console_sink(struct console *c);
+/* Another output, or NULL. The old one is the owner's to close. */
+void console_set_output(struct console *c, struct output *output);
+/* The VNC server's descriptor can be read. */
+void console_read(struct console *c, int64_t now);
+/* Does what is due: connects, refreshes the panel, shows what changed. */
+void console_tick(struct console *c, int64_t now);
+/* When the next tick is due, ms; -1: never. */
+int64_t console_due(const struct console *c);
+
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The kernel's own terminal keeps off the screen and the keys while the presenter runs. */
+#ifndef CONSOLE_TERMINAL_H
+#define CONSOLE_TERMINAL_H
+
+/* The descriptor for terminal_release(); -1 where there is no such terminal. */
+int terminal_take(void);
+void terminal_release(int fd);
+
+#endif
