@@ -6,9 +6,9 @@
 #ifndef INIT_MACHINE_H
 #define INIT_MACHINE_H
 
+#include "base/kvm.h"
 #include "hwprofiles/pc.h"
 #include "init/acpi.h"
-#include "init/kvm.h"
 
 #define MACHINE_MAX_DEVICES 4096	/* PCI functions */
 #define MACHINE_MAX_LOG ((size_t)16 << 20)

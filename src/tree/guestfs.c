@@ -5,14 +5,10 @@
  */
 #include "tree/guestfs.h"
 
-#include <fcntl.h>
-#include <linux/kvm.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-#include "base/file.h"
+#include "base/kvm.h"
 #include "base/progress.h"
 #include "base/text.h"
 
@@ -60,13 +56,12 @@ static void on_event(guestfs_h *g _unused_, void *arg _unused_, uint64_t event _
 		progress_report("starting libguestfs", values[2], values[3]);
 }
 
-/* False if there is no KVM that we may use; whether it works is seen when it is tried. */
+/* There are hosts on which /dev/kvm opens and an appliance would never come up. */
 static bool has_kvm(void)
 {
-	_cleanup_close_ int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	_cleanup_close_ int machine = fd < 0 ? -1 : ioctl(fd, KVM_CREATE_VM, 0);
+	_cleanup_free_ char *why = NULL;
 
-	return machine >= 0;
+	return kvm_probe("", KVM_PROBE_MS, &why) == KVM_RUNS;
 }
 
 static int add_drive(struct guestfs *guestfs, const char *path, const char *format,

@@ -3,8 +3,8 @@
  * Does KVM run guests here? /dev/kvm may open and answer, and guests hang or die all the
  * same (nested virtualisation, broken firmware): so a guest of a few bytes is run.
  */
-#ifndef INIT_KVM_H
-#define INIT_KVM_H
+#ifndef BASE_KVM_H
+#define BASE_KVM_H
 
 #include "base/memory.h"
 

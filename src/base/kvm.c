@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "init/kvm.h"
+#include "base/kvm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,38 @@
 #include "base/file.h"
 
 #define KVM_API 12 /* the only version there is (KVM_GET_API_VERSION) */
+const char *kvm_state_name(enum kvm_state state)
+{
+	static const char *const names[] = {"runs",   "missing", "denied",
+					    "broken", "slow",	 "hangs"};
+
+	return names[state];
+}
+
+/* What the child sends: a state, then why. */
+struct answer {
+	uint8_t state;
+	char why[200];
+};
+
+static struct answer broken(const char *what)
+{
+	struct answer a = {.state = KVM_BROKEN};
+
+	(void)snprintf(a.why, sizeof(a.why), "%s: %s", what, strerror(errno));
+	return a;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+#ifdef __x86_64__
+
 /*
  * The guest's memory: three tables that map the first 2 MiB to themselves, then its code.
  * Long mode with paging is what operating systems need; real mode alone runs on hosts on
@@ -53,28 +85,6 @@ static const uint8_t guest_code[] =
 #define RUNS 5
 #define TIMES_SLOWER 2000
 #define LONG_ENOUGH 1000000000 /* ns: no further run */
-
-const char *kvm_state_name(enum kvm_state state)
-{
-	static const char *const names[] = {"runs",   "missing", "denied",
-					    "broken", "slow",	 "hangs"};
-
-	return names[state];
-}
-
-/* What the child sends: a state, then why. */
-struct answer {
-	uint8_t state;
-	char why[200];
-};
-
-static struct answer broken(const char *what)
-{
-	struct answer a = {.state = KVM_BROKEN};
-
-	(void)snprintf(a.why, sizeof(a.why), "%s: %s", what, strerror(errno));
-	return a;
-}
 
 static struct answer wrong_exit(const struct kvm_run *run, bool answered)
 {
@@ -140,14 +150,6 @@ static struct answer run_guest(int vcpu, const struct kvm_run *run)
 	}
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* Nanoseconds that the guest's loop takes outside of it. */
 static int64_t measure_host(void)
 {
@@ -204,12 +206,35 @@ static struct answer probe_vcpu(int kvm, int vm)
 	return measure_guest(vcpu, run);
 }
 
+static struct answer run_machine(int kvm, int vm)
+{
+	struct kvm_userspace_memory_region region = {.memory_size = GUEST_MEMORY};
+	uint8_t *memory = mmap(NULL, GUEST_MEMORY, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return broken("memory for the guest");
+	fill_memory(memory);
+	region.userspace_addr = (uint64_t)(uintptr_t)memory;
+	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+		return broken("KVM_SET_USER_MEMORY_REGION");
+	return probe_vcpu(kvm, vm);
+}
+
+#else
+
+/* No guest for this processor is at hand: a machine that can be made must do. */
+static struct answer run_machine(int kvm _unused_, int vm _unused_)
+{
+	return (struct answer){.state = KVM_RUNS};
+}
+
+#endif
+
 /* In the child: what it opens goes with it. */
 static struct answer probe(const char *path)
 {
-	struct kvm_userspace_memory_region region = {.memory_size = GUEST_MEMORY};
 	int kvm = open(path, O_RDWR | O_CLOEXEC), vm;
-	uint8_t *memory;
 
 	if (kvm < 0) {
 		struct answer a = broken(path);
@@ -222,17 +247,7 @@ static struct answer probe(const char *path)
 	if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API)
 		return broken("KVM_GET_API_VERSION");
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	if (vm < 0)
-		return broken("KVM_CREATE_VM");
-	memory = mmap(NULL, GUEST_MEMORY, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
-		return broken("memory for the guest");
-	fill_memory(memory);
-	region.userspace_addr = (uint64_t)(uintptr_t)memory;
-	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) < 0)
-		return broken("KVM_SET_USER_MEMORY_REGION");
-	return probe_vcpu(kvm, vm);
+	return vm < 0 ? broken("KVM_CREATE_VM") : run_machine(kvm, vm);
 }
 
 static int64_t now_ms(void)
