@@ -241,6 +241,19 @@ struct listed {
 	uint32_t name_len;
 };
 
+/* The name of the attribute that the search found; no data if it does not lie in its
+ * record. */
+static struct bytes attribute_name(const struct walk *w, const ntfs_attr_search_ctx *ctx)
+{
+	struct bytes record = {(const uint8_t *)ctx->mrec,
+			       w->ntfs->volume->mft_record_size};
+	size_t at = (size_t)((const uint8_t *)ctx->attr - record.data);
+	struct bytes attribute = bytes_at(record, at, le32_to_cpu(ctx->attr->length));
+
+	return bytes_at(attribute, le16_to_cpu(ctx->attr->name_offset),
+			(size_t)ctx->attr->name_length * sizeof(ntfschar));
+}
+
 static void look_at_inode(struct walk *w, ntfs_inode *inode)
 {
 	ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(inode, NULL);
@@ -249,18 +262,24 @@ static void look_at_inode(struct walk *w, ntfs_inode *inode)
 	while (ctx && ntfs_attr_lookup(AT_UNUSED, NULL, 0, CASE_SENSITIVE, 0, NULL, 0,
 				       ctx) == 0) {
 		const ATTR_RECORD *a = ctx->attr;
+		struct bytes name;
 
 		/* Further extents of one attribute come with the first. */
 		if (a->non_resident && sle64_to_cpu(a->lowest_vcn))
 			continue;
 		if (!a->non_resident && a->type != AT_DATA)
 			continue;
+		name = attribute_name(w, ctx);
+		if (!name.data && a->name_length) {
+			say(w, NTFS_DAMAGED_RECORD,
+			    "an attribute's name lies outside of it");
+			continue;
+		}
 		vec_push(&list,
-			 (struct listed){
-				 a->type,
-				 xmemdup((const uint8_t *)a + le16_to_cpu(a->name_offset),
-					 (size_t)a->name_length * 2 + 1),
-				 a->name_length});
+			 (struct listed){a->type,
+					 a->name_length ? xmemdup(name.data, name.len)
+							: xcalloc(1, sizeof(ntfschar)),
+					 a->name_length});
 	}
 	if (!ctx || errno != ENOENT)
 		say(w, NTFS_DAMAGED_RECORD, "its attributes cannot be listed");
