@@ -369,13 +369,13 @@ int ntfs_verify(struct ntfs *ntfs, const struct ntfs_verify_sink *sink, uint64_t
 	struct walk w = {.ntfs = ntfs,
 			 .sink = sink,
 			 .clusters = (uint64_t)ntfs->volume->nr_clusters};
-	int result;
+	int result = ntfs_bitmap(ntfs, &w.bitmap, err);
 
-	if (ntfs_bitmap(ntfs, &w.bitmap, err) < 0)
-		return -1;
-	w.used = xcalloc(1, w.bitmap.len + 1);
-	w.piece = xmalloc(PIECE);
-	result = each_record(&w, err);
+	if (result == 0) {
+		w.used = xcalloc(1, w.bitmap.len + 1);
+		w.piece = xmalloc(PIECE);
+		result = each_record(&w, err);
+	}
 	if (result == 0)
 		count_lost(&w);
 	*bytes += w.bytes;
