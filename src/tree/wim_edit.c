@@ -394,20 +394,46 @@ static void set_attributes(struct wim_metadata *m, struct wim_node *node,
 /* ---- applying the overlay
  * ------------------------------------------------------------------ */
 
+static int nowhere(struct bytes data, void *arg, struct error *err)
+{
+	(void)data;
+	(void)arg;
+	(void)err;
+	return 0;
+}
+
+/*
+ * What the WIM has already is not stored again, so it must be what its table says: a
+ * driver would else share the damage of a file that nobody has looked at.
+ */
+static int check_shared(struct wim *wim, const struct wim_blob *blob, const char *name,
+			struct error *err)
+{
+	_cleanup_error_ struct error why = ERROR_INIT;
+
+	if (wim_blob_stream(wim, blob, nowhere, NULL, name, &why) == 0)
+		return 0;
+	error_set(err, ERROR_FAILED, wim->image.path,
+		  "has the content of %s already, and damaged: %s", name, why.reason);
+	return error_remedy(err, "copy the WIM again from where it came from");
+}
+
 /* The hash of staged content; remembered if the WIM does not have it yet. */
 static int stage_content(struct wim_edit *edit, const struct overlay *o,
 			 uint8_t hash[WIM_HASH_SIZE], struct error *err)
 {
 	struct wim_source source = {.node = o, .size = o->size};
 	struct wim_content content = {.node = o, .size = o->size};
+	const struct wim_blob *shared;
 
 	memset(hash, 0, WIM_HASH_SIZE);
 	if (!o->size)
 		return 0;
 	if (wim_source_hash(&source, hash, err) < 0)
 		return -1;
-	if (wim_blob_find(edit->wim, hash))
-		return 0;
+	shared = wim_blob_find(edit->wim, hash);
+	if (shared)
+		return check_shared(edit->wim, shared, o->name, err);
 	vec_foreach (known, &edit->contents) {
 		if (memcmp(known->hash, hash, WIM_HASH_SIZE) != 0)
 			continue;

@@ -2,7 +2,7 @@
 # gild edit: a .reg file and copies in one atomic commit. What .reg files may hold is
 # regfile.sh's subject.
 . "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
-need hivexget wimlib-imagex
+need hivexget wimlib-imagex python3
 mksample=$GILD_BUILD/samples/mksample
 [ -x "$mksample" ] || skip_all "mksample is not built (libhivex-dev)"
 cd "$scratch" || exit 1
@@ -91,4 +91,20 @@ ok "into a new image" "$GILD" edit c.wim --index=1 --reg=a.reg --output=new.wim
 ok "the old one is as before" cmp c.wim before.wim
 apply new.wim 1 one
 is "the new one has it" "$(get one SYSTEM 'ControlSet001\Control\Example' Number)" 7
+
+# What a WIM holds already is not stored again: it has to be sound for that.
+head -c 100000 /dev/urandom >content
+cp before.wim d.wim
+ok "content that does not compress" "$GILD" edit d.wim --index=1 --copy=content:Tools/a
+ok "the same again shares it" "$GILD" edit d.wim --index=1 --copy=content:Tools/b
+python3 - <<-'PY'
+	content, wim = open('content', 'rb').read(), bytearray(open('d.wim', 'rb').read())
+	at = wim.find(content[1000:1016])
+	assert at > 0
+	wim[at] ^= 1
+	open('d.wim', 'wb').write(wim)
+PY
+cp d.wim damaged.wim
+fails 1 "damaged content is not shared" "$GILD" edit d.wim --index=1 --copy=content:Tools/c
+ok "and the WIM is as before" cmp d.wim damaged.wim
 done_testing
