@@ -3,50 +3,9 @@
  * Optical discs: images of every form from tests/mkudf.py (which writes what no tool here
  * does), and from genisoimage and xorriso; what is wrong with a disc is said.
  */
-#include "test.h"
+#include "scratch.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
-#include "base/file.h"
-#include "base/process.h"
 #include "block/iso.h"
-
-static char *work; /* every test's own folder */
-
-static int setup(void **state _unused_)
-{
-	work = temp_folder_make(NULL, NULL);
-	return work && chdir(work) == 0 ? 0 : -1;
-}
-
-static int teardown(void **state _unused_)
-{
-	if (chdir("/") < 0)
-		return -1;
-	temp_folder_remove(work);
-	return 0;
-}
-
-static void shell(const char *command)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-	_cleanup_free_ char *text = xstrdup(command);
-	char *argv[] = {(char *)"sh", (char *)"-ec", text, NULL};
-
-	if (process_run(argv, &err) < 0)
-		fail_msg("%s: %s", command, err.reason);
-}
-
-static void need(const char *tool)
-{
-	_cleanup_free_ char *test = xasprintf("command -v %s >/dev/null", tool);
-
-	if (system(test) != 0) {
-		print_message("# %s is not installed\n", tool);
-		skip();
-	}
-}
 
 /* The image of a variant as x.iso, its content as x.dat; all are made at the first call.
  */

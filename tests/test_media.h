@@ -1,58 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What tests/test_media.c stands on: its scratch folder, files and archives in it. */
+/* What tests/test_media.c stands on: files and archives in its scratch folder. */
 #ifndef TESTS_TEST_MEDIA_H
 #define TESTS_TEST_MEDIA_H
 
-#include "test.h"
+#include "scratch.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "archives.h"
-#include "base/file.h"
-#include "base/process.h"
 #include "base/text.h"
 #include "media/media.h"
 #include "media/unpack.h"
-
-static char *work; /* every test's own folder */
-
-static int setup(void **state _unused_)
-{
-	work = temp_folder_make(NULL, NULL);
-	return work && chdir(work) == 0 ? 0 : -1;
-}
-
-static int teardown(void **state _unused_)
-{
-	if (chdir("/") < 0)
-		return -1;
-	temp_folder_remove(work);
-	return 0;
-}
-
-/* Runs a shell command in the test's folder; skips the test where a tool is missing. */
-static void shell(const char *command)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-	_cleanup_free_ char *text = xstrdup(command);
-	char *argv[] = {(char *)"sh", (char *)"-ec", text, NULL};
-
-	if (process_run(argv, &err) < 0)
-		fail_msg("%s: %s", command, err.reason);
-}
-
-static void need(const char *tool)
-{
-	_cleanup_free_ char *test = xasprintf("command -v %s >/dev/null", tool);
-
-	if (system(test) != 0) {
-		print_message("# %s is not installed\n", tool);
-		skip();
-	}
-}
 
 static void put_bytes(const char *name, const void *data, size_t len)
 {

@@ -35,17 +35,37 @@ void buffer_append_string(struct buffer *b, const char *s)
 	buffer_append(b, s, strlen(s));
 }
 
+void buffer_append_markup(struct buffer *b, const char *s)
+{
+	for (; *s; s++) {
+		switch (*s) {
+		case '&':
+			buffer_append_string(b, "&amp;");
+			break;
+		case '<':
+			buffer_append_string(b, "&lt;");
+			break;
+		case '>':
+			buffer_append_string(b, "&gt;");
+			break;
+		case '"':
+			buffer_append_string(b, "&quot;");
+			break;
+		default:
+			buffer_append(b, (unsigned char)*s < 0x20 ? "?" : s, 1);
+		}
+	}
+}
+
 void buffer_printf(struct buffer *b, const char *fmt, ...)
 {
 	_cleanup_free_ char *s = NULL;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&s, fmt, ap);
+	s = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (n > 0)
-		buffer_append(b, s, (size_t)n);
+	buffer_append_string(b, s);
 }
 
 void buffer_append_le16(struct buffer *b, uint16_t v)

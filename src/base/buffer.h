@@ -28,6 +28,8 @@ void buffer_free(struct buffer *b);
 uint8_t *buffer_reserve(struct buffer *b, size_t more);
 void buffer_append(struct buffer *b, const void *data, size_t len);
 void buffer_append_string(struct buffer *b, const char *s);
+/* As text or attribute of XML and HTML; control characters, which XML has not, become '?'. */
+void buffer_append_markup(struct buffer *b, const char *s);
 void buffer_printf(struct buffer *b, const char *fmt, ...) _printf_(2, 3);
 void buffer_append_le16(struct buffer *b, uint16_t v);
 void buffer_append_le32(struct buffer *b, uint32_t v);

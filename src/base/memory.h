@@ -12,6 +12,7 @@
 #define BASE_MEMORY_H
 
 #include <stdbool.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,6 +33,8 @@ void *xmemdup(const void *p, size_t size) __attribute__((malloc));
 char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull));
 char *xasprintf(const char *fmt, ...) _printf_(1, 2) __attribute__((returns_nonnull));
+char *xvasprintf(const char *fmt, va_list ap) _printf_(1, 0)
+	__attribute__((returns_nonnull));
 
 /* For `_cleanup_(freep) char *s = NULL;`. */
 void freep(void *pointer_to_pointer);

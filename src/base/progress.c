@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/progress.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "base/memory.h"
 
 static progress_fn *progress_callback;
 static void *progress_arg;
@@ -36,10 +37,8 @@ void notice(const char *fmt, ...)
 	if (!notice_callback)
 		return;
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (text)
-		notice_callback(text, notice_arg);
+	notice_callback(text, notice_arg);
 	free(text);
 }

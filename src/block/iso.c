@@ -22,11 +22,9 @@ int iso_damaged(const struct iso *iso, struct error *err, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	error_set(err, ERROR_FAILED, iso->block->name, "is damaged: %s",
-		  text ? text : "its structures contradict each other");
+	error_set(err, ERROR_FAILED, iso->block->name, "is damaged: %s", text);
 	free(text);
 	return error_remedy(err, "get the image again");
 }

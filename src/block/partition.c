@@ -27,8 +27,7 @@ void partition_problem(struct partition_table *table, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = xstrdup(fmt);
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	vec_push(&table->problems, text);
 }

@@ -40,13 +40,6 @@ void verify_report_free(struct verify_report *report)
 	free(report->format);
 }
 
-static _printf_(1, 0) char *format_text(const char *fmt, va_list ap)
-{
-	char *text = NULL;
-
-	return vasprintf(&text, fmt, ap) < 0 ? xstrdup(fmt) : text;
-}
-
 void verify_add(struct verify *v, const char *code, enum verify_severity severity,
 		const char *subject, const char *remedy, const char *fmt, ...)
 {
@@ -58,7 +51,7 @@ void verify_add(struct verify *v, const char *code, enum verify_severity severit
 	va_list ap;
 
 	va_start(ap, fmt);
-	finding.message = format_text(fmt, ap);
+	finding.message = xvasprintf(fmt, ap);
 	va_end(ap);
 	vec_push(&v->report->findings, finding);
 }
@@ -77,7 +70,7 @@ void verify_checked(struct verify *v, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	text = format_text(fmt, ap);
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	strings_push(&v->report->checked, text);
 }

@@ -217,25 +217,13 @@ void report_add(struct report *report, const struct pc *pc,
 
 static void put(struct buffer *b, const char *text)
 {
-	for (; *text; text++) {
-		switch (*text) {
-		case '&':
-			buffer_append_string(b, "&amp;");
-			break;
-		case '<':
-			buffer_append_string(b, "&lt;");
-			break;
-		case '>':
-			buffer_append_string(b, "&gt;");
-			break;
-		case '"':
-			buffer_append_string(b, "&quot;");
-			break;
-		case '\n':
+	for (size_t len; *text; text += len) {
+		_cleanup_free_ char *line = xstrndup(text, len = strcspn(text, "\n"));
+
+		buffer_append_markup(b, line);
+		if (text[len]) {
 			buffer_append_string(b, "<br>");
-			break;
-		default:
-			buffer_append(b, text, 1);
+			len++;
 		}
 	}
 }

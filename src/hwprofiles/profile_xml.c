@@ -304,36 +304,13 @@ struct profile *profile_read(const char *path, struct error *err)
  * ----------------------------------------------------------------------------------
  */
 
-/* Text that is no character of XML becomes '?'. */
-static void put_escaped(struct buffer *b, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '&':
-			buffer_append_string(b, "&amp;");
-			break;
-		case '<':
-			buffer_append_string(b, "&lt;");
-			break;
-		case '>':
-			buffer_append_string(b, "&gt;");
-			break;
-		case '"':
-			buffer_append_string(b, "&quot;");
-			break;
-		default:
-			buffer_append(b, (unsigned char)*text < 0x20 ? "?" : text, 1);
-		}
-	}
-}
-
 static void put_attribute(struct buffer *b, const char *name, const char *value)
 {
 	if (!value || !*value)
 		return;
 	buffer_printf(b, " %s=\"", name);
 	if (utf8_valid(value, strlen(value)))
-		put_escaped(b, value);
+		buffer_append_markup(b, value);
 	buffer_append_string(b, "\"");
 }
 
@@ -341,7 +318,7 @@ static void put_element(struct buffer *b, const char *indent, const char *name,
 			const char *text)
 {
 	buffer_printf(b, "%s<%s>", indent, name);
-	put_escaped(b, text);
+	buffer_append_markup(b, text);
 	buffer_printf(b, "</%s>\n", name);
 }
 

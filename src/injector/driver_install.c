@@ -61,12 +61,10 @@ void reading_remark(struct reading *r, struct strings *to, const struct inf *inf
 		return;
 	r->work += WORK_MAX - r->work < 20 ? 0 : 20; /* for the search below */
 	va_start(ap, fmt);
-	if (vasprintf(&what, fmt, ap) < 0)
-		what = NULL;
+	what = xvasprintf(fmt, ap);
 	va_end(ap);
-	text = inf == r->inf
-		       ? xasprintf("%s (line %u)", what ? what : fmt, line)
-		       : xasprintf("%s (%s:%u)", what ? what : fmt, inf_name(inf), line);
+	text = inf == r->inf ? xasprintf("%s (line %u)", what, line)
+			     : xasprintf("%s (%s:%u)", what, inf_name(inf), line);
 	if (!strings_contain(to, text))
 		vec_push(to, text);
 	else

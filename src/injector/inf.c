@@ -22,10 +22,9 @@ int inf_refuse(const struct inf *inf, unsigned line, struct error *err, const ch
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&reason, fmt, ap) < 0)
-		reason = NULL;
+	reason = xvasprintf(fmt, ap);
 	va_end(ap);
-	return error_set(err, ERROR_ANSWER_NO, subject, "%s", reason ? reason : fmt);
+	return error_set(err, ERROR_ANSWER_NO, subject, "%s", reason);
 }
 
 /* What SetupOpenInfFile() asks of a file: [Version] with a known Signature. */

@@ -50,8 +50,7 @@ void package_decide(struct package *package, enum package_verdict verdict,
 	char *text = NULL;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	free(package->reason);
 	package->reason = text;
@@ -64,10 +63,9 @@ void package_remark(struct package *package, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (text && package->remarks.len < MAX_REMARKS &&
+	if (package->remarks.len < MAX_REMARKS &&
 	    !strings_contain(&package->remarks, text))
 		strings_push(&package->remarks, text);
 }

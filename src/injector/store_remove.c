@@ -32,10 +32,9 @@ static void remark(struct removing *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (text && !strings_contain(&r->report->remarks, text))
+	if (!strings_contain(&r->report->remarks, text))
 		strings_push(&r->report->remarks, text);
 	free(text);
 }

@@ -95,11 +95,10 @@ void sink_problem(struct sink *sink, const char *name, const char *fmt, ...)
 		return;
 	}
 	va_start(ap, fmt);
-	if (vasprintf(&what, fmt, ap) < 0)
-		what = NULL;
+	what = xvasprintf(fmt, ap);
 	va_end(ap);
-	_cleanup_free_ char *line = xasprintf("%s/%.*s: %s", sink->label, SINK_MAX_NAME,
-					      name, what ? what : fmt);
+	_cleanup_free_ char *line =
+		xasprintf("%s/%.*s: %s", sink->label, SINK_MAX_NAME, name, what);
 
 	/* A name from the archive must not forge lines or drive the terminal. */
 	for (char *p = line; *p; p++)

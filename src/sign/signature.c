@@ -56,8 +56,7 @@ void signature_decide(struct signature *signature, enum signature_verdict verdic
 	char *text = NULL;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	free(signature->reason);
 	signature->reason = text;

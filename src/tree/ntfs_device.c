@@ -60,8 +60,7 @@ int ntfs_failed(struct ntfs *ntfs, struct error *err, const char *subject,
 	va_list args;
 
 	va_start(args, fmt);
-	if (vasprintf(&what, fmt, args) < 0)
-		what = xstrdup(fmt);
+	what = xvasprintf(fmt, args);
 	va_end(args);
 	if (ntfs->failure.code) {
 		error_set(err, ntfs->failure.code, subject, "%s: %s: %s", what,

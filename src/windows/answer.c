@@ -36,10 +36,9 @@ int answer_refuse(const struct answer *answer, const xmlNode *node, struct error
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	error_set(err, ERROR_USAGE, place, "%s", text ? text : "is refused");
+	error_set(err, ERROR_USAGE, place, "%s", text);
 	free(text);
 	return -1;
 }

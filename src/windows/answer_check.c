@@ -26,10 +26,9 @@ static void warn(struct check *c, const xmlNode *node, const char *fmt, ...)
 	if (c->warnings->len >= MAX_WARNINGS)
 		return;
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	vec_push(c->warnings, xasprintf("%s: %s", place, text ? text : ""));
+	vec_push(c->warnings, xasprintf("%s: %s", place, text));
 }
 
 /* False: it is not for this image. */

@@ -170,28 +170,6 @@ static int check_target(const struct target *t, struct error *err)
 /* ---- text --------------------------------------------------------------------------
  */
 
-static void append_escaped(struct buffer *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '&':
-			buffer_append_string(out, "&amp;");
-			break;
-		case '<':
-			buffer_append_string(out, "&lt;");
-			break;
-		case '>':
-			buffer_append_string(out, "&gt;");
-			break;
-		case '"':
-			buffer_append_string(out, "&quot;");
-			break;
-		default:
-			buffer_append(out, text, 1);
-		}
-	}
-}
-
 /* One element with text; nothing for NULL. */
 static void element(struct buffer *out, unsigned depth, const char *name,
 		    const char *text)
@@ -199,7 +177,7 @@ static void element(struct buffer *out, unsigned depth, const char *name,
 	if (!text)
 		return;
 	buffer_printf(out, "%*s<%s>", (int)(2 * depth), "", name);
-	append_escaped(out, text);
+	buffer_append_markup(out, text);
 	buffer_printf(out, "</%s>\n", name);
 }
 

@@ -16,8 +16,7 @@ void problem_add(struct installation *installation, const char *code,
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&message, fmt, ap) < 0)
-		message = xstrdup(fmt);
+	message = xvasprintf(fmt, ap);
 	va_end(ap);
 	problem.message = message;
 	problem.remedy = remedy ? xstrdup(remedy) : NULL;

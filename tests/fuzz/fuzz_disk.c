@@ -14,6 +14,7 @@
 #include "block/crc.h"
 #include "block/differencing.h"
 #include "block/partition.h"
+#include "memory.h"
 
 #define MAX_SIZE ((uint32_t)8 << 20)
 
@@ -23,38 +24,6 @@ static void die(const char *why)
 {
 	fprintf(stderr, "fuzz_disk: %s\n", why);
 	abort();
-}
-
-/* ---- a block in memory ---- */
-
-struct memory {
-	struct block block;
-	uint8_t *data;
-};
-
-static int memory_pread(struct block *block, void *buf, size_t len, uint64_t offset,
-			struct error *err _unused_)
-{
-	memcpy(buf, ((struct memory *)block)->data + offset, len);
-	return 0;
-}
-
-static const struct block_ops memory_ops = {.pread = memory_pread};
-
-static void unpack(struct memory *m, const uint8_t *data, size_t size)
-{
-	size_t at = 4;
-
-	while (at + 6 <= size) {
-		uint32_t to = get_le32(data + at), len = get_le16(data + at + 4);
-
-		at += 6;
-		if (len > size - at)
-			len = (uint32_t)(size - at);
-		if (to <= m->block.size && len <= m->block.size - to)
-			memcpy(m->data + to, data + at, len);
-		at += len;
-	}
 }
 
 /* ---- checksums ---- */

@@ -9,40 +9,11 @@
 #include <stdio.h>
 
 #include "builder/verify_private.h"
+#include "memory.h"
 
 #define MAX_SIZE ((uint32_t)8 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct memory {
-	struct block block;
-	uint8_t *data;
-};
-
-static int memory_pread(struct block *block, void *buf, size_t len, uint64_t offset,
-			struct error *err _unused_)
-{
-	memcpy(buf, ((struct memory *)block)->data + offset, len);
-	return 0;
-}
-
-static const struct block_ops memory_ops = {.pread = memory_pread};
-
-static void unpack(struct memory *m, const uint8_t *data, size_t size)
-{
-	size_t at = 4;
-
-	while (at + 6 <= size) {
-		uint32_t to = get_le32(data + at), len = get_le16(data + at + 4);
-
-		at += 6;
-		if (len > size - at)
-			len = (uint32_t)(size - at);
-		if (to <= m->block.size && len <= m->block.size - to)
-			memcpy(m->data + to, data + at, len);
-		at += len;
-	}
-}
 
 static void try_volumes(struct verify *v)
 {
