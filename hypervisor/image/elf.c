@@ -204,6 +204,30 @@ int elf_parse(struct bytes data, const char *path, struct elf *ret, struct error
 	return result;
 }
 
+int elf_strip(struct buffer *data, const char *path, struct error *err)
+{
+	_cleanup_(elf_free) struct elf elf = {0};
+	struct reader r = {.data = buffer_view(data), .path = path};
+	uint64_t end = HEADER_SIZE;
+
+	if (parse(&r, &elf, err) < 0) {
+		vec_free(&r.segments);
+		return -1;
+	}
+	vec_foreach (s, &r.segments)
+		if (bytes_has(r.data, s->offset, s->size) && s->offset + s->size > end)
+			end = s->offset + s->size;
+	/* The table of segments is in one, but need not be. */
+	if (get_le64(data->data + 32) + r.segments.len * SEGMENT_SIZE > end)
+		end = get_le64(data->data + 32) + r.segments.len * SEGMENT_SIZE;
+	vec_free(&r.segments);
+	data->len = (size_t)end;
+	put_le64(data->data + 40, 0); /* where the section headers are */
+	put_le16(data->data + 60, 0); /* their number */
+	put_le16(data->data + 62, 0); /* the one with their names */
+	return 0;
+}
+
 /* ---- paths below another root ---- */
 
 static bool is_system(const char *sysroot)
@@ -408,24 +432,20 @@ static int missing(const char *path, const char *name, struct error *err)
 }
 
 /* The files that one loads directly. */
-static int add_needs(struct elf_closure *c, const char *path, const char *source,
+static int add_needs(struct elf_closure *c, const char *path, const struct elf *elf,
 		     struct error *err)
 {
-	_cleanup_(elf_free) struct elf elf = {0};
-
-	if (load(source, &elf, err) < 0)
-		return -1;
-	if (elf.interpreter) {
-		char *loader = sysroot_file(c->sysroot, elf.interpreter);
+	if (elf->interpreter) {
+		char *loader = sysroot_file(c->sysroot, elf->interpreter);
 
 		if (!loader)
-			return missing(path, elf.interpreter, err);
-		(void)add_file(c, usr_path(elf.interpreter), loader);
+			return missing(path, elf->interpreter, err);
+		(void)add_file(c, usr_path(elf->interpreter), loader);
 	}
-	vec_foreach (name, &elf.needed) {
+	vec_foreach (name, &elf->needed) {
 		struct elf_file library = {0};
 
-		if (find_library(c, &elf, path, *name, &library) < 0) {
+		if (find_library(c, elf, path, *name, &library) < 0) {
 			free(library.path);
 			return missing(path, *name, err);
 		}
@@ -437,20 +457,29 @@ static int add_needs(struct elf_closure *c, const char *path, const char *source
 	return 0;
 }
 
+int elf_closure_add_parsed(struct elf_closure *c, const char *path, const struct elf *elf,
+			   struct error *err)
+{
+	size_t next = c->files.len;
+	int result = add_needs(c, path, elf, err);
+
+	for (; result == 0 && next < c->files.len; next++) {
+		_cleanup_(elf_free) struct elf library = {0};
+		/* The list moves when it grows. */
+		_cleanup_free_ char *at = xstrdup(c->files.items[next].path);
+
+		result = load(c->files.items[next].source, &library, err);
+		if (result == 0)
+			result = add_needs(c, at, &library, err);
+	}
+	return result;
+}
+
 int elf_closure_add(struct elf_closure *c, const char *path, const char *source,
 		    struct error *err)
 {
-	size_t next = c->files.len;
+	_cleanup_(elf_free) struct elf elf = {0};
 
-	if (add_needs(c, path, source, err) < 0)
-		return -1;
-	while (next < c->files.len) {
-		_cleanup_free_ char *at = xstrdup(c->files.items[next].path);
-		_cleanup_free_ char *file = xstrdup(c->files.items[next].source);
-
-		if (add_needs(c, at, file, err) < 0)
-			return -1;
-		next++;
-	}
-	return 0;
+	return load(source, &elf, err) < 0 ? -1
+					   : elf_closure_add_parsed(c, path, &elf, err);
 }

@@ -22,6 +22,11 @@ struct elf {
 /* Any bytes; ERROR_FAILED if they are no 64-bit little-endian program or library. */
 int elf_parse(struct bytes data, const char *path, struct elf *ret, struct error *err);
 void elf_free(struct elf *elf);
+/*
+ * Cuts off what no loader reads: section headers, and all that lies behind the last segment
+ * (debugging information, symbols).
+ */
+int elf_strip(struct buffer *data, const char *path, struct error *err);
 
 /* What is packed: as it is called in the image, and the file that it is. */
 struct elf_file {
@@ -42,6 +47,9 @@ void elf_closure_init(struct elf_closure *closure, const char *sysroot);
  */
 int elf_closure_add(struct elf_closure *closure, const char *path, const char *source,
 		    struct error *err);
+/* The same for one that is not a file. */
+int elf_closure_add_parsed(struct elf_closure *closure, const char *path,
+			   const struct elf *elf, struct error *err);
 void elf_closure_free(struct elf_closure *closure);
 
 /*
