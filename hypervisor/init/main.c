@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "init/mounts.h"
+#include "init/root.h"
 #include "init/session.h"
 
 static FILE *log_file; /* NULL: not open yet */
@@ -169,7 +170,44 @@ static _Noreturn void power_off(void)
 		(void)pause();
 }
 
-static _Noreturn void run_pid1(void)
+/* What both stages begin with. */
+static int begin(int *stop_fd, struct error *err)
+{
+	int result;
+
+	(void)umask(022);
+	result = mounts_kernel("", NULL, err);
+	open_console();
+	*stop_fd = watch_signals();
+	(void)mkdir(SESSION_RUN, 0755);
+	log_file = fopen(SESSION_RUN "/log", "ae");
+	become_modprobe();
+	(void)setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin", 1);
+	return result;
+}
+
+/* Returns if the kernel's command line names no root file system, or none can be had. */
+static int first_stage(int stop_fd, struct error *err)
+{
+	_cleanup_options_ struct options o = OPTIONS_INIT;
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	_cleanup_free_ char *cmdline = NULL;
+	int result;
+
+	if (file_read("/proc/cmdline", OPTIONS_MAX_TEXT, &data, err) < 0)
+		return -1;
+	cmdline = buffer_steal_string(&data);
+	if (options_add_cmdline(&o, cmdline, err) < 0)
+		return -1;
+	if (!options_get(&o, "root"))
+		return 0;
+	result = root_switch(&o, say, stop_fd, err);
+	if (result == 1)
+		power_off();
+	return result;
+}
+
+static _Noreturn void run_pid1(bool second_stage)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 	struct power_buttons buttons = VEC_INIT;
@@ -177,14 +215,9 @@ static _Noreturn void run_pid1(void)
 	bool failed = true;
 	int stop_fd, result;
 
-	(void)umask(022);
-	result = mounts_kernel("", NULL, &err);
-	open_console();
-	stop_fd = watch_signals();
-	(void)mkdir(SESSION_RUN, 0755);
-	log_file = fopen(SESSION_RUN "/log", "ae");
-	become_modprobe();
-	(void)setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin", 1);
+	result = begin(&stop_fd, &err);
+	if (result == 0 && !second_stage)
+		result = first_stage(stop_fd, &err);
 	session_init(&s, "", say);
 	if (result == 0)
 		result = decide(&s, &err);
@@ -241,7 +274,7 @@ static int print_verdict(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	if (getpid() == 1)
-		run_pid1();
+		run_pid1(argc > 1 && strcmp(argv[1], ROOT_STAGE) == 0);
 	if (is_modprobe(argc, argv))
 		return modprobe(argv[3]);
 	return print_verdict(argc, argv);
