@@ -105,10 +105,8 @@ static const struct vm_case {
 	 false, true, false, true},
 	{"11", "windows=10.0.22631 storage=virtio-blk network=virtio-net", false, false,
 	 true, false},
-	{"11-amd",
-	 "windows=10.0.26100 storage=virtio-blk network=virtio-net "
-	 "display=dbus",
-	 false, true, false, false},
+	{"11-amd", "windows=10.0.26100 storage=virtio-blk network=virtio-net", false,
+	 true, false, false},
 	{"11-hybrid", "windows=10.0.22631 storage=virtio-blk network=none", true, true,
 	 true, false},
 	{"tcg", "windows=10.0.19045 firmware=bios accel=tcg cpus=2 display=none", false,
