@@ -224,8 +224,16 @@ static int add_entry(struct cpio *c, const struct image_file *file, struct error
 	return 0;
 }
 
+static la_ssize_t write_buffer(struct archive *archive _unused_, void *buffer,
+			       const void *data, size_t len)
+{
+	buffer_append(buffer, data, len);
+	return (la_ssize_t)len;
+}
+
+/* Into the descriptor, or if there is none into the buffer. */
 static int open_archive(struct cpio *c, enum image_compression compression, int fd,
-			struct error *err)
+			struct buffer *buffer, struct error *err)
 {
 	bool good = archive_write_set_format_cpio_newc(c->archive) == ARCHIVE_OK;
 
@@ -235,16 +243,17 @@ static int open_archive(struct cpio *c, enum image_compression compression, int 
 		       archive_write_set_filter_option(c->archive, "zstd",
 						       "compression-level",
 						       CPIO_LEVEL) == ARCHIVE_OK;
-	if (good && compression == IMAGE_PLAIN)
-		(void)archive_write_set_bytes_in_last_block(c->archive, 512);
-	else
-		(void)archive_write_set_bytes_in_last_block(c->archive, 1);
-	good = good && archive_write_open_fd(c->archive, fd) == ARCHIVE_OK;
+	(void)archive_write_set_bytes_in_last_block(c->archive,
+						    compression == IMAGE_PLAIN ? 512 : 1);
+	if (good)
+		good = (buffer ? archive_write_open(c->archive, buffer, NULL,
+						    write_buffer, NULL)
+			       : archive_write_open_fd(c->archive, fd)) == ARCHIVE_OK;
 	return good ? 0 : archive_failed(c, err);
 }
 
-int image_files_cpio(struct image_files *files, enum image_compression compression,
-		     int fd, const char *path, struct error *err)
+static int write_cpio(struct image_files *files, enum image_compression compression,
+		      int fd, struct buffer *buffer, const char *path, struct error *err)
 {
 	struct cpio c = {.path = path};
 	int result;
@@ -254,7 +263,7 @@ int image_files_cpio(struct image_files *files, enum image_compression compressi
 	c.archive = archive_write_new();
 	c.entry = archive_entry_new();
 	c.chunk = xmalloc(CHUNK);
-	result = open_archive(&c, compression, fd, err);
+	result = open_archive(&c, compression, fd, buffer, err);
 	for (size_t i = 0; result == 0 && i < files->list.len; i++) {
 		progress_report("initramfs", i, files->list.len);
 		result = add_entry(&c, &files->list.items[i], err);
@@ -265,6 +274,18 @@ int image_files_cpio(struct image_files *files, enum image_compression compressi
 	archive_entry_free(c.entry);
 	free(c.chunk);
 	return result;
+}
+
+int image_files_cpio(struct image_files *files, enum image_compression compression,
+		     int fd, const char *path, struct error *err)
+{
+	return write_cpio(files, compression, fd, NULL, path, err);
+}
+
+int image_files_cpio_buffer(struct image_files *files, struct buffer *ret,
+			    struct error *err)
+{
+	return write_cpio(files, IMAGE_PLAIN, -1, ret, "settings", err);
 }
 
 /* ---- squashfs ---- */
@@ -304,8 +325,9 @@ static int append_line(struct buffer *b, const struct image_file *file, size_t n
 	append_quoted(b, file->path);
 	buffer_printf(b, " 0%o 0 0", file->mode);
 	if (file->type != IMAGE_FOLDER) {
+		/* The rest of the line, as it is. */
 		buffer_append_string(b, " ");
-		append_quoted(b, source);
+		buffer_append_string(b, source);
 	}
 	buffer_append_string(b, "\n");
 	return 0;

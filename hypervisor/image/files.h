@@ -52,6 +52,9 @@ enum image_compression {
 };
 int image_files_cpio(struct image_files *files, enum image_compression compression, int fd,
 		     const char *path, struct error *err);
+/* The same in memory, not compressed. */
+int image_files_cpio_buffer(struct image_files *files, struct buffer *ret,
+			    struct error *err);
 /*
  * The list as squashfs, by gensquashfs: a new file `output`. Any number of CPUs gives the
  * same bytes.

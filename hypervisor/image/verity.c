@@ -423,7 +423,7 @@ int seal_check(int fd, uint64_t offset, const struct seal *seal, uint64_t first,
 {
 	_cleanup_free_ struct check *c = xcalloc(1, sizeof(*c));
 	uint8_t salt[MAX_SALT];
-	size_t len;
+	size_t len = 0;
 	int result;
 
 	if (!seal->data_blocks || seal->data_blocks > MAX_SIZE / BLOCK ||
