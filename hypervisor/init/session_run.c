@@ -257,7 +257,6 @@ static int start_devices(struct session *s, struct plan *p, struct error *err)
 		xasprintf("%s %s %s", s->machine.uuid ? s->machine.uuid : "",
 			  s->machine.serial ? s->machine.serial : "",
 			  s->machine.pc.label ? s->machine.pc.label : "");
-	const char *image = options_get(&s->options, "image");
 	size_t count = 0;
 	struct stat st;
 
@@ -271,7 +270,7 @@ static int start_devices(struct session *s, struct plan *p, struct error *err)
 	p->devices.load = load_new_drivers;
 	p->devices.load_arg = s;
 	p->devices.no_network = s->image.network == VM_NO_NETWORK;
-	if (image && stat(image, &st) == 0 && S_ISBLK(st.st_mode))
+	if (p->disk.golden_device && stat(p->disk.golden.path, &st) == 0)
 		p->devices.image = st.st_rdev;
 	return devices_start(&p->devices, seed, has_screen(s), &p->host, err);
 }
