@@ -42,6 +42,7 @@ static const struct vm_host plain_host = {
 	.code_secure = "/usr/share/OVMF/OVMF_CODE_4M.ms.fd",
 	.vars = "/var/gild/vars.fd",
 	.run = "/run/gild/vm",
+	.vnc = "/run/gild/screen/vnc",
 	.tpm = "/run/gild/tpm",
 	.mac = "52:54:00:12:34:56",
 };

@@ -140,7 +140,7 @@ static void add_usb(struct vm *vm)
 
 void vm_add_display(struct vm *vm)
 {
-	_cleanup_free_ char *run = vm_escape(vm->host->run);
+	_cleanup_free_ char *vnc = vm_escape(vm->host->vnc);
 	bool passed = false;
 
 	if (vm->host->sets)
@@ -150,7 +150,7 @@ void vm_add_display(struct vm *vm)
 		vm_add(vm, "-device", "VGA,vgamem_mb=32");
 	vm_add(vm, "-display", "none");
 	if (strcmp(vm->display, "vnc") == 0 && !passed)
-		vm_add(vm, "-vnc", "unix:%s/vnc", run);
+		vm_add(vm, "-vnc", "unix:%s", vnc);
 	add_usb(vm);
 }
 
