@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "init/mounts.h"
+#include "init/root.h"
 #include "init/session.h"
 
 static FILE *log_file; /* NULL: not open yet */
@@ -138,53 +139,71 @@ static int decide(struct session *s, struct error *err)
 	    session_judge(s, err) < 0 || session_drivers(s, err) < 0)
 		return -1;
 	machine_free(&s->machine);
-	if (machine_read("", &s->machine, err) < 0)
+	if (machine_read("", &s->machine, err) < 0 || session_judge(s, err) < 0)
 		return -1;
-	return session_judge(s, err);
+	return s->verdict.mode == VERDICT_NATIVE ? session_find_native(s, err) : 0;
 }
 
-static void wait_for_button(const struct power_buttons *buttons, int stop_fd)
+static _Noreturn void end(bool restart)
 {
-	struct signalfd_siginfo info;
-
-	say("press the power button to switch the PC off");
-	for (;;) {
-		vec_foreach (fd, buttons)
-			if (power_pressed(*fd))
-				return;
-		if (read(stop_fd, &info, sizeof(info)) > 0)
-			return;
-		(void)usleep(100000);
-	}
-}
-
-static _Noreturn void power_off(void)
-{
-	say("off");
+	say(restart ? "the PC restarts" : "off");
 	sync();
 	mounts_end("/state");
 	mounts_end("/media");
-	(void)reboot(RB_POWER_OFF);
+	(void)reboot(restart ? RB_AUTOBOOT : RB_POWER_OFF);
 	for (;;)
 		(void)pause();
 }
 
-static _Noreturn void run_pid1(void)
+/* What both stages begin with. */
+static int begin(int *stop_fd, struct error *err)
 {
-	_cleanup_error_ struct error err = ERROR_INIT;
-	struct power_buttons buttons = VEC_INIT;
-	struct session s;
-	bool failed = true;
-	int stop_fd, result;
+	int result;
 
 	(void)umask(022);
-	result = mounts_kernel("", NULL, &err);
+	result = mounts_kernel("", NULL, err);
 	open_console();
-	stop_fd = watch_signals();
+	*stop_fd = watch_signals();
 	(void)mkdir(SESSION_RUN, 0755);
 	log_file = fopen(SESSION_RUN "/log", "ae");
 	become_modprobe();
 	(void)setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin", 1);
+	/* efivarfs is a module, which could not be asked for before. */
+	return result < 0 ? -1 : mounts_kernel("", NULL, err);
+}
+
+/* Returns if the kernel's command line names no root file system, or none can be had. */
+static int first_stage(int stop_fd, struct error *err)
+{
+	_cleanup_options_ struct options o = OPTIONS_INIT;
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	_cleanup_free_ char *cmdline = NULL;
+	int result;
+
+	if (file_read("/proc/cmdline", OPTIONS_MAX_TEXT, &data, err) < 0)
+		return -1;
+	cmdline = buffer_steal_string(&data);
+	if (options_add_cmdline(&o, cmdline, err) < 0)
+		return -1;
+	if (!options_get(&o, "root"))
+		return 0;
+	result = root_switch(&o, say, stop_fd, err);
+	if (result == 1)
+		end(false);
+	return result;
+}
+
+static _Noreturn void run_pid1(bool second_stage)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct power_buttons buttons = VEC_INIT;
+	struct session s;
+	bool failed = true, restart = false;
+	int stop_fd, result;
+
+	result = begin(&stop_fd, &err);
+	if (result == 0 && !second_stage)
+		result = first_stage(stop_fd, &err);
 	session_init(&s, "", say);
 	if (result == 0)
 		result = decide(&s, &err);
@@ -193,12 +212,14 @@ static _Noreturn void run_pid1(void)
 		write_verdict(&s);
 		if (s.verdict.mode != VERDICT_NATIVE)
 			result = session_run(&s, &buttons, stop_fd, &failed, &err);
+		else
+			result = session_native(&s, &restart, &err);
 	}
 	if (result < 0)
 		say_error(&err);
-	if (failed)
-		wait_for_button(&buttons, stop_fd);
-	power_off();
+	if (failed && !restart)
+		restart = session_wait(&s, &buttons, stop_fd);
+	end(restart);
 }
 
 /* ---- any other machine ---- */
@@ -241,7 +262,7 @@ static int print_verdict(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	if (getpid() == 1)
-		run_pid1();
+		run_pid1(argc > 1 && strcmp(argv[1], ROOT_STAGE) == 0);
 	if (is_modprobe(argc, argv))
 		return modprobe(argv[3]);
 	return print_verdict(argc, argv);

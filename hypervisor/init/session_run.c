@@ -24,7 +24,6 @@
 #define DEVICE_STEP 100
 #define SETTLE 50 /* ms in which USB and disks show up after their driver */
 #define ACPI_TABLES "/sys/firmware/acpi/tables/"
-#define PRESENTER "/usr/bin/gild-console"
 #define OVMF "/usr/share/OVMF/"
 #define MAX_VARS ((size_t)4 << 20)
 
@@ -131,10 +130,16 @@ static int copy_for_qemu(const char *from, const char *to, struct error *err)
 	return hand_over(to, 0600, err);
 }
 
-static int make_vm_folder(struct error *err)
+/* The presenter's group may pass through the folder of the VNC socket, which becomes its.
+ */
+static int make_vm_folders(struct error *err)
 {
-	if (mkdir(SESSION_VM, 0700) < 0 && errno != EEXIST)
-		return error_errno(err, SESSION_VM, "cannot make the folder");
+	if ((mkdir(SESSION_VM, 0700) < 0 && errno != EEXIST) ||
+	    (mkdir(SESSION_SCREEN, 0700) < 0 && errno != EEXIST))
+		return error_errno(err, SESSION_VM, "cannot make the folders");
+	if (chown(SESSION_SCREEN, QEMU_ID, SCREEN_ID) < 0 ||
+	    chmod(SESSION_SCREEN, 02710) < 0)
+		return error_errno(err, SESSION_SCREEN, "cannot be handed to QEMU");
 	return hand_over(SESSION_VM, 0700, err);
 }
 
@@ -300,6 +305,7 @@ static void fill_host(struct session *s, struct plan *p)
 	p->host.serial = s->machine.serial;
 	p->host.profile = s->question.profile ? s->question.profile->id : NULL;
 	p->host.run = SESSION_VM;
+	p->host.vnc = SESSION_VNC;
 	p->host.tpm = SESSION_RUN "/tpm";
 	make_mac(s, p->mac);
 	p->host.mac = p->mac;
@@ -311,7 +317,7 @@ static int prepare(struct session *s, struct plan *p, struct error *err)
 	fill_host(s, p);
 	if (mount_waiting(s, "media", "/media", false, err) < 0 ||
 	    mount_waiting(s, "state", "/state", true, err) < 0 ||
-	    make_vm_folder(err) < 0 || prepare_disk(s, p, err) < 0 ||
+	    make_vm_folders(err) < 0 || prepare_disk(s, p, err) < 0 ||
 	    prepare_firmware(s, p, err) < 0)
 		return -1;
 	prepare_licence(s, p);
@@ -328,12 +334,16 @@ static void start_screen(const struct session *s, struct screen *screen)
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_free_ char *text = NULL;
 	const char *display = options_get(&s->options, "display");
+	const struct screen_config config = {.program = SCREEN_PRESENTER,
+					     .run = SESSION_RUN,
+					     .vnc = SESSION_VNC,
+					     .uid = SCREEN_ID};
 	bool passed = false;
 
 	vec_foreach (set, &s->verdict.sets)
 		passed |= set->display && !set->refused;
 	if (passed || (display && strcmp(display, "vnc") != 0) ||
-	    screen_start(screen, PRESENTER, SESSION_RUN, &err) == 0)
+	    screen_start(screen, &config, &err) == 0)
 		return;
 	/* The guest runs without, and the log tells why nobody sees it. */
 	text = error_message(&err);

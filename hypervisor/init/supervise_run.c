@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -71,6 +72,8 @@ static void drop_rights(const struct supervise_config *c)
 	if (!c->uid)
 		return;
 	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	/* Its VNC socket is the presenter's, too: by the folder's group. */
+	(void)umask(007);
 	if (setgroups(0, NULL) < 0 || setgid(c->gid) < 0 || setuid(c->uid) < 0)
 		_exit(126);
 }

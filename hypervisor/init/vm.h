@@ -60,7 +60,8 @@ struct vm_host {
 	bool direct;		/* the disk's file system knows O_DIRECT */
 	const char *code, *code_secure;	/* OVMF, and its build with SMM */
 	const char *vars;	/* this guest's own copy of OVMF's variables */
-	const char *run;	/* QEMU's own folder: RUN/qmp, RUN/vnc, RUN/echo */
+	const char *run;	/* QEMU's own folder: RUN/qmp, RUN/echo */
+	const char *vnc;	/* socket of its screen */
 	const char *tpm;	/* socket of the TPM */
 	const char *mac;	/* "52:54:00:..." */
 	const struct passthrough_sets *sets;	/* those bound to vfio-pci; or NULL */
