@@ -4,7 +4,7 @@
 # that is pulled out. The sticks are made by mksquashfs, veritysetup, sgdisk and mke2fs.
 . "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 PATH=$PATH:/usr/sbin:/sbin
-need qemu-system-x86_64 qemu-img as ld cpio depmod modprobe mkfs.ext4 mkfs.vfat mcopy debugfs python3 \
+need qemu-system-x86_64 qemu-img as ld cpio depmod modprobe mkfs.ext4 mkfs.vfat mmd mcopy debugfs python3 \
 	mksquashfs veritysetup sgdisk
 init=$GILD_BUILD/hypervisor/init/gild-init
 [ -x "$init" ] || skip_all "gild-init was not built: libkmod is missing"
@@ -58,19 +58,28 @@ seal() { # FILE: the seal of the file, which gets its tree behind it
 }
 guid() { echo "${1:0:8}-${1:8:4}-${1:12:4}-${1:16:4}-${1:20:12}"; } # SEAL
 root=$(seal root.sq)
-settings() { # WORD...: initrd-N with them
-	rm -rf tree && cp -al small tree
-	printf '%s\n' "$@" >tree/etc/gild/init.conf
+settings() { # from stdin
+	rm -rf tree && cp -al small tree && mkdir -p tree/etc/gild/images
+	cat >tree/etc/gild/init.conf
+}
+config() { # IMAGE WORD...
+	local name=$1
+	shift
+	echo "$@" >"tree/etc/gild/images/$name.conf"
+}
+pack_initrd() {
 	(cd tree && find . | sort | cpio -o -H newc --quiet -R 0:0) | gzip -1 >initrd
 }
-settings "windows=6.1.7601 arch=x86 storage=virtio-blk network=none image=/x"
+guest() { # NAME ADDRESS: its boot sector
+	as --32 -o "$1.o" "$GILD_SOURCE/tests/$1.S" && ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$2" "$1.o"
+}
 
 # ---- sticks --------------------------------------------------------------------------------
 
 start() { # NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...: in the background; $pid
 	local name=$1 arguments=$2
 	shift 2
-	timeout 170 qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -m 1024 -cpu max,+svm \
+	timeout 100 qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -m 1024 -cpu max,+svm \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel" -initrd initrd \
 		-append "console=ttyS0 quiet panic=-1 rdinit=/init $arguments" \
@@ -110,12 +119,68 @@ stick() { # FILE ID: QEMU arguments of a USB stick
 	echo "-drive file=$1,format=raw,if=none,id=$2-disk -device usb-storage,drive=$2-disk,id=$2,removable=on"
 }
 
-truncate -s 200M stick.img
+
+words="windows=6.1.7601 arch=x86 storage=virtio-blk network=none"
+guest nonce nonce.raw
+truncate -s 4M nonce.raw
+nonce_seal=$(seal nonce.raw)
+guest filler filler.raw
+truncate -s 24M filler.raw
+filler_seal=$(seal filler.raw)
+# What a bad flash cell makes of it, where nothing reads at the start.
+cp filler.raw damaged.raw
+printf x | dd of=damaged.raw bs=1 seek=$((12 << 20)) conv=notrunc status=none
+# And where it does.
+cp nonce.raw torn.raw
+printf x | dd of=torn.raw bs=1 seek=100 conv=notrunc status=none
+
+# ESP, slot A, two images, and the state last: space follows it when the stick is larger.
+settings <<-END
+	shutdown_seconds=2
+END
+config nonce "$words image=partition:$(guid "$nonce_seal") seal=$nonce_seal"
+config torn "$words image=partition:11111111-2222-3333-4444-555555555555 seal=$nonce_seal verify=full"
+pack_initrd
 root_size=$(($(stat -c %s root.sq) / 1048576 + 1))
-sgdisk -o -n "1:1M:+${root_size}M" -t 1:4038b2bd-ef50-4c09-a2df-082587a312bb -u "1:$(guid "$root")" stick.img >/dev/null
-dd if=root.sq of=stick.img bs=1M seek=1 conv=notrunc status=none
+truncate -s $((root_size + 60))M stick.img
+sgdisk -o -n 1:1M:+8M -t 1:ef00 \
+	-n "2:0:+${root_size}M" -t 2:4038b2bd-ef50-4c09-a2df-082587a312bb -u "2:$(guid "$root")" \
+	-n 3:0:+5M -t 3:e605fc08-d29d-46ee-90c1-b43dd03ef665 -u "3:$(guid "$nonce_seal")" \
+	-n 4:0:+5M -t 4:e605fc08-d29d-46ee-90c1-b43dd03ef665 -u 4:11111111-2222-3333-4444-555555555555 \
+	-n 5:0:+16M -t 5:f521279a-189d-496f-9e41-2d9175c8c763 stick.img >sgdisk.log || cat sgdisk.log
+start_of() { sgdisk -i "$2" "$1" | sed -n 's/^First sector: \([0-9]*\).*/\1/p'; }
+put() { dd if="$3" of="$1" bs=512 seek="$(start_of "$1" "$2")" conv=notrunc status=none; }
+truncate -s 8M esp.img
+mkfs.vfat -n ESP esp.img >/dev/null
+mmd -i esp.img ::gild
+{ printf '# GRUB Environment Block\nslot=a\ntries=2\n'; head -c 1024 /dev/zero | tr '\0' '#'; } | head -c 1024 >grubenv
+mcopy -i esp.img grubenv ::gild/grubenv
+truncate -s 16M state.img
+mkfs.ext4 -q -O ^has_journal,has_journal -J size=4 state.img
+put stick.img 1 esp.img
+put stick.img 2 root.sq
+put stick.img 3 nonce.raw
+put stick.img 4 torn.raw
+put stick.img 5 state.img
+# The same root on another disk, with a wrong byte in its first block: the hash is right, the data is not.
+truncate -s $((root_size + 4))M bad.img
+sgdisk -o -n "1:1M:+${root_size}M" -t 1:4038b2bd-ef50-4c09-a2df-082587a312bb -u "1:$(guid "$root")" bad.img >/dev/null
+put bad.img 1 root.sq
+printf x | dd of=bad.img bs=1 seek=$(($(start_of bad.img 1) * 512 + 100)) conv=notrunc status=none
+
+# ---- a stick with slots --------------------------------------------------------------------
+
+nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
 # shellcheck disable=SC2046
-start one "gild.root=$root gild.slot=a" "${usb[@]}" $(stick stick.img stick)
-await one "press the power button\|gild: off"
-cat one.log
-ask one quit
+start slots "gild.root=$root gild.slot=a" "${usb[@]}" $(stick stick.img stick) \
+	-drive file=bad.img,format=raw,if=virtio,readonly=on \
+	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1 nonce=$nonce"
+await slots "guest running (kvm) $nonce\|press the power button"
+await slots "marked as good\|press the power"
+cat slots.log
+ask slots device_del '{"id":"stick"}'
+await slots "pulled"
+ask slots system_powerdown
+await slots "gild: off"
+tail -5 slots.log
+ask slots quit
