@@ -133,18 +133,19 @@ static void test_super(void **state _unused_)
 
 /* ---- partition tables ---- */
 
-static char *disk_path;
+static char *disk_folder, *disk_path;
 
 static int setup_disk(void **state _unused_)
 {
-	disk_path = xasprintf("%s/disk", temp_folder_make(NULL, NULL));
+	disk_folder = temp_folder_make(NULL, NULL);
+	disk_path = xasprintf("%s/disk", disk_folder);
 	return 0;
 }
 
 static int teardown_disk(void **state _unused_)
 {
-	*strrchr(disk_path, '/') = 0;
-	temp_folder_remove(disk_path);
+	free(disk_path);
+	temp_folder_remove(disk_folder);
 	return 0;
 }
 
