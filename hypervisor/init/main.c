@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "init/mounts.h"
 #include "init/network.h"
+#include "init/root.h"
 #include "init/session.h"
 
 static FILE *log_file; /* NULL: not open yet */
@@ -64,14 +65,20 @@ static void open_console(void)
 		close(fd);
 }
 
-static void write_verdict(const struct session *s)
+static void write_json(const struct session *s)
 {
 	_cleanup_free_ char *json = verdict_json(&s->verdict, &s->question);
-	_cleanup_free_ char *text = verdict_text(&s->verdict, &s->question);
-	const char *at = text;
 
 	(void)file_replace(SESSION_RUN "/verdict.json",
 			   (struct bytes){(const uint8_t *)json, strlen(json)}, NULL);
+}
+
+static void write_verdict(const struct session *s)
+{
+	_cleanup_free_ char *text = verdict_text(&s->verdict, &s->question);
+	const char *at = text;
+
+	write_json(s);
 	/* Its lines have our name before them already. */
 	for (size_t len; *at; at += len + (at[len] != 0)) {
 		_cleanup_free_ char *line = NULL;
@@ -133,7 +140,7 @@ static int load_early(struct session *s, struct error *err)
 /* The plan keeps drivers off what goes to the guest; the verdict comes after them. */
 static int decide(struct session *s, struct error *err)
 {
-	if (load_early(s, err) < 0 ||
+	if (load_early(s, err) < 0 || session_read_facts(s, ROOT_FACTS, err) < 0 ||
 	    session_configure(s, SESSION_CONFIG, "/proc/cmdline", SESSION_PROFILES, err) <
 		    0 ||
 	    session_judge(s, err) < 0 || session_drivers(s, err) < 0)
@@ -170,7 +177,44 @@ static _Noreturn void power_off(void)
 		(void)pause();
 }
 
-static _Noreturn void run_pid1(void)
+/* What both stages begin with. */
+static int begin(int *stop_fd, struct error *err)
+{
+	int result;
+
+	(void)umask(022);
+	result = mounts_kernel("", NULL, err);
+	open_console();
+	*stop_fd = watch_signals();
+	(void)mkdir(SESSION_RUN, 0755);
+	log_file = fopen(SESSION_RUN "/log", "ae");
+	become_modprobe();
+	(void)setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin", 1);
+	return result;
+}
+
+/* Returns if the kernel's command line names no root file system, or none can be had. */
+static int first_stage(int stop_fd, struct error *err)
+{
+	_cleanup_options_ struct options o = OPTIONS_INIT;
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	_cleanup_free_ char *cmdline = NULL;
+	int result;
+
+	if (file_read("/proc/cmdline", OPTIONS_MAX_TEXT, &data, err) < 0)
+		return -1;
+	cmdline = buffer_steal_string(&data);
+	if (options_add_cmdline(&o, cmdline, err) < 0)
+		return -1;
+	if (!options_get(&o, "root"))
+		return 0;
+	result = root_switch(&o, say, stop_fd, err);
+	if (result == 1)
+		power_off();
+	return result;
+}
+
+static _Noreturn void run_pid1(bool second_stage)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 	struct power_buttons buttons = VEC_INIT;
@@ -178,14 +222,9 @@ static _Noreturn void run_pid1(void)
 	bool failed = true;
 	int stop_fd, result;
 
-	(void)umask(022);
-	result = mounts_kernel("", NULL, &err);
-	open_console();
-	stop_fd = watch_signals();
-	(void)mkdir(SESSION_RUN, 0755);
-	log_file = fopen(SESSION_RUN "/log", "ae");
-	become_modprobe();
-	(void)setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin", 1);
+	result = begin(&stop_fd, &err);
+	if (result == 0 && !second_stage)
+		result = first_stage(stop_fd, &err);
 	session_init(&s, "", say);
 	if (result == 0)
 		result = decide(&s, &err);
@@ -195,8 +234,12 @@ static _Noreturn void run_pid1(void)
 		if (s.verdict.mode != VERDICT_NATIVE)
 			result = session_run(&s, &buttons, stop_fd, &failed, &err);
 	}
-	if (result < 0)
+	if (result < 0) {
+		/* What was found out since then. */
+		if (s.question.machine)
+			write_json(&s);
 		say_error(&err);
+	}
 	if (failed)
 		wait_for_button(&buttons, stop_fd);
 	power_off();
@@ -242,7 +285,7 @@ static int print_verdict(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	if (getpid() == 1)
-		run_pid1();
+		run_pid1(argc > 1 && strcmp(argv[1], ROOT_STAGE) == 0);
 	if (network_is_lease(argc))
 		return network_lease(NETWORK_RESOLV_CONF);
 	if (is_modprobe(argc, argv))

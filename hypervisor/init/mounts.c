@@ -33,6 +33,16 @@ static int make_folder(const char *path, struct error *err)
 	return error_errno(err, path, "cannot make the folder");
 }
 
+/* An earlier stage has mounted it: another file system than the folder above it. */
+static bool is_mounted(const char *target)
+{
+	_cleanup_free_ char *above = xasprintf("%s/..", target);
+	struct stat st, parent;
+
+	return stat(target, &st) == 0 && stat(above, &parent) == 0 &&
+	       st.st_dev != parent.st_dev;
+}
+
 int mounts_kernel(const char *root, mounts_fn *fn, struct error *err)
 {
 	if (!fn)
@@ -45,7 +55,9 @@ int mounts_kernel(const char *root, mounts_fn *fn, struct error *err)
 			continue;
 		if (make_folder(target, err) < 0)
 			return -1;
-		/* EBUSY: the kernel or an earlier stage has done it. */
+		if (is_mounted(target))
+			continue;
+		/* EBUSY: the kernel has done it. */
 		if (fn(kernel_mounts[i].type, target, kernel_mounts[i].type,
 		       kernel_mounts[i].flags, kernel_mounts[i].data) < 0 &&
 		    errno != EBUSY)
