@@ -2,7 +2,7 @@
 /*
  * The smallest guest: a boot sector that looks opt/gild/nonce up in QEMU's fw_cfg (docs/specs/
  * fw_cfg.txt; big-endian), writes its content to the second sector of the disk and then to
- * port 0x402. Then it beeps at 1 kHz and waits for ever.
+ * port 0x402. Then it beeps at 1 kHz and lets the firmware try the network.
  */
 	.code16
 	.globl _start
@@ -68,6 +68,7 @@ found:
 	inb	$0x61, %al		/* the timer's gate, the loudspeaker */
 	orb	$3, %al
 	outb	%al, $0x61
+	int	$0x18			/* the firmware may try its next device: the network */
 wait:
 	hlt
 	jmp	wait

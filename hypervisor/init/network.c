@@ -219,8 +219,7 @@ static void take_port(struct network *n, const struct network_port *port)
 	}
 	(void)set_address(NETWORK_BRIDGE, *n->port_mac ? n->port_mac : port->address);
 	memcpy(n->port, port->name, sizeof(n->port));
-	say(n, "network: the guest is on %s, %s", port->name,
-	    port->carrier ? "with a cable" : "without a cable");
+	say(n, "network: the guest is %s on %s", n->mac, port->name);
 }
 
 static void start_wifi(struct network *n);
@@ -247,7 +246,8 @@ bool network_follow(struct network *n)
 	}
 	n->carrier = port && port->carrier;
 	if (n->carrier != was)
-		say(n, "network: the cable is %s%s", n->carrier ? "in" : "out", "");
+		say(n, "network: the cable of %s is %s", port ? n->port : "the PC",
+		    n->carrier ? "in" : "out");
 	return n->carrier != was;
 }
 
@@ -270,6 +270,10 @@ static void start_helper(struct network *n, struct helper *helper, char *const a
 static void start_dhcp(struct network *n, const char *interface)
 {
 	static const struct helper_rights root = {0};
+	/* Where it keeps leases, /var/lib being a link to /run/lib; where it locks itself
+	 * in. */
+	static const char *const folders[] = {"/run/lib", "/run/lib/dhcpcd",
+					      "/run/dhcpcd"};
 	char self[256];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *argv[] = {(char *)DHCPCD,
@@ -290,6 +294,8 @@ static void start_dhcp(struct network *n, const char *interface)
 			NULL};
 
 	self[len > 0 ? len : 0] = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		(void)mkdir(folders[i], 0755);
 	start_helper(n, &n->dhcp, argv, &root);
 }
 

@@ -18,7 +18,7 @@
 #define NETWORK_BRIDGE "gild0"
 #define NETWORK_TAP "gild-tap0"
 #define NETWORK_WIFI_CONFIG "/etc/gild/wpa_supplicant.conf"
-#define NETWORK_RESOLV_CONF "/run/gild/resolv.conf"
+#define NETWORK_RESOLV_CONF "/run/resolv.conf"
 #define NETWORK_MAX_PORTS 64
 #define NETWORK_NAME 16	/* IFNAMSIZ */
 

@@ -128,11 +128,11 @@ bool sound_expected(const char *root)
 	sysfs_list(root, "bus/pci/devices", &names);
 	vec_foreach (name, &names) {
 		_cleanup_free_ char *folder = xasprintf("bus/pci/devices/%s", *name);
-		_cleanup_free_ char *driver = xasprintf("%s/driver", folder);
-		uint32_t class = sysfs_number(root, folder, "class", 0) >> 8;
+		_cleanup_free_ char *path = xasprintf("%s/driver", folder);
+		_cleanup_free_ char *driver = sysfs_link(root, path);
+		uint32_t class = sysfs_number(root, folder, "class", UINT32_MAX) >> 8;
 
-		found |= (class == CLASS_HDA || class == CLASS_MULTIMEDIA) &&
-			 sysfs_exists(root, driver);
+		found |= (class == CLASS_HDA || class == CLASS_MULTIMEDIA) && driver;
 	}
 	return found;
 }

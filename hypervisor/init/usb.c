@@ -239,12 +239,16 @@ const char *usb_refusal(const struct usb_question *q, const struct usb_device *d
 
 /* ---- QEMU ---- */
 
-static void unplug(const struct usb_plugged *p, struct qmp *qmp)
+static void unplug(const struct usb_plugged *p, struct qmp *qmp,
+		   void (*say)(const char *))
 {
+	_cleanup_free_ char *line =
+		xasprintf("USB: port %s is taken from the guest again", p->name);
 	_cleanup_free_ char *id = xasprintf("usb-%s-%u", p->name, p->number);
 	_cleanup_free_ char *arguments = xasprintf("{\"id\":\"%s\"}", id);
 
 	(void)qmp_send(qmp, "device_del", arguments, id, NULL);
+	say(line);
 }
 
 static bool plug(const struct usb_device *d, uid_t uid, struct qmp *qmp,
@@ -316,7 +320,7 @@ void usb_update(const struct usb_question *q, struct usb_plugs *plugs, uid_t uid
 		if (find(&devices, p))
 			plugs->items[kept++] = *p;
 		else if (!p->refused)
-			unplug(p, qmp);
+			unplug(p, qmp, say);
 	}
 	plugs->len = kept;
 	vec_foreach (d, &devices)
