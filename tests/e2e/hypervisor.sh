@@ -13,7 +13,8 @@ cp /usr/share/OVMF/OVMF_VARS_4M.fd vars.fd 2>/dev/null || vars=missing
 # An ACPI table: header with its length, and one byte.
 printf 'SLIC\045\0\0\0\001\0GILD  GILDTEST\001\0\0\0GILD\001\0\0\0x' >table
 
-# One argument a line. Devices of a PC, the TPM's emulator and KVM are not here.
+# One argument a line. Devices of a PC, its network and sound, the TPM's emulator and KVM
+# are not here.
 arguments() { # NAME
 	local here='vfio-pci|usb-host|pcie-root-port|kvm-pit'
 	[ -n "${tpm-}" ] || here="$here|tpm-tis|emulator,id=tpm|socket,id=tpm"
@@ -34,6 +35,7 @@ arguments() { # NAME
 			sub(/file=\/run\/gild\/(MSDM|SLIC)/, "file=" here "/table")
 			sub(/cache.direct=on,aio=native/, "cache.direct=off,aio=threads")
 			sub(/^socket,id=qmp,.*/, "stdio,id=qmp")
+			sub(/^tap,id=net,.*/, "user,id=net"); sub(/^alsa,id=sound,.*/, "none,id=sound")
 			sub(/\/run\/gild/, run)
 			put($0)
 		}'
