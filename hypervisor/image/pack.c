@@ -269,7 +269,9 @@ int pack_run(const struct pack_options *o, struct pack_result *ret, struct error
 	int result;
 
 	ret->set.initrd = ret->set.root = -1;
-	if (check_output(o, err) < 0 || (o->update && update_open(o, &kept, err) < 0) ||
+	ret->slot = !o->update && o->kind == PACK_DISK ? 'a' : 0;
+	if (check_output(o, err) < 0 ||
+	    (o->update && update_open(o, &kept, &ret->slot, err) < 0) ||
 	    open_images(o, ret, err) < 0)
 		return -1;
 	if (o->update) {

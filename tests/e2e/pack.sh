@@ -171,7 +171,7 @@ if [ -e "$killer" ] && ! grep -q __asan_init "$GILD"; then
 	KILL_AT=0 KILL_LOG=$PWD/steps LD_PRELOAD=$killer update 2>/dev/null
 	steps=$(wc -l <steps) last=0
 	# The last ones are the small ones that matter; of the others some.
-	for at in $(seq 1 $((steps / 8 + 1)) "$steps") $(seq $((steps - 12)) "$steps"); do
+	for at in $((steps / 4)) $((steps / 2)) $(seq $((steps - 9)) 3 "$steps"); do
 		cp --sparse=always power.img killed.img
 		KILL_AT=$at LD_PRELOAD=$killer update 2>/dev/null
 		esp_of killed.img
