@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What the tests of the hypervisor on emulated PCs share: an initramfs of gild-init, Debian's
+# kernel and QEMU, and PCs that QEMU emulates with AMD's virtualisation, so that KVM really
+# runs inside. Sourced after tests/lib.sh; skips the whole script where something is missing.
+#
+#   make_root                          # $root: init, QEMU, SeaBIOS; then files of your own
+#   with_libraries PROGRAM TARGET      # a program, and the libraries that it needs
+#   with_files FILE...                 # files at the place where they are here
+#   with_modules NAME...               # modules, and what they need by their own account
+#   make_golden FOLDER                 # FOLDER/golden.raw: a guest that echoes the nonce
+#   pack_initrd FILE
+#   start_pc NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...   # in the background; $pid, NAME.log
+#   await NAME TEXT                    # until the log has it, or the PC is off
+#   said NAME TEXT DESCRIPTION         # a test: the log has it
+#   press NAME                         # the power button
+#   qmp NAME COMMAND [JSON-ARGUMENTS]  # what QEMU answers, as JSON
+#
+# pc_initrd is the initramfs that start_pc starts; pc_limit its limit in seconds.
+PATH=$PATH:/usr/sbin:/sbin
+need qemu-system-x86_64 cpio depmod modprobe python3
+init=$GILD_BUILD/hypervisor/init/gild-init
+[ -x "$init" ] || skip_all "gild-init was not built: libkmod is missing"
+! ldd "$init" | grep -q libasan || skip_all "gild-init has sanitizers, which need more than an initramfs"
+kernel=$(find /boot -name 'vmlinuz-*-amd64' -not -name '*cloud*' | sort -V | tail -n 1)
+version=${kernel#/boot/vmlinuz-}
+modules=/lib/modules/$version
+[ -n "$kernel" ] && [ -r "$kernel" ] && [ -d "$modules" ] || skip_all "no linux-image-amd64 is installed"
+root=$scratch/root
+pc_initrd=$scratch/initrd pc_limit=170
+qemu_modules=/usr/lib/x86_64-linux-gnu/qemu
+
+with_libraries() { # PROGRAM TARGET
+	local library
+	install -D -m 755 "$1" "$root/$2"
+	ldd "$1" | grep -o '/[^ ]*' | while read -r library; do
+		[ -e "$root/$library" ] || install -D -m 755 "$library" "$root/$library"
+	done
+}
+with_files() { # FILE...
+	local file
+	for file; do
+		[ ! -e "$file" ] || install -D -m 644 "$file" "$root/$file"
+	done
+}
+with_modules() { # NAME...
+	modprobe -S "$version" --show-depends -a "$@" 2>/dev/null |
+		sed -n 's/^insmod \([^ ]*\).*/\1/p' | sort -u | while read -r file; do
+		[ -e "$root/$file" ] || install -D -m 644 "$file" "$root/$file"
+	done
+}
+make_root() {
+	mkdir -p "$root"/{bin,dev,proc,run,sys,tmp,lib64,etc/gild,usr/bin}
+	with_libraries "$init" init
+	strip "$root/init" 2>/dev/null
+	with_libraries "$(command -v qemu-system-x86_64)" usr/bin/qemu-system-x86_64
+	with_files /usr/share/seabios/{bios-256k,vgabios-stdvga}.bin /usr/share/qemu/{kvmvapic.bin,keymaps/en-us}
+	with_modules kvm-amd vfio-pci virtio_blk virtio_pci ext4 crc32c_generic button evdev qemu_fw_cfg
+}
+make_golden() { # FOLDER
+	mkdir -p "$1"
+	as --32 -o "$scratch/nonce.o" "$GILD_SOURCE/tests/nonce.S" &&
+		ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$1/golden.raw" "$scratch/nonce.o" &&
+		truncate -s 1M "$1/golden.raw"
+}
+pack_initrd() { # FILE
+	cp "$modules"/modules.{order,builtin,builtin.modinfo} "$root$modules/"
+	depmod -b "$root" "$version"
+	(cd "$root" && find . | sort | cpio -o -H newc --quiet -R 0:0) | gzip -1 >"$1"
+}
+
+start_pc() { # NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...: in the background; $pid
+	local name=$1 arguments=$2
+	shift 2
+	timeout "$pc_limit" qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -m 768 \
+		-nodefaults -no-user-config -display none -no-reboot \
+		-kernel "$kernel" -initrd "$pc_initrd" \
+		-append "console=ttyS0 quiet panic=-1 rdinit=/init $arguments" \
+		-chardev "file,id=serial,path=$PWD/$name.log" -serial chardev:serial \
+		-qmp "unix:$PWD/$name.qmp,server=on,wait=off" "$@" >"$name.err" 2>&1 &
+	pid=$!
+}
+await() { # NAME TEXT: until the log has it, or the PC is off
+	while kill -0 "$pid" 2>/dev/null; do
+		grep -q -- "$2" "$1.log" 2>/dev/null && return 0
+		sleep 0.2
+	done
+	grep -q -- "$2" "$1.log"
+}
+qmp() { # NAME COMMAND [JSON-ARGUMENTS]
+	python3 - "$PWD/$1.qmp" "$2" "${3-}" <<-'END'
+		import json, socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.connect(sys.argv[1])
+		f = s.makefile('rw')
+		f.readline()
+		def command(name, arguments):
+		    f.write(json.dumps({'execute': name, 'arguments': arguments}) + '\n')
+		    f.flush()
+		    while True:
+		        answer = json.loads(f.readline())
+		        if 'event' not in answer:
+		            return answer
+		command('qmp_capabilities', {})
+		answer = command(sys.argv[2], json.loads(sys.argv[3] or '{}'))
+		print(json.dumps(answer.get('return', answer)))
+		sys.exit('error' in answer)
+	END
+}
+press() { # NAME
+	qmp "$1" system_powerdown >/dev/null
+}
+said() { # NAME TEXT DESCRIPTION
+	grep -q -- "$2" "$1.log"
+	tap $? "$3" "$1.log"
+}
