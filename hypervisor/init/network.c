@@ -22,7 +22,7 @@
 #define CABLE_WAIT 3000 /* ms: what a switch takes to see a cable */
 #define CABLE_STEP 100
 #define HIGH_FD 64  /* above what QEMU is handed */
-#define WIFI_ID 991 /* user and group that wpa_supplicant runs as */
+#define WIFI_ID 988 /* user and group that wpa_supplicant runs as: nobody else's */
 #define DHCPCD "/usr/sbin/dhcpcd"
 #define WPA_SUPPLICANT "/usr/sbin/wpa_supplicant"
 #define RUN "/run/gild"
