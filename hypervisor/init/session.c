@@ -14,16 +14,11 @@
 #define FW_CFG "firmware/qemu_fw_cfg/by_name/opt/gild/vm/raw"
 
 /* Besides vm_option_keys: docs/hypervisor.md describes each. */
-static const char *const session_keys[] = {"windows",	  "arch",
-					   "firmware",	  "storage",
-					   "network",	  "image",
-					   "media",	  "state",
-					   "persist",	  "native",
-					   "passthrough", "roles",
-					   "keep",	  "shutdown_seconds",
-					   "root",	  "slot",
-					   "toram",	  "verify",
-					   NULL};
+static const char *const session_keys[] = {
+	"windows", "arch",   "firmware",    "storage", "network", "title",
+	"image",   "format", "seal",	    "verify",  "media",	  "state",
+	"persist", "native", "passthrough", "roles",   "keep",	  "shutdown_seconds",
+	"root",	   "slot",   "toram",	    NULL};
 
 void session_init(struct session *s, const char *root, void (*say)(const char *))
 {

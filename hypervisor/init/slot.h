@@ -6,17 +6,10 @@
 #ifndef INIT_SLOT_H
 #define INIT_SLOT_H
 
-#include "base/buffer.h"
 #include "base/error.h"
 
-#define SLOT_ENV_SIZE 1024
 #define SLOT_TRIES 3
 
-/*
- * Sets a variable in GRUB's environment block (GRUB manual, "The GRUB environment block");
- * its size stays. False if it is none, or the variable does not fit.
- */
-bool slot_env_set(struct buffer *env, const char *key, const char *value);
 /*
  * Writes tries and good=SLOT in place: the file's blocks stay where they are, since GRUB
  * writes to them by their numbers. 1: written; 0: it said so already.

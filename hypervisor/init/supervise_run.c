@@ -232,6 +232,13 @@ static void act(struct run *r, enum supervise_action action)
 
 /* ---- QMP ---- */
 
+/* Who is stopped for good does not shut down either: QEMU is asked at once. */
+static void hurry(struct run *r)
+{
+	if (r->stopped && !r->no_space && r->s.state == SUPERVISE_ASKED)
+		r->s.deadline = now_ms();
+}
+
 /* Said once for each stop: every request that was under way has an event of its own. */
 static void on_disk_error(struct run *r, const struct qmp_message *m)
 {
@@ -245,6 +252,7 @@ static void on_disk_error(struct run *r, const struct qmp_message *m)
 	r->look = now_ms() + r->config->times->space;
 	text = d->explain ? d->explain(d->arg, m->no_space, m->reason) : NULL;
 	say(r, "%s", text ? text : m->reason);
+	hurry(r);
 }
 
 /* The request that failed is tried again; if it fails again, the guest stops again. */
@@ -415,8 +423,7 @@ static void press(struct run *r)
 {
 	go_on(r, " to shut down");
 	act(r, supervise_step(&r->s, EVENT_BUTTON, now_ms()));
-	if (r->stopped && !r->no_space && r->s.state == SUPERVISE_ASKED)
-		r->s.deadline = now_ms();
+	hurry(r);
 }
 
 static void on_news(struct run *r, short events)
