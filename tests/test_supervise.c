@@ -320,6 +320,8 @@ static void test_screen(void **state _unused_)
 				     ": >again\n"
 				     "printf $letter >&\"${2#control=}\"\n";
 	_cleanup_error_ struct error err = ERROR_INIT;
+	const struct screen_config presenter = {.program = program, .run = o.folder};
+	const struct screen_config gone = {.program = "/bin/false", .run = "/"};
 	struct screen screen;
 	struct supervise_config config = {.argv = argv,
 					  .qmp = qmp,
@@ -328,7 +330,7 @@ static void test_screen(void **state _unused_)
 					  .say = collect,
 					  .say_arg = &o.log};
 
-	assert_int_equal(screen_start(&screen, program, o.folder, &err), -1);
+	assert_int_equal(screen_start(&screen, &presenter, &err), -1);
 	assert_true(screen.pid == 0 && screen.requests == 0);
 	assert_int_equal(
 		file_replace(program,
@@ -336,7 +338,7 @@ static void test_screen(void **state _unused_)
 			     NULL),
 		0);
 	assert_int_equal(chmod(program, 0700), 0);
-	assert_int_equal(screen_start(&screen, program, o.folder, NULL), 0);
+	assert_int_equal(screen_start(&screen, &presenter, NULL), 0);
 	config.requests = screen.requests;
 	assert_int_equal(supervise_run(&config, &o.result, NULL), 0);
 	screen_stop(&screen);
@@ -353,7 +355,7 @@ static void test_screen(void **state _unused_)
 	argv[2] = other;
 	config.qmp = other;
 	config.say_arg = &o.log;
-	assert_int_equal(screen_start(&screen, "/bin/false", o.folder, NULL), 0);
+	assert_int_equal(screen_start(&screen, &gone, NULL), 0);
 	assert_int_equal(kill(screen.pid, SIGKILL), 0);
 	config.requests = screen.requests;
 	assert_int_equal(supervise_run(&config, &o.result, NULL), 0);

@@ -42,6 +42,7 @@ static const struct vm_host plain_host = {
 	.code_secure = "/usr/share/OVMF/OVMF_CODE_4M.ms.fd",
 	.vars = "/var/gild/vars.fd",
 	.run = "/run/gild/vm",
+	.vnc = "/run/gild/screen/vnc",
 	.tpm = "/run/gild/tpm",
 	.mac = "52:54:00:12:34:56",
 };
@@ -105,10 +106,8 @@ static const struct vm_case {
 	 false, true, false, true},
 	{"11", "windows=10.0.22631 storage=virtio-blk network=virtio-net", false, false,
 	 true, false},
-	{"11-amd",
-	 "windows=10.0.26100 storage=virtio-blk network=virtio-net "
-	 "display=dbus",
-	 false, true, false, false},
+	{"11-amd", "windows=10.0.26100 storage=virtio-blk network=virtio-net", false,
+	 true, false, false},
 	{"11-hybrid", "windows=10.0.22631 storage=virtio-blk network=none", true, true,
 	 true, false},
 	{"tcg", "windows=10.0.19045 firmware=bios accel=tcg cpus=2 display=none", false,

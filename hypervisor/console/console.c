@@ -19,6 +19,19 @@ void console_init(struct console *c, const char *run, int control)
 	c->backoff = FIRST_BACKOFF;
 }
 
+void console_no_guest(struct console *c)
+{
+	c->no_guest = true;
+	free(c->headline);
+	c->headline = xstrdup("No virtual machine runs on this PC.");
+}
+
+void console_word(struct console *c, char word)
+{
+	if (word == SCREEN_BLANK || word == SCREEN_UNBLANK)
+		presenter_blank(&c->presenter, &c->rfb, word == SCREEN_BLANK);
+}
+
 void console_free(struct console *c)
 {
 	rfb_free(&c->rfb);
@@ -31,6 +44,9 @@ void console_free(struct console *c)
 
 static const char *keys_text(const struct console *c)
 {
+	if (c->no_guest)
+		return c->native ? "N: start Windows on the PC itself   P: switch off"
+				 : "P: switch off";
 	if (!c->open)
 		return NULL;
 	if (c->sure)
@@ -125,6 +141,11 @@ static void panel_key(struct console *c, unsigned code)
 
 	c->sure = false;
 	c->refresh_at = 0;
+	if (c->no_guest) {
+		if (code == KEY_P || (code == KEY_N && c->native))
+			ask_init(c, code == KEY_P ? SCREEN_POWER : SCREEN_NATIVE);
+		return;
+	}
 	switch (code) {
 	case KEY_ESC:
 		close_panel(c);
@@ -145,13 +166,20 @@ static void panel_key(struct console *c, unsigned code)
 	}
 }
 
+/* Whoever touches a key or a pointer wants to see something. */
+static void wake(struct console *c)
+{
+	presenter_blank(&c->presenter, &c->rfb, false);
+}
+
 static void on_key(void *arg, unsigned code, int value)
 {
 	struct console *c = arg;
 	enum keys_action action = keys_event(&c->keys, code, value);
 	bool hot = action == KEYS_HOT || action == KEYS_PASS_HOT;
 
-	if (c->open) {
+	wake(c);
+	if (c->open || c->no_guest) {
 		if (hot)
 			close_panel(c);
 		else if (action == KEYS_PASS && value == 1)
@@ -191,7 +219,10 @@ static void on_move(void *arg, int dx, int dy, unsigned buttons)
 {
 	struct console *c = arg;
 
-	if (c->open || (!dx && !dy && buttons == c->buttons))
+	if (!dx && !dy && buttons == c->buttons)
+		return;
+	wake(c);
+	if (c->open)
 		return;
 	if (!c->rfb.relative) {
 		go_to(c, c->presenter.x + dx, c->presenter.y + dy, buttons);
@@ -209,6 +240,7 @@ static void on_place(void *arg, unsigned x, unsigned y, unsigned buttons)
 	int px = (int)((uint64_t)x * canvas->width / 65536);
 	int py = (int)((uint64_t)y * canvas->height / 65536);
 
+	wake(c);
 	if (c->open || !canvas->width || !c->rfb.screen.width)
 		return;
 	fit_to_picture(&c->presenter.fit, &px, &py);
@@ -233,6 +265,7 @@ static void on_wheel(void *arg, unsigned button)
 {
 	struct console *c = arg;
 
+	wake(c);
 	if (c->open)
 		return;
 	send_buttons(c, c->buttons | button);
@@ -304,7 +337,7 @@ void console_read(struct console *c, int64_t now)
 
 void console_tick(struct console *c, int64_t now)
 {
-	if (c->rfb.fd < 0 && now >= c->connect_at)
+	if (c->rfb.fd < 0 && !c->no_guest && now >= c->connect_at)
 		connect_again(c, now);
 	if (c->refresh_at >= 0 && now >= c->refresh_at)
 		refresh_panel(c, now);
@@ -316,7 +349,7 @@ int64_t console_due(const struct console *c)
 {
 	int64_t due = c->refresh_at;
 
-	if (c->rfb.fd < 0 && (due < 0 || c->connect_at < due))
+	if (c->rfb.fd < 0 && !c->no_guest && (due < 0 || c->connect_at < due))
 		due = c->connect_at;
 	return due;
 }

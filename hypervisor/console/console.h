@@ -22,12 +22,18 @@ struct console {
 	int last_x, last_y;	/* of the last position, where the guest takes movements */
 	bool open;		/* the panel, by the hot key */
 	bool sure;		/* reset was asked for once */
+	bool no_guest;		/* there is none to connect to: the panel is all */
+	bool native;		/* the start on the PC itself is offered in it */
 	char *headline;		/* why there is no picture; NULL: there is one */
 	int64_t connect_at, refresh_at;	/* ms; refresh_at -1: no panel is shown */
 	unsigned backoff;
 	bool leds_changed;
 };
 void console_init(struct console *c, const char *run, int control);
+/* Nothing will ever be at the socket. */
+void console_no_guest(struct console *c);
+/* Init says SCREEN_BLANK or SCREEN_UNBLANK. */
+void console_word(struct console *c, char word);
 void console_free(struct console *c);
 struct input_sink console_sink(struct console *c);
 /* Another output, or NULL. The old one is the owner's to close. */

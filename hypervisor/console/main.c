@@ -16,13 +16,16 @@
 
 #include "base/file.h"
 #include "console/console.h"
+#include "console/sandbox.h"
 #include "console/terminal.h"
 #include "init/options.h"
 
-#define OUTPUT_EVERY 1000 /* ms between attempts to find a screen */
+#define FIRST_INPUT 5	 /* the first input device among what is polled */
+#define OUTPUT_EVERY 250 /* ms between attempts to find a screen */
 
-static const char *const known_keys[] = {"run",	  "output", "device",  "size",
-					 "input", "events", "control", NULL};
+static const char *const known_keys[] = {"run",	   "output",   "device",  "size", "input",
+					 "events", "control",  "words",	  "vnc",  "guest",
+					 "native", "terminal", "sandbox", NULL};
 
 struct program {
 	struct options options;
@@ -30,7 +33,9 @@ struct program {
 	struct input input;
 	struct output *output;
 	int signals, uevents, terminal;
-	int64_t output_at; /* when to look for a screen again; -1: not */
+	int given_terminal; /* by init, or -1 */
+	int words;	    /* from init, or -1 */
+	int64_t output_at;  /* when to look for a screen again; -1: not */
 	bool end;
 };
 
@@ -97,7 +102,7 @@ static int find_output(struct program *p, struct error *err)
 	if (!p->output)
 		return 0;
 	if (strcmp(p->output->name, "memory") != 0)
-		p->terminal = terminal_take();
+		p->terminal = terminal_take(p->given_terminal);
 	console_set_output(&p->console, p->output);
 	return 0;
 }
@@ -174,6 +179,20 @@ static void on_signals(struct program *p)
 	}
 }
 
+/* ---- init's words ---- */
+
+static void on_words(struct program *p)
+{
+	char words[16];
+	ssize_t n = read(p->words, words, sizeof(words));
+
+	for (ssize_t i = 0; i < n; i++)
+		console_word(&p->console, words[i]);
+	/* Init is gone, or never was there. */
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		closep(&p->words);
+}
+
 /* ---- the loop ---- */
 
 static int next_wake(const struct program *p)
@@ -202,28 +221,29 @@ static int turn(struct program *p, struct error *err)
 {
 	struct console *c = &p->console;
 	unsigned devices = p->input.count;
-	struct pollfd fds[4 + INPUT_MAX_DEVICES] = {
-		{c->rfb.fd, POLLIN, 0},
-		{p->signals, POLLIN, 0},
-		{p->input.watch, POLLIN, 0},
-		{p->uevents, POLLIN, 0},
+	struct pollfd fds[FIRST_INPUT + INPUT_MAX_DEVICES] = {
+		{c->rfb.fd, POLLIN, 0},	     {p->signals, POLLIN, 0},
+		{p->input.watch, POLLIN, 0}, {p->uevents, POLLIN, 0},
+		{p->words, POLLIN, 0},
 	};
 
 	if (c->rfb.out.len)
 		fds[0].events |= POLLOUT;
 	for (unsigned i = 0; i < devices; i++)
-		fds[4 + i] = (struct pollfd){p->input.devices[i].fd, POLLIN, 0};
-	if (poll(fds, 4 + devices, next_wake(p)) < 0 && errno != EINTR)
+		fds[FIRST_INPUT + i] = (struct pollfd){p->input.devices[i].fd, POLLIN, 0};
+	if (poll(fds, FIRST_INPUT + devices, next_wake(p)) < 0 && errno != EINTR)
 		return error_errno(err, "poll", "failed");
 	if (fds[1].revents)
 		on_signals(p);
-	read_inputs(p, fds + 4, devices);
+	read_inputs(p, fds + FIRST_INPUT, devices);
 	if (fds[0].revents & ~POLLOUT)
 		console_read(c, now_ms());
 	if (fds[2].revents)
 		input_refresh(&p->input);
 	if (fds[3].revents)
 		on_uevents(p);
+	if (fds[4].revents)
+		on_words(p);
 	if (p->output_at >= 0 && now_ms() >= p->output_at && find_output(p, err) < 0)
 		return -1;
 	console_tick(c, now_ms());
@@ -233,39 +253,83 @@ static int turn(struct program *p, struct error *err)
 	return 0;
 }
 
+/* A descriptor that init has opened: -1 if it is not named. */
+static int descriptor(const struct options *o, const char *key, int *ret,
+		      struct error *err)
+{
+	uint64_t fd = UINT64_MAX;
+	int result = options_number(o, key, false, 0, 1023, &fd, err);
+
+	*ret = fd == UINT64_MAX ? -1 : (int)fd;
+	return result;
+}
+
+static int open_events(struct program *p, const char *events, struct error *err)
+{
+	/* Both ends are ours, so that it has no end. */
+	int fd = events ? open(events, O_RDWR | O_NONBLOCK | O_CLOEXEC) : -1;
+
+	if (events && fd < 0)
+		return error_errno(err, events, "cannot be opened");
+	if (events)
+		input_add_stream(&p->input, fd);
+	return 0;
+}
+
+static int read_words(struct program *p, bool *sandbox, struct error *err)
+{
+	const struct options *o = &p->options;
+	const char *run = options_get(o, "run"), *vnc = options_get(o, "vnc");
+	int control;
+	bool guest;
+
+	if (options_check(o, known_keys, err) < 0 ||
+	    descriptor(o, "control", &control, err) < 0 ||
+	    descriptor(o, "words", &p->words, err) < 0 ||
+	    descriptor(o, "terminal", &p->given_terminal, err) < 0)
+		return -1;
+	console_init(&p->console, run ? run : "/run/gild", control);
+	if (vnc) {
+		free(p->console.vnc);
+		p->console.vnc = xstrdup(vnc);
+	}
+	if (options_switch(o, "guest", true, &guest, err) < 0 ||
+	    options_switch(o, "native", false, &p->console.native, err) < 0 ||
+	    options_switch(o, "sandbox", false, sandbox, err) < 0)
+		return -1;
+	if (!guest)
+		console_no_guest(&p->console);
+	return 0;
+}
+
 static int start(struct program *p, int argc, char **argv, struct error *err)
 {
-	const char *run, *folder, *events;
-	uint64_t control = UINT64_MAX;
+	const char *folder;
+	bool sandbox = false;
 
 	for (int i = 1; i < argc; i++)
 		if (options_add(&p->options, argv[i], "command line", err) < 0)
 			return -1;
-	if (options_check(&p->options, known_keys, err) < 0 ||
-	    options_number(&p->options, "control", false, 0, 1023, &control, err) < 0)
+	if (read_words(p, &sandbox, err) < 0)
 		return -1;
-	run = options_get(&p->options, "run");
 	folder = options_get(&p->options, "input");
-	events = options_get(&p->options, "events");
-	console_init(&p->console, run ? run : "/run/gild",
-		     control == UINT64_MAX ? -1 : (int)control);
 	input_open(&p->input, folder ? folder : "/dev/input");
-	if (events) {
-		/* Both ends are ours, so that it has no end. */
-		int fd = open(events, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-
-		if (fd < 0)
-			return error_errno(err, events, "cannot be opened");
-		input_add_stream(&p->input, fd);
-	}
+	if (open_events(p, options_get(&p->options, "events"), err) < 0)
+		return -1;
 	p->uevents = open_uevents();
+	if (sandbox && sandbox_enter(err) < 0)
+		return -1;
 	return find_output(p, err);
 }
 
 int main(int argc, char **argv)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
-	struct program p = {.terminal = -1, .uevents = -1, .input.watch = -1};
+	struct program p = {.terminal = -1,
+			    .uevents = -1,
+			    .words = -1,
+			    .given_terminal = -1,
+			    .input.watch = -1};
 	int result;
 
 	p.signals = watch_signals();
@@ -278,6 +342,7 @@ int main(int argc, char **argv)
 	output_close(p.output);
 	terminal_release(p.terminal);
 	input_close(&p.input);
+	closep(&p.words);
 	closep(&p.uevents);
 	closep(&p.signals);
 	console_free(&p.console);

@@ -122,7 +122,17 @@ static void fbdev_close(struct output *o)
 	free(f);
 }
 
-static const struct output_ops fbdev_ops = {.put = fbdev_put, .close = fbdev_close};
+/* Firmware's frame buffers (efifb, vesafb) cannot. */
+static bool fbdev_blank(struct output *o, bool blank)
+{
+	struct fbdev *f = (struct fbdev *)o;
+
+	return ioctl(f->fd, FBIOBLANK, blank ? FB_BLANK_POWERDOWN : FB_BLANK_UNBLANK) ==
+	       0;
+}
+
+static const struct output_ops fbdev_ops = {
+	.put = fbdev_put, .blank = fbdev_blank, .close = fbdev_close};
 
 /* What the driver says must agree with itself before memory is written by it. */
 static int fbdev_map(struct fbdev *f, const char *device, struct error *err)

@@ -19,6 +19,8 @@ struct output_ops {
 	 * the output's size or buffer changed, so that all of it must be put again. Or NULL.
 	 */
 	bool (*choose)(struct output *o, unsigned width, unsigned height);
+	/* Dark or not. False where it cannot be made dark. Or NULL. */
+	bool (*blank)(struct output *o, bool blank);
 	void (*close)(struct output *o);
 };
 struct output {

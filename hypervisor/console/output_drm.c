@@ -254,6 +254,18 @@ static bool drm_choose(struct output *o, unsigned width, unsigned height)
 	return result > 0 || (result < 0 && shown);
 }
 
+/* The buffer stays: with the mode set again it is seen as it was. */
+static bool drm_blank(struct output *o, bool blank)
+{
+	struct drm *d = (struct drm *)o;
+
+	if (!d->crtc)
+		return true;
+	return (blank ? drmModeSetCrtc(d->fd, d->crtc, 0, 0, 0, NULL, 0, NULL)
+		      : drmModeSetCrtc(d->fd, d->crtc, d->framebuffer, 0, 0,
+				       &d->connector, 1, &d->mode)) == 0;
+}
+
 static void drm_close(struct output *o)
 {
 	struct drm *d = (struct drm *)o;
@@ -271,8 +283,11 @@ static void drm_close(struct output *o)
 	free(d);
 }
 
-static const struct output_ops drm_ops = {
-	.put = drm_put, .flush = drm_flush, .choose = drm_choose, .close = drm_close};
+static const struct output_ops drm_ops = {.put = drm_put,
+					  .flush = drm_flush,
+					  .choose = drm_choose,
+					  .blank = drm_blank,
+					  .close = drm_close};
 
 static struct output *open_card(const char *path, struct error *err)
 {

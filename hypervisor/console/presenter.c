@@ -29,12 +29,41 @@ void presenter_reset(struct presenter *p, struct rfb *rfb)
 
 void presenter_choose(struct presenter *p, struct rfb *rfb)
 {
-	if (!p->output)
+	/* What is dark is chosen when it is to be seen. */
+	if (!p->output || p->blank)
 		return;
 	if (p->output->ops->choose)
 		(void)p->output->ops->choose(p->output, rfb->screen.width,
 					     rfb->screen.height);
 	presenter_reset(p, rfb);
+}
+
+static void show_black(struct presenter *p)
+{
+	struct surface black = SURFACE_INIT;
+
+	if (!p->canvas.width)
+		return;
+	surface_resize(&black, p->canvas.width, p->canvas.height);
+	p->output->ops->put(p->output, &black, surface_rect(&black));
+	if (p->output->ops->flush)
+		p->output->ops->flush(p->output);
+	surface_free(&black);
+}
+
+void presenter_blank(struct presenter *p, struct rfb *rfb, bool blank)
+{
+	const struct output_ops *ops = p->output ? p->output->ops : NULL;
+	bool done;
+
+	if (blank == p->blank)
+		return;
+	p->blank = blank;
+	done = ops && ops->blank && ops->blank(p->output, blank);
+	if (!blank)
+		presenter_choose(p, rfb);
+	else if (ops && !done)
+		show_black(p);
 }
 
 void presenter_panel_changed(struct presenter *p)
@@ -110,7 +139,8 @@ void presenter_show(struct presenter *p, struct rfb *rfb)
 		rfb->resized = false;
 		presenter_choose(p, rfb);
 	}
-	if (!p->canvas.width) {
+	/* All is drawn when it is to be seen again. */
+	if (!p->canvas.width || p->blank) {
 		rfb->damage.count = 0;
 		return;
 	}

@@ -19,6 +19,7 @@ struct presenter {
 	struct panel_lines panel;
 	struct rect panel_at;		/* where it is drawn; empty: nowhere */
 	struct rect cursor_at;
+	bool blank;			/* the screen is dark, nothing is shown */
 	int x, y;			/* the pointer on the guest's screen */
 	unsigned long long frames;
 };
@@ -27,6 +28,8 @@ void presenter_free(struct presenter *p);	/* the output is the owner's */
 void presenter_reset(struct presenter *p, struct rfb *rfb);
 /* Lets the output choose anew, for the guest's size or another screen. */
 void presenter_choose(struct presenter *p, struct rfb *rfb);
+/* Makes the screen dark, or shows all again. */
+void presenter_blank(struct presenter *p, struct rfb *rfb, bool blank);
 /* Its text is in p->panel, or was taken out of it. */
 void presenter_panel_changed(struct presenter *p);
 /* Takes what changed on the guest's screen, and shows it. */

@@ -6,9 +6,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-int terminal_take(void)
+int terminal_take(int given)
 {
-	int fd = open("/dev/tty0", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int fd = given >= 0 ? given : open("/dev/tty0", O_RDWR | O_NOCTTY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -1;

@@ -146,33 +146,18 @@ static int decide(struct session *s, struct error *err)
 	    session_judge(s, err) < 0 || session_drivers(s, err) < 0)
 		return -1;
 	machine_free(&s->machine);
-	if (machine_read("", &s->machine, err) < 0)
+	if (machine_read("", &s->machine, err) < 0 || session_judge(s, err) < 0)
 		return -1;
-	return session_judge(s, err);
+	return s->verdict.mode == VERDICT_NATIVE ? session_find_native(s, err) : 0;
 }
 
-static void wait_for_button(const struct power_buttons *buttons, int stop_fd)
+static _Noreturn void end(bool restart)
 {
-	struct signalfd_siginfo info;
-
-	say("press the power button to switch the PC off");
-	for (;;) {
-		vec_foreach (fd, buttons)
-			if (power_pressed(*fd))
-				return;
-		if (read(stop_fd, &info, sizeof(info)) > 0)
-			return;
-		(void)usleep(100000);
-	}
-}
-
-static _Noreturn void power_off(void)
-{
-	say("off");
+	say(restart ? "the PC restarts" : "off");
 	sync();
 	mounts_end("/state");
 	mounts_end("/media");
-	(void)reboot(RB_POWER_OFF);
+	(void)reboot(restart ? RB_AUTOBOOT : RB_POWER_OFF);
 	for (;;)
 		(void)pause();
 }
@@ -190,7 +175,8 @@ static int begin(int *stop_fd, struct error *err)
 	log_file = fopen(SESSION_RUN "/log", "ae");
 	become_modprobe();
 	(void)setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin", 1);
-	return result;
+	/* efivarfs is a module, which could not be asked for before. */
+	return result < 0 ? -1 : mounts_kernel("", NULL, err);
 }
 
 /* Returns if the kernel's command line names no root file system, or none can be had. */
@@ -210,7 +196,7 @@ static int first_stage(int stop_fd, struct error *err)
 		return 0;
 	result = root_switch(&o, say, stop_fd, err);
 	if (result == 1)
-		power_off();
+		end(false);
 	return result;
 }
 
@@ -219,7 +205,7 @@ static _Noreturn void run_pid1(bool second_stage)
 	_cleanup_error_ struct error err = ERROR_INIT;
 	struct power_buttons buttons = VEC_INIT;
 	struct session s;
-	bool failed = true;
+	bool failed = true, restart = false;
 	int stop_fd, result;
 
 	result = begin(&stop_fd, &err);
@@ -233,6 +219,8 @@ static _Noreturn void run_pid1(bool second_stage)
 		write_verdict(&s);
 		if (s.verdict.mode != VERDICT_NATIVE)
 			result = session_run(&s, &buttons, stop_fd, &failed, &err);
+		else
+			result = session_native(&s, &restart, &err);
 	}
 	if (result < 0) {
 		/* What was found out since then. */
@@ -240,9 +228,9 @@ static _Noreturn void run_pid1(bool second_stage)
 			write_json(&s);
 		say_error(&err);
 	}
-	if (failed)
-		wait_for_button(&buttons, stop_fd);
-	power_off();
+	if (failed && !restart)
+		restart = session_wait(&s, &buttons, stop_fd);
+	end(restart);
 }
 
 /* ---- any other machine ---- */

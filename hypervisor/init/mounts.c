@@ -57,10 +57,11 @@ int mounts_kernel(const char *root, mounts_fn *fn, struct error *err)
 			return -1;
 		if (is_mounted(target))
 			continue;
-		/* EBUSY: the kernel has done it. */
+		/* EBUSY: the kernel has done it. ENODEV: a module that is not there yet.
+		 */
 		if (fn(kernel_mounts[i].type, target, kernel_mounts[i].type,
 		       kernel_mounts[i].flags, kernel_mounts[i].data) < 0 &&
-		    errno != EBUSY)
+		    errno != EBUSY && !(kernel_mounts[i].if_there && errno == ENODEV))
 			return error_errno(err, target, "cannot mount %s",
 					   kernel_mounts[i].type);
 	}

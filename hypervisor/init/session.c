@@ -18,7 +18,7 @@ static const char *const session_keys[] = {
 	"windows", "arch",   "firmware",    "storage", "network", "title",
 	"image",   "format", "seal",	    "verify",  "media",	  "state",
 	"persist", "native", "passthrough", "roles",   "keep",	  "shutdown_seconds",
-	"root",	   "slot",   "toram",	    NULL};
+	"root",	   "slot",   "toram",	    "no_kvm",  NULL};
 
 void session_init(struct session *s, const char *root, void (*say)(const char *))
 {
@@ -40,6 +40,7 @@ void session_free(struct session *s)
 	verdict_free(&s->verdict);
 	strings_free(&s->kept);
 	strings_free(&s->spared);
+	native_free(&s->native);
 }
 
 /* ---- configuration ---- */
@@ -84,18 +85,21 @@ static int check_keys(const struct options *o, struct error *err)
 }
 
 /*
- * Quirks and what QEMU's fw_cfg says may only change the virtual machine; a quirk that is
- * meant for others, or for a later init, is passed over.
+ * Quirks and what QEMU's fw_cfg says may only change the virtual machine, or do without
+ * one; a quirk that is meant for others, or for a later init, is passed over.
  */
 static int add_restricted(struct session *s, const char *text, const char *source,
 			  bool skip_unknown, struct error *err)
 {
+	const char *allowed[64] = {"native", "no_kvm"};
 	_cleanup_options_ struct options o = OPTIONS_INIT;
 	_cleanup_error_ struct error ignored = ERROR_INIT;
 
+	for (size_t i = 0; vm_option_keys[i]; i++)
+		allowed[i + 2] = vm_option_keys[i];
 	if (options_add(&o, text, source, skip_unknown ? &ignored : err) < 0)
 		return skip_unknown ? 0 : -1;
-	if (options_check(&o, vm_option_keys, skip_unknown ? &ignored : err) < 0)
+	if (options_check(&o, allowed, skip_unknown ? &ignored : err) < 0)
 		return skip_unknown ? 0 : -1;
 	return options_add(&s->options, text, source, err);
 }
@@ -215,10 +219,28 @@ static void split_list(const struct options *o, const char *key, struct strings 
 	}
 }
 
+static int read_policy(struct session *s, struct error *err)
+{
+	static const char *const names[] = {"ask", "native", "stop"};
+	const char *value = options_get(&s->options, "no_kvm");
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (value && strcmp(value, names[i]) != 0)
+			continue;
+		s->no_kvm = (enum session_policy)i;
+		return 0;
+	}
+	error_set(err, ERROR_FAILED, "no_kvm", "\"%s\" is not ask, native or stop",
+		  value);
+	return error_remedy(err, "docs/hypervisor.md has the keys");
+}
+
 static int read_wish(struct session *s, struct error *err)
 {
 	bool on;
 
+	if (read_policy(s, err) < 0)
+		return -1;
 	if (options_switch(&s->options, "passthrough", true, &on, err) < 0 ||
 	    options_switch(&s->options, "native", false, &s->question.native_wanted,
 			   err) < 0)

@@ -7,14 +7,24 @@
 #define INIT_SESSION_H
 
 #include "init/coldplug.h"
+#include "init/native.h"
 #include "init/power.h"
 #include "init/verdict.h"
 
 #define SESSION_RUN "/run/gild"			/* init's: log, verdict, copies for QEMU */
 #define SESSION_VM SESSION_RUN "/vm"		/* QEMU's: nothing in it is trusted */
+#define SESSION_SCREEN SESSION_RUN "/screen"	/* QEMU's, and its socket the presenter's */
+#define SESSION_VNC SESSION_SCREEN "/vnc"
 #define SESSION_QEMU_ID 990 /* user and group of QEMU: nobody else's in the image */
 #define SESSION_CONFIG "/etc/gild/init.conf"
 #define SESSION_PROFILES "/etc/gild/profiles"	/* compiled */
+
+/* What becomes of a PC on which no virtual machine can run: no_kvm=. */
+enum session_policy {
+	SESSION_ASK,	/* the start on the PC itself is offered on the screen */
+	SESSION_NATIVE,	/* it happens */
+	SESSION_STOP,
+};
 
 struct session {
 	const char *root;	/* before every path of hardware; "" on a real PC */
@@ -30,6 +40,8 @@ struct session {
 	struct vm_image image;
 	struct verdict verdict;
 	struct verdict_question question;
+	enum session_policy no_kvm;
+	struct native native;	/* the Windows on a disk of the PC, if one was looked for */
 	struct strings kept;	/* PCI addresses that stay with the host (keep=) */
 	struct strings spared;	/* those that no driver of the host shall have */
 };
@@ -51,5 +63,19 @@ int session_drivers(struct session *session, struct error *err);
 /* Mounts, binds, prepares the disk and runs QEMU until it is gone for good. */
 int session_run(struct session *session, const struct power_buttons *buttons, int stop_fd,
 		bool *failed, struct error *err);
+
+/*
+ * Where no virtual machine runs: the disks are searched for a Windows, for some seconds
+ * until they have shown up, and the verdict is reached anew.
+ */
+int session_find_native(struct session *session, struct error *err);
+/* Arranges the start on the PC itself if it is wanted without being asked for. */
+int session_native(struct session *session, bool *restart, struct error *err);
+/*
+ * Nothing runs: the screen says why until the power button is pressed (false), or the start
+ * on the PC itself was chosen and arranged (true: the PC is to restart).
+ */
+bool session_wait(struct session *session, const struct power_buttons *buttons,
+		  int stop_fd);
 
 #endif

@@ -22,7 +22,6 @@
 
 #define SETTLE 50 /* ms in which USB and disks show up after their driver */
 #define ACPI_TABLES "/sys/firmware/acpi/tables/"
-#define PRESENTER "/usr/bin/gild-console"
 #define OVMF "/usr/share/OVMF/"
 #define MAX_VARS ((size_t)4 << 20)
 
@@ -97,10 +96,16 @@ static int copy_for_qemu(const char *from, const char *to, struct error *err)
 	return session_hand_over(to, 0600, err);
 }
 
-static int make_vm_folder(struct error *err)
+/* The presenter's group may pass through the folder of the VNC socket, which becomes its.
+ */
+static int make_vm_folders(struct error *err)
 {
-	if (mkdir(SESSION_VM, 0700) < 0 && errno != EEXIST)
-		return error_errno(err, SESSION_VM, "cannot make the folder");
+	if ((mkdir(SESSION_VM, 0700) < 0 && errno != EEXIST) ||
+	    (mkdir(SESSION_SCREEN, 0700) < 0 && errno != EEXIST))
+		return error_errno(err, SESSION_VM, "cannot make the folders");
+	if (chown(SESSION_SCREEN, SESSION_QEMU_ID, SCREEN_ID) < 0 ||
+	    chmod(SESSION_SCREEN, 02710) < 0)
+		return error_errno(err, SESSION_SCREEN, "cannot be handed to QEMU");
 	return session_hand_over(SESSION_VM, 0700, err);
 }
 
@@ -227,6 +232,7 @@ static void fill_host(struct session *s, struct plan *p)
 	p->host.serial = s->machine.serial;
 	p->host.profile = s->question.profile ? s->question.profile->id : NULL;
 	p->host.run = SESSION_VM;
+	p->host.vnc = SESSION_VNC;
 	p->host.tpm = SESSION_RUN "/tpm";
 	p->host.sets = &s->verdict.sets;
 }
@@ -281,7 +287,7 @@ static int prepare(struct session *s, struct plan *p, struct error *err)
 	fill_host(s, p);
 	if (devices_configure(&p->devices, &s->options, err) < 0)
 		return -1;
-	if (make_vm_folder(err) < 0 || session_disk_open(s, &p->disk, err) < 0)
+	if (make_vm_folders(err) < 0 || session_disk_open(s, &p->disk, err) < 0)
 		return -1;
 	use_disk(p);
 	if (prepare_firmware(s, p, err) < 0)
@@ -299,8 +305,12 @@ static void start_screen(const struct session *s, struct screen *screen)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_free_ char *text = NULL;
+	const struct screen_config config = {.program = SCREEN_PRESENTER,
+					     .run = SESSION_RUN,
+					     .vnc = SESSION_VNC,
+					     .uid = SCREEN_ID};
 
-	if (!has_screen(s) || screen_start(screen, PRESENTER, SESSION_RUN, &err) == 0)
+	if (!has_screen(s) || screen_start(screen, &config, &err) == 0)
 		return;
 	/* The guest runs without, and the log tells why nobody sees it. */
 	text = error_message(&err);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -81,6 +82,8 @@ static void drop_rights(const struct supervise_config *c)
 	if (!c->uid)
 		return;
 	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	/* Its VNC socket is the presenter's, too: by the folder's group. */
+	(void)umask(007);
 	if (setgroups(0, NULL) < 0 || setgid(c->gid) < 0 || setuid(c->uid) < 0)
 		_exit(126);
 }
@@ -297,8 +300,12 @@ static void on_event(struct run *r, const struct qmp_message *m)
 /* The lid, or nothing that ends anything. */
 static void on_watch(struct run *r, bool connected)
 {
+	struct qmp none = QMP_INIT;
+
+	/* It takes no command before it has been greeted. */
 	if (r->config->on_watch &&
-	    r->config->on_watch(r->config->watch_arg, &r->qmp, connected) &&
+	    r->config->on_watch(r->config->watch_arg, r->s.connected ? &r->qmp : &none,
+				connected) &&
 	    r->s.state != SUPERVISE_ENDED)
 		act(r, supervise_step(&r->s, EVENT_BUTTON, now_ms()));
 }

@@ -192,8 +192,12 @@ static void choose_mode(const struct verdict_question *q, struct verdict *v)
 		    "asked for");
 	if (v->stuck)
 		add(v, VERDICT_OBSTACLE, "not-native",
-		    "write the image to the PC's disk to start it there",
-		    "the image does not lie on a disk that the firmware starts from");
+		    "write a golden image of gild build to the PC's disk to start it "
+		    "there",
+		    "no disk of the PC holds a Windows that this firmware starts");
+	else if (q->native_label)
+		add(v, VERDICT_NOTE, "native", NULL, "Windows on %s can be started",
+		    q->native_label);
 }
 
 void verdict_reach(const struct verdict_question *q, struct verdict *v)

@@ -48,7 +48,8 @@ struct verdict_question {
 	const struct vm_image *image;
 	const struct strings *kernel_arguments;	/* words of the command line; or NULL */
 	struct passthrough_wish wish;
-	bool native_possible;	/* the image lies on a disk that firmware starts from */
+	bool native_possible;	/* a disk of the PC holds a Windows that firmware starts */
+	const char *native_label;	/* where: "sda1 (Samsung, 512.1 GB)"; or NULL */
 	bool native_wanted;	/* the user chose it */
 	uint64_t memory;	/* bytes that the guest shall have; 0: what is there */
 	bool without_kvm;	/* emulation will do (accel=tcg) */

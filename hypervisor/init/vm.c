@@ -75,7 +75,7 @@ static int plain(const char *key, const char *value, struct error *err)
 static int read_switches(struct vm *vm, const struct options *o, struct error *err)
 {
 	static const char *const accels[] = {"kvm", "tcg", NULL};
-	static const char *const displays[] = {"vnc", "dbus", "none", NULL};
+	static const char *const displays[] = {"vnc", "none", NULL};
 	const char *accel;
 	bool kvm;
 

@@ -71,7 +71,8 @@ struct vm_host {
 	bool direct;		/* the disk's file system knows O_DIRECT */
 	const char *code, *code_secure;	/* OVMF, and its build with SMM */
 	const char *vars;	/* this guest's own copy of OVMF's variables */
-	const char *run;	/* QEMU's own folder: RUN/qmp, RUN/vnc, RUN/echo */
+	const char *run;	/* QEMU's own folder: RUN/qmp, RUN/echo */
+	const char *vnc;	/* socket of its screen */
 	const char *tpm;	/* socket of the TPM */
 	enum vm_link link;
 	bool vhost;		/* the kernel moves the packets: VM_VHOST_FD */

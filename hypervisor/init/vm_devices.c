@@ -140,7 +140,7 @@ static void add_usb(struct vm *vm)
 
 void vm_add_display(struct vm *vm)
 {
-	_cleanup_free_ char *run = vm_escape(vm->host->run);
+	_cleanup_free_ char *vnc = vm_escape(vm->host->vnc);
 	bool passed = false;
 
 	if (vm->host->sets)
@@ -148,15 +148,9 @@ void vm_add_display(struct vm *vm)
 			passed |= set->display && !set->refused;
 	if (!passed)
 		vm_add(vm, "-device", "VGA,vgamem_mb=32");
-	if (strcmp(vm->display, "vnc") == 0 && !passed) {
-		vm_add(vm, "-display", "none");
-		vm_add(vm, "-vnc", "unix:%s/vnc", run);
-	} else if (strcmp(vm->display, "dbus") == 0 && !passed) {
-		/* The presenter comes over QMP: add_client with a socket. */
-		vm_add(vm, "-display", "dbus,p2p=on");
-	} else {
-		vm_add(vm, "-display", "none");
-	}
+	vm_add(vm, "-display", "none");
+	if (strcmp(vm->display, "vnc") == 0 && !passed)
+		vm_add(vm, "-vnc", "unix:%s", vnc);
 	add_usb(vm);
 }
 

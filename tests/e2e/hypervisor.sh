@@ -6,7 +6,7 @@ need qemu-system-x86_64 qemu-img jq
 cd "$scratch" || exit 1
 golden=$GILD_SOURCE/tests/golden/vm
 
-mkdir -p run/vm
+mkdir -p run/vm run/screen
 truncate -s 64M golden.raw
 qemu-img create -q -f qcow2 -b golden.raw -F raw overlay.qcow2
 cp /usr/share/OVMF/OVMF_VARS_4M.fd vars.fd 2>/dev/null || vars=missing
