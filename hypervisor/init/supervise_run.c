@@ -26,7 +26,8 @@
 #define REAP_EVERY 10000 /* ms: init is also the parent of orphans */
 #define MAX_ECHO 65536
 #define NEWS 4
-#define BUTTONS 5 /* the first of them among what is polled */
+#define WATCH 5
+#define BUTTONS 6 /* the first of them among what is polled */
 
 struct run {
 	const struct supervise_config *config;
@@ -94,6 +95,8 @@ static _Noreturn void run_child(const struct supervise_config *c)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (c->in_child)
+		c->in_child(c->watch_arg);
 	drop_rights(c);
 	execvp(c->argv[0], c->argv);
 	_exit(127);
@@ -294,6 +297,19 @@ static void on_event(struct run *r, const struct qmp_message *m)
 	}
 }
 
+/* The lid, or nothing that ends anything. */
+static void on_watch(struct run *r, bool connected)
+{
+	struct qmp none = QMP_INIT;
+
+	/* It takes no command before it has been greeted. */
+	if (r->config->on_watch &&
+	    r->config->on_watch(r->config->watch_arg, r->s.connected ? &r->qmp : &none,
+				connected) &&
+	    r->s.state != SUPERVISE_ENDED)
+		act(r, supervise_step(&r->s, EVENT_BUTTON, now_ms()));
+}
+
 static void on_message(struct run *r, const struct qmp_message *m)
 {
 	switch (m->kind) {
@@ -309,6 +325,7 @@ static void on_message(struct run *r, const struct qmp_message *m)
 			break;
 		r->running |= strcmp(m->name, "running") == 0;
 		act(r, supervise_step(&r->s, EVENT_CONNECTED, now_ms()));
+		on_watch(r, true);
 		break;
 	case QMP_ERROR:
 		say(r, "QEMU refuses %s: %s", m->id, m->reason);
@@ -458,6 +475,7 @@ static void turn(struct run *r, struct pollfd *fds, size_t count)
 	fds[1].fd = r->pidfd;
 	fds[2].fd = r->button_seen ? -1 : r->config->stop_fd;
 	fds[3].fd = r->config->requests && !r->deaf ? r->config->requests : -1;
+	fds[WATCH].fd = r->config->watch ? r->config->watch : -1;
 	fds[NEWS].fd = r->config->disk.news > 0 ? r->config->disk.news : -1;
 	if (poll(fds, count, next_wake(r)) < 0) {
 		/* revents are not set: what is due by the clock still is. */
@@ -475,6 +493,8 @@ static void turn(struct run *r, struct pollfd *fds, size_t count)
 	if (r->s.state != SUPERVISE_ENDED && button_pressed(r, fds, count))
 		press(r);
 	on_requests(r, fds[3].revents);
+	if (fds[WATCH].revents)
+		on_watch(r, false);
 	on_news(r, fds[NEWS].revents);
 	if (r->s.deadline >= 0 && now_ms() >= r->s.deadline)
 		act(r, supervise_step(&r->s, EVENT_TIMER, now_ms()));
