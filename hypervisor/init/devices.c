@@ -77,21 +77,16 @@ static int watch_all(struct devices *d, struct error *err)
 
 /* ---- sound ---- */
 
-static void hand_over(const struct devices *d, const char *format, unsigned card,
-		      int device)
+/* Takes the path. */
+static void hand_over(const struct devices *d, char *path)
 {
-	char path[64];
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	(void)snprintf(path, sizeof(path), format, card, device);
-#pragma GCC diagnostic pop
 	if (chown(path, d->uid, d->uid) < 0 || chmod(path, 0600) < 0) {
 		_cleanup_free_ char *line = xasprintf(
 			"sound: %s cannot be handed over: %s", path, strerror(errno));
 
 		d->say(line);
 	}
+	free(path);
 }
 
 static void start_sound(struct devices *d, struct vm_host *host)
@@ -117,10 +112,11 @@ static void start_sound(struct devices *d, struct vm_host *host)
 	node = xasprintf("/dev/snd/controlC%u", d->sound.card);
 	if (sound_unmute(node, NULL) < 0)
 		d->say("sound: the levels stay as they are");
-	hand_over(d, "/dev/snd/controlC%u", d->sound.card, 0);
-	hand_over(d, "/dev/snd/pcmC%uD%dp", d->sound.card, d->sound.playback);
+	hand_over(d, xstrdup(node));
+	hand_over(d, xasprintf("/dev/snd/pcmC%uD%dp", d->sound.card, d->sound.playback));
 	if (d->sound.in)
-		hand_over(d, "/dev/snd/pcmC%uD%dc", d->sound.card, d->sound.capture);
+		hand_over(d, xasprintf("/dev/snd/pcmC%uD%dc", d->sound.card,
+				       d->sound.capture));
 	host->sound_out = d->sound.out;
 	host->sound_in = d->sound.in;
 	line = xasprintf("sound: %s", d->sound.out);

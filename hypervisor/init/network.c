@@ -8,6 +8,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -21,7 +22,7 @@
 #define CABLE_WAIT 3000 /* ms: what a switch takes to see a cable */
 #define CABLE_STEP 100
 #define HIGH_FD 64  /* above what QEMU is handed */
-#define WIFI_ID 991 /* user and group that wpa_supplicant runs as */
+#define WIFI_ID 988 /* user and group that wpa_supplicant runs as: nobody else's */
 #define DHCPCD "/usr/sbin/dhcpcd"
 #define WPA_SUPPLICANT "/usr/sbin/wpa_supplicant"
 #define RUN "/run/gild"
@@ -32,15 +33,17 @@
 
 const char *const network_modules[] = {"bridge", "tun", "vhost_net", "af_packet", NULL};
 
-static void say(const struct network *n, const char *fmt, const char *a, const char *b)
+static _printf_(2, 3) void say(const struct network *n, const char *fmt, ...)
 {
-	char line[256];
+	_cleanup_free_ char *line = NULL;
+	va_list ap;
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	(void)snprintf(line, sizeof(line), fmt, a, b);
-#pragma GCC diagnostic pop
-	n->say(line);
+	va_start(ap, fmt);
+	if (vasprintf(&line, fmt, ap) < 0)
+		line = NULL;
+	va_end(ap);
+	if (line)
+		n->say(line);
 }
 
 static void say_error(const struct network *n, const struct error *err)
@@ -348,7 +351,7 @@ static void start_wifi(struct network *n)
 	}
 	(void)set_up(port->name, true);
 	start_helper(n, &n->wifi, argv, &rights);
-	say(n, "network: Wi-Fi by %s%s", port->name, "");
+	say(n, "network: Wi-Fi by %s", port->name);
 }
 
 /* ---- start and end ---- */

@@ -13,9 +13,9 @@
 
 #define SESSION_RUN "/run/gild"			/* init's: log, verdict, copies for QEMU */
 #define SESSION_VM SESSION_RUN "/vm"		/* QEMU's: nothing in it is trusted */
-#define SESSION_QEMU_ID 990 /* user and group of QEMU: nobody else's in the image */
 #define SESSION_SCREEN SESSION_RUN "/screen"	/* QEMU's, and its socket the presenter's */
 #define SESSION_VNC SESSION_SCREEN "/vnc"
+#define SESSION_QEMU_ID 990 /* user and group of QEMU: nobody else's in the image */
 #define SESSION_CONFIG "/etc/gild/init.conf"
 #define SESSION_PROFILES "/etc/gild/profiles"	/* compiled */
 

@@ -284,8 +284,9 @@ static int start_devices(struct session *s, struct plan *p, struct error *err)
 static int prepare(struct session *s, struct plan *p, struct error *err)
 {
 	fill_host(s, p);
-	if (devices_configure(&p->devices, &s->options, err) < 0 ||
-	    make_vm_folders(err) < 0 || session_disk_open(s, &p->disk, err) < 0)
+	if (devices_configure(&p->devices, &s->options, err) < 0)
+		return -1;
+	if (make_vm_folders(err) < 0 || session_disk_open(s, &p->disk, err) < 0)
 		return -1;
 	use_disk(p);
 	if (prepare_firmware(s, p, err) < 0)
@@ -418,6 +419,7 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 	vec_push(&p.argv, NULL);
 	config.argv = p.argv.items;
 	start_screen(s, &screen);
+	p.devices.lid.screen = &screen;
 	config.requests = screen.requests;
 	config.watch = p.devices.fd;
 	stay_in_memory(s);

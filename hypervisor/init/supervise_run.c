@@ -300,8 +300,12 @@ static void on_event(struct run *r, const struct qmp_message *m)
 /* The lid, or nothing that ends anything. */
 static void on_watch(struct run *r, bool connected)
 {
+	struct qmp none = QMP_INIT;
+
+	/* It takes no command before it has been greeted. */
 	if (r->config->on_watch &&
-	    r->config->on_watch(r->config->watch_arg, &r->qmp, connected) &&
+	    r->config->on_watch(r->config->watch_arg, r->s.connected ? &r->qmp : &none,
+				connected) &&
 	    r->s.state != SUPERVISE_ENDED)
 		act(r, supervise_step(&r->s, EVENT_BUTTON, now_ms()));
 }

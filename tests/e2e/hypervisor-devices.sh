@@ -12,28 +12,30 @@ cd "$scratch" || exit 1
 # ---- the images ----------------------------------------------------------------------------
 
 make_root
-with_modules e1000e bridge tun vhost_net af_packet xhci-pci usb-storage sd_mod \
+with_modules virtio_net bridge tun vhost_net af_packet xhci-pci usb-storage sd_mod \
 	snd-hda-intel snd-hda-codec-generic
 with_files "$rom"
 for file in audio-alsa hw-usb-host; do with_libraries "$qemu_modules/$file.so" "$qemu_modules/$file.so"; done
 find -L /usr/share/alsa -name '*.conf' | while read -r file; do with_files "$file"; done
 ln -s /run/resolv.conf "$root/etc/resolv.conf"
-# In the presenter's place: says what the host listens to, and whose the USB devices are.
+# Beside QEMU: says what the host listens to, and which disks it has.
 with_libraries "$(command -v busybox)" bin/busybox
-cat >"$root/usr/bin/gild-console" <<'END'
+mv "$root/usr/bin/qemu-system-x86_64" "$root/usr/bin/qemu"
+cat >"$root/usr/bin/qemu-system-x86_64" <<'END'
 #!/bin/busybox sh
-export PATH=/bin:/sbin:/usr/bin:/usr/sbin
-exec >/dev/ttyS0 2>&1
-[ ! -e /bin/radio ] || . /bin/radio
+/bin/busybox sh /bin/probe &
+exec /usr/bin/qemu "$@"
+END
+cat >"$root/bin/probe" <<'END'
 while :; do
 	for table in tcp tcp6 udp udp6; do busybox sed "1d; s/^/probe: $table /" /proc/net/$table; done
-	for at in /sys/bus/usb/drivers/usbfs/*:*; do [ ! -e "$at" ] || echo "probe: usbfs ${at##*/}"; done
-	[ ! -e /etc/resolv.conf ] || busybox sed 's/^/probe: /' /etc/resolv.conf
+	echo "probe: disks" $(cd /sys/block && echo sd*)
+	[ ! -r /etc/resolv.conf ] || busybox sed 's/^/probe: /' /etc/resolv.conf
 	echo "probe: end"
 	busybox sleep 2
 done
 END
-chmod 755 "$root/usr/bin/gild-console"
+chmod 755 "$root/usr/bin/qemu-system-x86_64"
 make_golden media
 truncate -s 8M media.img
 mkfs.ext4 -q -d media media.img
@@ -48,6 +50,14 @@ with_radio() {
 	for program in wpa_supplicant dhcpcd hostapd iw; do
 		with_libraries "$(command -v $program)" "usr/sbin/$program"
 	done
+	# The first time that it is started there is nothing to have an address on.
+	mv "$root/usr/sbin/dhcpcd" "$root/usr/sbin/dhcpcd.real"
+	cat >"$root/usr/sbin/dhcpcd" <<-'END'
+		#!/bin/busybox sh
+		[ -e /sys/class/net/wlan0 ] || /bin/busybox sh /bin/radio &
+		exec /usr/sbin/dhcpcd.real "$@"
+	END
+	chmod 755 "$root/usr/sbin/dhcpcd"
 	mkdir -p "$root/var"
 	ln -s /run/lib "$root/var/lib"
 	echo 'dhcpcd:x:989:989::/run/dhcpcd:/usr/sbin/nologin' >"$root/etc/passwd"
@@ -74,6 +84,7 @@ with_radio() {
 		option dns 10.77.0.1
 	END
 	cat >"$root/bin/radio" <<-'END'
+		export PATH=/bin:/sbin:/usr/bin:/usr/sbin
 		/init -q -- mac80211_hwsim
 		busybox unshare -n /bin/busybox sh /bin/point &
 		busybox sleep 1
@@ -98,7 +109,7 @@ nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
 pc_initrd=wired.cpio
 start_pc wired "" -cpu max,+svm \
 	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1 nonce=$nonce" \
-	-netdev user,id=net,restrict=on -device e1000e,netdev=net,mac=52:54:00:00:00:01,id=nic \
+	-netdev user,id=net,restrict=on -device virtio-net-pci,netdev=net,mac=52:54:00:00:00:01,id=nic \
 	-object filter-dump,id=dump,netdev=net,file="$PWD/wire.pcap" \
 	-audiodev "wav,id=wav,path=$PWD/sound.wav" -device ich9-intel-hda -device hda-output,audiodev=wav \
 	-drive file=media.img,format=raw,if=none,id=media,readonly=on \
@@ -110,7 +121,8 @@ said wired "port 2-1 stays: it holds a disk" "the stick with the image stays wit
 qmp wired device_add '{"driver":"usb-storage","bus":"usb.0","port":"2","drive":"stick","id":"later"}' >/dev/null
 await wired "port 2-2 goes to the guest" 30
 said wired "port 2-2 goes to the guest" "another one that is plugged in goes to the guest"
-await wired "probe: usbfs" 20
+sleep 3
+is "whose QEMU has taken it from the host's driver" "$(grep 'probe: disks' wired.log | tail -n 1)" "probe: disks sda"
 qmp wired device_del '{"id":"later"}' >/dev/null
 await wired "port 2-2 is taken from the guest" 30
 said wired "port 2-2 is taken from the guest" "until it is pulled out"
