@@ -31,7 +31,7 @@
 #define MAX_WIFI_CONFIG ((size_t)64 << 10)
 #define LEASE_MARK "gild_lease" /* in the environment of dhcpcd's script */
 
-const char *const network_modules[] = {"bridge", "tun", "vhost_net", "af_packet", NULL};
+const char *const network_modules[] = {"bridge", "tun", "vhost_net", NULL};
 
 static _printf_(2, 3) void say(const struct network *n, const char *fmt, ...)
 {

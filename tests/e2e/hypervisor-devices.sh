@@ -12,7 +12,7 @@ cd "$scratch" || exit 1
 # ---- the images ----------------------------------------------------------------------------
 
 make_root
-with_modules virtio_net bridge tun vhost_net af_packet xhci-pci usb-storage sd_mod \
+with_modules virtio_net bridge tun vhost_net xhci-pci usb-storage sd_mod \
 	snd-hda-intel snd-hda-codec-generic
 with_files "$rom"
 for file in audio-alsa hw-usb-host; do with_libraries "$qemu_modules/$file.so" "$qemu_modules/$file.so"; done
