@@ -567,6 +567,28 @@ static void test_lid(void **state _unused_)
 	assert_true(was_said("the PC does not sleep"));
 }
 
+/* The presenter is told where there is no backlight. */
+static void test_lid_and_presenter(void **state _unused_)
+{
+	_cleanup_free_ char *root = fake_root();
+	struct screen screen = {.pid = getpid()};
+	struct lid lid = {.root = root, .say = say, .screen = &screen};
+	char words[4];
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	screen.words = fds[1];
+	assert_false(press(&lid, EV_SW, SW_LID, 1));
+	assert_true(was_said("the lid is closed: its screen is dark"));
+	assert_false(press(&lid, EV_SW, SW_LID, 0));
+	lid.wish = LID_IGNORE;
+	assert_false(press(&lid, EV_SW, SW_LID, 1));
+	assert_int_equal(read(fds[0], words, sizeof(words)), 2);
+	assert_memory_equal(words, "bu", 2);
+	closep(&fds[0]);
+	closep(&fds[1]);
+}
+
 static void test_brightness(void **state _unused_)
 {
 	_cleanup_free_ char *root = fake_root();
@@ -648,6 +670,7 @@ int main(void)
 		cmocka_unit_test(test_sound_card),
 		cmocka_unit_test(test_sound_expected),
 		cmocka_unit_test(test_sound_level),
+		cmocka_unit_test_teardown(test_lid_and_presenter),
 		cmocka_unit_test_teardown(test_lid, forget),
 		cmocka_unit_test_teardown(test_brightness, forget),
 		cmocka_unit_test(test_lid_device),

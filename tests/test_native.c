@@ -3,11 +3,15 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "fake_sysfs.h"
+#include "init/native.h"
 #include "init/native_efi.h"
+#include "init/screen_devices.h"
 
 #define GLOBAL "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
@@ -208,6 +212,124 @@ static void test_no_variables(void **state _unused_)
 	assert_non_null(err.remedy);
 }
 
+/* ---- disks ---- */
+
+/* An MBR whose second partition is active and begins at sector 3 of four. */
+static void put_disk(char *root, const char *name, bool outside, bool ntfs)
+{
+	_cleanup_free_ char *node = xasprintf("dev/%s", name);
+	_cleanup_free_ char *folder = xasprintf("sys/devices/%s/block/%s",
+						outside ? "pci0/usb1" : "pci0", name);
+	_cleanup_free_ char *device = xasprintf("%s/device", folder);
+	_cleanup_free_ char *class = xasprintf("sys/class/block/%s", name);
+	_cleanup_free_ char *target = xasprintf("../../../%s", folder);
+	uint8_t disk[4 * 512] = {0x33};
+
+	disk[446 + 16] = 0x80;
+	disk[446 + 16 + 4] = 0x07;
+	disk[446 + 16 + 8] = 3;
+	disk[510] = disk[3 * 512 + 510] = 0x55;
+	disk[511] = disk[3 * 512 + 511] = 0xAA;
+	if (ntfs)
+		memcpy(disk + 3 * 512 + 3, "NTFS    ", 8);
+	fake_bytes(root, node, (struct bytes){disk, sizeof(disk)});
+	fake_file(root, device, "");
+	fake_link(root, class, target);
+}
+
+static void test_bios_disk(void **state _unused_)
+{
+	char *root = fake_root();
+	struct native n;
+
+	assert_false(native_find(root, &n));
+	put_disk(root, "sda", false, false);
+	assert_false(native_find(root, &n));
+	put_disk(root, "sdb", true, true);
+	assert_true(native_find(root, &n));
+	assert_string_equal(n.label, "sdb");
+	assert_false(n.uefi);
+	native_free(&n);
+	/* What is in the PC comes first. */
+	put_disk(root, "sdc", false, true);
+	assert_true(native_find(root, &n));
+	assert_string_equal(n.label, "sdc");
+	native_free(&n);
+	/* A PC that was started by UEFI would not start it. */
+	fake_file(root, "sys/firmware/efi/fw_platform_size", "64\n");
+	assert_false(native_find(root, &n));
+	assert_true(n.uefi);
+}
+
+static void test_mbr(void **state _unused_)
+{
+	uint8_t mbr[512] = {0x33}, partition[512] = {0};
+	uint32_t first = 0;
+
+	mbr[510] = partition[510] = 0x55;
+	mbr[511] = partition[511] = 0xAA;
+	memcpy(partition + 3, "NTFS    ", 8);
+	assert_false(native_mbr_active(mbr, &first));
+	mbr[446 + 48] = 0x80;
+	mbr[446 + 48 + 4] = 0x07;
+	assert_false(native_mbr_active(mbr, &first)); /* it begins nowhere */
+	mbr[446 + 48 + 9] = 8;
+	assert_true(native_mbr_active(mbr, &first));
+	assert_int_equal(first, 2048);
+	assert_true(native_mbr_starts(mbr, partition));
+	partition[3] = 'M';
+	assert_false(native_mbr_starts(mbr, partition));
+	partition[3] = 'N';
+	mbr[446 + 48 + 4] = 0xEE; /* a GPT's */
+	assert_false(native_mbr_starts(mbr, partition));
+	mbr[446 + 48 + 4] = 0x07;
+	mbr[0] = 0; /* no boot code */
+	assert_false(native_mbr_starts(mbr, partition));
+}
+
+/* ---- the presenter's devices ---- */
+
+static void put_node(const char *root, const char *path)
+{
+	_cleanup_free_ char *full = xasprintf("%s/%s", root, path);
+
+	assert_int_equal(mknod(full, S_IFCHR | 0600, makedev(1, 3)), 0);
+}
+
+static void test_screen_devices(void **state _unused_)
+{
+	char *root = fake_root();
+	_cleanup_free_ char *file = xasprintf("%s/dev/input/event9", root);
+	_cleanup_free_ char *event = xasprintf("%s/dev/input/event0", root);
+	_cleanup_free_ char *null = xasprintf("%s/dev/null", root);
+	_cleanup_free_ char *link = xasprintf("%s/dev/fb1", root);
+	struct stat st;
+
+	if (getuid() != 0) {
+		print_message("only root makes devices\n");
+		skip();
+	}
+	assert_int_equal(screen_devices_hand_over(root, 991), 0);
+	fake_file(root, "dev/input/event9", "a file");
+	fake_file(root, "dev/dri/x", "");
+	put_node(root, "dev/input/event0");
+	put_node(root, "dev/input/mice");
+	put_node(root, "dev/dri/card0");
+	put_node(root, "dev/dri/renderD128");
+	put_node(root, "dev/fb0");
+	put_node(root, "dev/null");
+	assert_int_equal(symlink("null", link), 0);
+	assert_int_equal(screen_devices_hand_over(root, 991), 3);
+	assert_int_equal(stat(event, &st), 0);
+	assert_int_equal(st.st_gid, 991);
+	assert_int_equal(st.st_uid, 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	/* Neither files nor what a link leads to. */
+	assert_true(stat(file, &st) == 0 && st.st_gid != 991);
+	assert_true(stat(null, &st) == 0 && st.st_gid != 991);
+	assert_int_equal(screen_devices_hand_over(root, 991), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +340,9 @@ int main(void)
 		cmocka_unit_test(test_option_is_made),
 		cmocka_unit_test(test_option_is_found),
 		cmocka_unit_test(test_no_variables),
+		cmocka_unit_test(test_bios_disk),
+		cmocka_unit_test(test_mbr),
+		cmocka_unit_test(test_screen_devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

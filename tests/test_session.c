@@ -114,6 +114,7 @@ static void test_refused(void **state _unused_)
 {
 	refuse("init.conf", "windows=10.0.19045 nonsense=1", "nonsense=1");
 	refuse("init.conf", "windows=10.0.19045 native=maybe", "native");
+	refuse("init.conf", "windows=10.0.19045 no_kvm=perhaps", "no_kvm");
 	refuse("init.conf", "windows=10.0.19045 memory=lots", "memory");
 	refuse("init.conf", "", "windows");
 	refuse("init.conf", "windows", "init.conf");

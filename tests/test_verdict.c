@@ -93,6 +93,8 @@ static void test_modes(void **state _unused_)
 	check(&c, "paravirtual: profile");
 	c.question.native_wanted = c.question.native_possible = true;
 	check(&c, "native: profile native-wanted");
+	c.question.native_label = "sda1";
+	check(&c, "native: profile native-wanted native");
 	c.question.native_possible = false;
 	check(&c, "native stuck: profile native-wanted not-native!");
 	c.question.native_wanted = false;

@@ -105,6 +105,8 @@ static void change_brightness(const struct lid *l, bool up)
 
 static bool on_lid(const struct lid *l, bool closed)
 {
+	bool shown = l->screen && l->screen->pid > 0, dark;
+
 	if (l->wish == LID_IGNORE)
 		return false;
 	if (l->wish == LID_OFF) {
@@ -112,7 +114,10 @@ static bool on_lid(const struct lid *l, bool closed)
 			l->say("the lid is closed: the PC is switched off");
 		return closed;
 	}
-	if (set_power(l, closed ? POWER_DOWN : POWER_ON))
+	dark = set_power(l, closed ? POWER_DOWN : POWER_ON) > 0;
+	if (!dark && shown)
+		screen_blank(l->screen, closed);
+	if (dark || shown)
 		l->say(closed ? "the lid is closed: its screen is dark, the guest runs on"
 			      : "the lid is open");
 	return false;

@@ -9,6 +9,7 @@
 #include <linux/input.h>
 
 #include "init/options.h"
+#include "init/screen.h"
 
 #define LID_MAX_DEVICES 64
 
@@ -24,6 +25,7 @@ struct lid {
 	const char *root;	/* before /sys and /dev */
 	void (*say)(const char *line);
 	enum lid_wish wish;
+	const struct screen *screen;	/* made dark where there is no backlight; or NULL */
 	struct vec_of(int) devices;	/* lids and keyboards, not blocking */
 };
 /* Opens what has a lid switch or such keys, and acts on a lid that is closed already. */

@@ -234,10 +234,11 @@ static int write_grubenv(const char *path, struct error *err)
 	return grubenv_file_set(path, "next", "native", err);
 }
 
-static int next_by_grub(const char *root, void (*say)(const char *), struct error *err)
+static int next_by_grub(const char *root, const char *disk, void (*say)(const char *),
+			struct error *err)
 {
 	struct medium_search search = {
-		.root = root, .file = LAYOUT_GRUBENV, .target = TARGET};
+		.root = root, .file = LAYOUT_GRUBENV, .target = TARGET, .disk = disk};
 	struct medium m;
 	int result = -1;
 
@@ -256,8 +257,9 @@ static int next_by_grub(const char *root, void (*say)(const char *), struct erro
 	return result;
 }
 
-int native_next(const char *root, const struct native *n, void (*say)(const char *),
-		struct error *err)
+int native_next(const char *root, const struct native *n, const char *boot_disk,
+		void (*say)(const char *), struct error *err)
 {
-	return n->uefi ? next_by_uefi(root, n, say, err) : next_by_grub(root, say, err);
+	return n->uefi ? next_by_uefi(root, n, say, err)
+		       : next_by_grub(root, boot_disk, say, err);
 }

@@ -24,8 +24,11 @@ void native_free(struct native *native);
  * in the MBR and NTFS in the active partition. True if there is one.
  */
 bool native_find(const char *root, struct native *ret);
-/* The firmware's next start is this one. `say`: what was done, for the log. */
-int native_next(const char *root, const struct native *native,
+/*
+ * The next start is this one. boot_disk: "sda", on which GRUB's block is looked for, or
+ * NULL: on any. `say`: what was done, for the log.
+ */
+int native_next(const char *root, const struct native *native, const char *boot_disk,
 		void (*say)(const char *line), struct error *err);
 /* The first sector of a disk, and that of the partition its table calls active. */
 bool native_mbr_active(const uint8_t mbr[512], uint32_t *first_sector);

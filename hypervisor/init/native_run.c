@@ -38,6 +38,12 @@ int session_find_native(struct session *s, struct error *err)
 	return session_judge(s, err);
 }
 
+static int arrange(const struct session *s, struct error *err)
+{
+	return native_next(s->root, &s->native, options_get(&s->facts, "disk"), s->say,
+			   err);
+}
+
 int session_native(struct session *s, bool *restart, struct error *err)
 {
 	bool wanted = s->question.native_wanted || s->no_kvm == SESSION_NATIVE;
@@ -45,7 +51,7 @@ int session_native(struct session *s, bool *restart, struct error *err)
 	*restart = false;
 	if (s->verdict.stuck || !wanted)
 		return 0;
-	if (native_next(s->root, &s->native, s->say, err) < 0)
+	if (arrange(s, err) < 0)
 		return -1;
 	*restart = true;
 	return 0;
@@ -77,8 +83,7 @@ static void start_native(struct wait *w)
 
 	if (!w->offered)
 		return;
-	w->end = w->restart =
-		native_next(w->s->root, &w->s->native, w->s->say, &err) == 0;
+	w->end = w->restart = arrange(w->s, &err) == 0;
 	if (!w->end)
 		say_error(w->s, &err);
 }

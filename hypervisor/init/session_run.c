@@ -420,6 +420,7 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 	vec_push(&p.argv, NULL);
 	config.argv = p.argv.items;
 	start_screen(s, &screen);
+	p.devices.lid.screen = &screen;
 	config.requests = screen.requests;
 	config.watch = p.devices.fd;
 	stay_in_memory(s);
