@@ -670,7 +670,7 @@ int main(void)
 		cmocka_unit_test(test_sound_card),
 		cmocka_unit_test(test_sound_expected),
 		cmocka_unit_test(test_sound_level),
-		cmocka_unit_test_teardown(test_lid_and_presenter),
+		cmocka_unit_test_teardown(test_lid_and_presenter, forget),
 		cmocka_unit_test_teardown(test_lid, forget),
 		cmocka_unit_test_teardown(test_brightness, forget),
 		cmocka_unit_test(test_lid_device),

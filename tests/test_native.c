@@ -159,7 +159,7 @@ static void assert_variable(const char *folder, const char *name, struct bytes v
 
 static void test_option_is_made(void **state _unused_)
 {
-	char *folder = fake_root();
+	_cleanup_free_ char *folder = fake_root();
 	_cleanup_buffer_ struct buffer shell = BUFFER_INIT, expected = BUFFER_INIT;
 	_cleanup_free_ char *order = xasprintf("%s/BootOrder" GLOBAL, folder);
 	struct native_efi_choice choice;
@@ -187,7 +187,7 @@ static void test_option_is_made(void **state _unused_)
 
 static void test_option_is_found(void **state _unused_)
 {
-	char *folder = fake_root();
+	_cleanup_free_ char *folder = fake_root();
 	_cleanup_buffer_ struct buffer windows = BUFFER_INIT;
 	struct native_efi_choice choice;
 
@@ -239,7 +239,7 @@ static void put_disk(char *root, const char *name, bool outside, bool ntfs)
 
 static void test_bios_disk(void **state _unused_)
 {
-	char *root = fake_root();
+	_cleanup_free_ char *root = fake_root();
 	struct native n;
 
 	assert_false(native_find(root, &n));
@@ -298,7 +298,7 @@ static void put_node(const char *root, const char *path)
 
 static void test_screen_devices(void **state _unused_)
 {
-	char *root = fake_root();
+	_cleanup_free_ char *root = fake_root();
 	_cleanup_free_ char *file = xasprintf("%s/dev/input/event9", root);
 	_cleanup_free_ char *event = xasprintf("%s/dev/input/event0", root);
 	_cleanup_free_ char *null = xasprintf("%s/dev/null", root);
