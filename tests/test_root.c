@@ -595,16 +595,21 @@ static void test_trees(void **state _unused_)
 	char *root = fake_root(), *text;
 	_cleanup_free_ char *from = xasprintf("%s/from", root);
 	_cleanup_free_ char *to = xasprintf("%s/to", root);
+	_cleanup_free_ char *secret = xasprintf("%s/from/images/a.conf", root);
+	_cleanup_free_ char *copy = xasprintf("%s/to/images/a.conf", root);
 	struct stat st;
 
 	fake_file(root, "from/init.conf", "windows=10.0\n");
 	fake_file(root, "from/images/a.conf", "x=y");
 	fake_link(root, "from/link", "/etc/passwd");
 	assert_int_equal(mkdir(to, 0755), 0);
+	assert_int_equal(chmod(secret, 0600), 0);
 	assert_int_equal(root_copy_tree(from, to, 0, NULL), 0);
 	text = fake_text(root, "to/images/a.conf");
 	assert_string_equal(text, "x=y");
 	free(text);
+	assert_int_equal(stat(copy, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_null(fake_text(root, "to/link"));
 	root_empty_folder(open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0);
 	assert_int_equal(rmdir(from), 0);
