@@ -128,7 +128,7 @@ static void test_other_golden(void **state _unused_)
 	make_raw(0, "");
 	assert_int_equal(
 		file_replace(overlay_path, (struct bytes){(uint8_t *)"x", 1}, NULL), 0);
-	refuse_overlay(&g, ERROR_FAILED, "no qcow2");
+	refuse_overlay(&g, ERROR_STATE, "damaged");
 	overlay_golden_free(&g);
 }
 

@@ -101,9 +101,22 @@ void dm_remove(const char *name)
 		(void)ask(fd, DM_DEV_REMOVE, name, &r);
 }
 
+bool dm_is_corrupted(const char *name)
+{
+	_cleanup_close_ int fd = open(CONTROL, O_RDWR | O_CLOEXEC);
+	struct request r = {0};
+
+	/* Its status is 'V', or 'C' from the first wrong block on. */
+	if (fd < 0 || ask(fd, DM_TABLE_STATUS, name, &r) < 0)
+		return false;
+	return r.table[0] == 'C';
+}
+
 static int damaged(const char *subject, struct error *err)
 {
 	error_errno(err, subject, "is damaged: its hash is not that of the seal");
+	if (err)
+		err->code = ERROR_STATE;
 	return error_remedy(err, "write the medium anew, and replace it if that does not "
 				 "last");
 }
@@ -136,7 +149,7 @@ static int read_super(const char *device, const char *subject, const struct seal
 	if (device_size(fd, subject, &size, err) < 0)
 		return -1;
 	if (size < seal_whole_size(seal)) {
-		error_set(err, ERROR_FAILED, subject,
+		error_set(err, ERROR_STATE, subject,
 			  "has %llu bytes, its seal is for %llu",
 			  (unsigned long long)size,
 			  (unsigned long long)seal_whole_size(seal));

@@ -13,6 +13,8 @@
 int dm_open_sealed(const char *name, const char *device, const char *subject,
 		   const struct seal *seal, char **ret, struct error *err);
 void dm_remove(const char *name);
+/* True if dm-verity has met a damaged block since it was opened. */
+bool dm_is_corrupted(const char *name);
 
 /* A read-only (or writable) loop device over a part of a file; size 0: all of it. */
 int loop_attach(const char *path, uint64_t offset, uint64_t size, bool writable, char **ret,

@@ -64,14 +64,20 @@ static void open_console(void)
 		close(fd);
 }
 
-static void write_verdict(const struct session *s)
+static void write_json(const struct session *s)
 {
 	_cleanup_free_ char *json = verdict_json(&s->verdict, &s->question);
-	_cleanup_free_ char *text = verdict_text(&s->verdict, &s->question);
-	const char *at = text;
 
 	(void)file_replace(SESSION_RUN "/verdict.json",
 			   (struct bytes){(const uint8_t *)json, strlen(json)}, NULL);
+}
+
+static void write_verdict(const struct session *s)
+{
+	_cleanup_free_ char *text = verdict_text(&s->verdict, &s->question);
+	const char *at = text;
+
+	write_json(s);
 	/* Its lines have our name before them already. */
 	for (size_t len; *at; at += len + (at[len] != 0)) {
 		_cleanup_free_ char *line = NULL;
@@ -133,7 +139,7 @@ static int load_early(struct session *s, struct error *err)
 /* The plan keeps drivers off what goes to the guest; the verdict comes after them. */
 static int decide(struct session *s, struct error *err)
 {
-	if (load_early(s, err) < 0 ||
+	if (load_early(s, err) < 0 || session_read_facts(s, ROOT_FACTS, err) < 0 ||
 	    session_configure(s, SESSION_CONFIG, "/proc/cmdline", SESSION_PROFILES, err) <
 		    0 ||
 	    session_judge(s, err) < 0 || session_drivers(s, err) < 0)
@@ -215,8 +221,12 @@ static _Noreturn void run_pid1(bool second_stage)
 		else
 			result = session_native(&s, &restart, &err);
 	}
-	if (result < 0)
+	if (result < 0) {
+		/* What was found out since then. */
+		if (s.question.machine)
+			write_json(&s);
 		say_error(&err);
+	}
 	if (failed && !restart)
 		restart = session_wait(&s, &buttons, stop_fd);
 	end(restart);

@@ -36,6 +36,7 @@ enum {
 	H_REFCOUNT_ORDER = 96,
 	H_LENGTH = 100,
 };
+#define INCOMPATIBLE_CORRUPT 2u	  /* only to be read, for rescue */
 #define INCOMPATIBLE_DATA_FILE 4u /* the data lies in another file */
 /* Ours: the golden image's identity, 64 hexadecimal digits. */
 #define EXTENSION_IDENTITY 0x67696C64u
@@ -95,7 +96,7 @@ static void read_identity(struct bytes start, struct qcow2_header *ret)
 int qcow2_read(struct bytes start, const char *name, struct qcow2_header *ret,
 	       struct error *err)
 {
-	uint32_t version;
+	uint32_t version, l1_entries = 0;
 	uint64_t incompatible;
 
 	*ret = (struct qcow2_header){0};
@@ -104,11 +105,19 @@ int qcow2_read(struct bytes start, const char *name, struct qcow2_header *ret,
 	(void)be32(start, H_VERSION, &version);
 	ret->size = be64(start, H_SIZE);
 	ret->backing = be64(start, H_BACKING) != 0;
+	(void)be32(start, H_L1_SIZE, &l1_entries);
+	ret->l1_at = be64(start, H_L1_AT);
+	ret->l1_size = (uint64_t)l1_entries * 8;
 	incompatible = version >= 3 ? be64(start, H_INCOMPATIBLE) : 0;
 	if (version < 2 || version > 3 || !ret->size || ret->size > QCOW2_MAX_DISK)
 		return error_set(err, ERROR_FAILED, name,
 				 "is a qcow2 image of version %u for %llu bytes", version,
 				 (unsigned long long)ret->size);
+	ret->corrupt = incompatible & INCOMPATIBLE_CORRUPT;
+	if (ret->l1_size > QCOW2_MAX_L1)
+		return error_set(err, ERROR_FAILED, name,
+				 "has a first table of %llu bytes",
+				 (unsigned long long)ret->l1_size);
 	if (incompatible & INCOMPATIBLE_DATA_FILE)
 		return error_set(err, ERROR_FAILED, name, "has its data in another file");
 	if (version == 3)
@@ -199,19 +208,28 @@ static int read_part(int fd, const char *path, uint64_t at, struct buffer *ret,
 	return 0;
 }
 
+/*
+ * A seal stands for every byte. Without one, size, ends and time have to do; a device
+ * node's time is that of the PC's start.
+ */
 static void identify(const struct buffer *first, const struct buffer *last,
-		     const struct stat *st, uint64_t file_size, struct overlay_golden *g)
+		     const struct stat *st, uint64_t file_size, const char *seal,
+		     struct overlay_golden *g)
 {
 	struct hash_stream *stream = hash_sha256_begin();
+	uint64_t changed =
+		S_ISREG(st->st_mode) && !seal ? (uint64_t)st->st_mtim.tv_sec : 0;
 	uint8_t digest[32], numbers[32];
 
 	put_le64(numbers, file_size);
 	put_le64(numbers + 8, g->size);
-	put_le64(numbers + 16, (uint64_t)st->st_mtim.tv_sec);
+	put_le64(numbers + 16, changed);
 	put_le64(numbers + 24, (uint64_t)g->format);
 	hash_stream_add(stream, numbers, sizeof(numbers));
 	hash_stream_add(stream, first->data, first->len);
 	hash_stream_add(stream, last->data, last->len);
+	if (seal)
+		hash_stream_add(stream, seal, strlen(seal));
 	hash_sha256_end(stream, digest);
 	hash_hex(digest, sizeof(digest), g->identity);
 }
@@ -223,39 +241,105 @@ static int refuse_backing(const char *path, struct error *err)
 	return error_remedy(err, "make it whole with qemu-img convert");
 }
 
-int overlay_open_golden(const char *path, struct overlay_golden *ret, struct error *err)
+static int damaged(const char *name, const char *what, struct error *err)
 {
+	error_errno(err, name, "is damaged: %s cannot be read", what);
+	if (err)
+		err->code = ERROR_STATE;
+	return error_remedy(err, "write the medium anew, and replace it if that does not "
+				 "last");
+}
+
+/* The first table, of which all others hang. */
+static int read_table(int fd, const struct qcow2_header *h, uint64_t file_size,
+		      const char *name, struct error *err)
+{
+	_cleanup_free_ uint8_t *table = NULL;
+	uint64_t end;
+
+	if (add_overflow(h->l1_at, h->l1_size, &end) || end > file_size) {
+		error_set(err, ERROR_STATE, name,
+			  "is damaged: its first table lies beyond its end");
+		return error_remedy(err, "write the medium anew");
+	}
+	table = xmalloc(h->l1_size + 1);
+	errno = EIO;
+	return pread(fd, table, h->l1_size, (off_t)h->l1_at) == (ssize_t)h->l1_size
+		       ? 0
+		       : damaged(name, "its first table", err);
+}
+
+static int read_qcow2(int fd, const struct buffer *first, uint64_t file_size,
+		      const char *name, struct overlay_golden *g, struct error *err)
+{
+	struct qcow2_header header;
+
+	if (qcow2_read(buffer_view(first), name, &header, err) < 0)
+		return -1;
+	if (header.backing)
+		return refuse_backing(name, err);
+	g->format = OVERLAY_QCOW2;
+	g->size = header.size;
+	return read_table(fd, &header, file_size, name, err);
+}
+
+/* What the image is by its first bytes, unless somebody says what it must be. */
+static int recognise(const struct buffer *first, const char *format, const char *name,
+		     bool *qcow2, struct error *err)
+{
+	bool magic = first->len >= 4 && memcmp(first->data, "QFI\xFB", 4) == 0;
+
+	*qcow2 = format ? strcmp(format, "qcow2") == 0 : magic;
+	if (format && !*qcow2 && strcmp(format, "raw") != 0) {
+		error_set(err, ERROR_FAILED, "format", "\"%s\" is neither raw nor qcow2",
+			  format);
+		return error_remedy(err, "docs/hypervisor.md has the keys");
+	}
+	if (!*qcow2 || magic)
+		return 0;
+	error_set(err, ERROR_STATE, name, "is no qcow2 image");
+	return error_remedy(err, "write the medium anew, or give format=raw");
+}
+
+int overlay_open_golden_as(const char *path, const struct overlay_hints *hints,
+			   struct overlay_golden *ret, struct error *err)
+{
+	const char *name = hints->label ? hints->label : path;
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	_cleanup_buffer_ struct buffer first = BUFFER_INIT, last = BUFFER_INIT;
 	struct overlay_golden g = {0};
-	struct qcow2_header header;
 	uint64_t file_size;
 	struct stat st;
+	bool qcow2;
 
 	if (fd < 0)
-		return error_errno(err, path, "cannot open");
-	if (size_of(fd, path, &st, &file_size, err) < 0 ||
-	    read_part(fd, path, 0, &first, err) < 0 ||
-	    read_part(fd, path, file_size > LOOKED_AT ? file_size - LOOKED_AT : 0, &last,
-		      err) < 0)
+		return error_errno(err, name, "cannot open");
+	if (size_of(fd, name, &st, &file_size, err) < 0)
 		return -1;
-	if (first.len >= 4 && memcmp(first.data, "QFI\xFB", 4) == 0) {
-		if (qcow2_read(buffer_view(&first), path, &header, err) < 0)
-			return -1;
-		if (header.backing)
-			return refuse_backing(path, err);
-		g.format = OVERLAY_QCOW2;
-		g.size = header.size;
-	} else {
-		/* QEMU rounds a file that ends within a sector up. */
-		g.size = (file_size + 511) / 512 * 512;
-	}
+	if (read_part(fd, name, 0, &first, NULL) < 0)
+		return damaged(name, "its start", err);
+	if (read_part(fd, name, file_size > LOOKED_AT ? file_size - LOOKED_AT : 0, &last,
+		      NULL) < 0)
+		return damaged(name, "its end", err);
+	if (recognise(&first, hints->format, name, &qcow2, err) < 0)
+		return -1;
+	/* QEMU rounds a file that ends within a sector up. */
+	g.size = (file_size + 511) / 512 * 512;
+	if (qcow2 && read_qcow2(fd, &first, file_size, name, &g, err) < 0)
+		return -1;
 	if (!g.size)
-		return error_set(err, ERROR_FAILED, path, "is empty");
-	identify(&first, &last, &st, file_size, &g);
+		return error_set(err, ERROR_FAILED, name, "is empty");
+	identify(&first, &last, &st, file_size, hints->seal, &g);
 	g.path = xstrdup(path);
 	*ret = g;
 	return 0;
+}
+
+int overlay_open_golden(const char *path, struct overlay_golden *ret, struct error *err)
+{
+	static const struct overlay_hints nothing;
+
+	return overlay_open_golden_as(path, &nothing, ret, err);
 }
 
 /* ---- the overlay ---- */
@@ -265,9 +349,17 @@ static int other_golden(const char *path, const struct overlay_golden *golden,
 {
 	error_set(err, ERROR_STATE, path, "belongs to another golden image than %s",
 		  golden->path);
-	return error_remedy(err,
-			    "start with persist=off to leave it alone, or remove it: "
-			    "what the guest wrote is lost then");
+	return error_remedy(err, "start with persist=off to leave it alone, or with "
+				 "persist=reset to begin anew: it is kept aside then");
+}
+
+static int bad_overlay(const char *path, struct error *err)
+{
+	error_set(err, ERROR_STATE, path,
+		  "is damaged: what the guest wrote cannot be "
+		  "trusted");
+	return error_remedy(err, "start with persist=reset to begin anew: it is kept "
+				 "aside, for qemu-img check -r on another PC");
 }
 
 /* 1: it is there and fits; 0: it is not there. */
@@ -277,12 +369,17 @@ static int check_overlay(const char *path, const struct overlay_golden *golden,
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	_cleanup_buffer_ struct buffer start = BUFFER_INIT;
 	struct qcow2_header header;
+	uint64_t size, end;
+	struct stat st;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : error_errno(err, path, "cannot open");
-	if (read_part(fd, path, 0, &start, err) < 0 ||
-	    qcow2_read(buffer_view(&start), path, &header, err) < 0)
+	if (size_of(fd, path, &st, &size, err) < 0 ||
+	    read_part(fd, path, 0, &start, err) < 0)
 		return -1;
+	if (qcow2_read(buffer_view(&start), path, &header, NULL) < 0 || header.corrupt ||
+	    add_overflow(header.l1_at, header.l1_size, &end) || end > size)
+		return bad_overlay(path, err);
 	if (header.backing || header.size != golden->size ||
 	    strcmp(header.identity, golden->identity) != 0)
 		return other_golden(path, golden, err);

@@ -29,6 +29,18 @@ void overlay_golden_free(struct overlay_golden *golden);
  * anew differs in one of these.
  */
 int overlay_open_golden(const char *path, struct overlay_golden *ret, struct error *err);
+/* The same where more is known of it; each may be NULL. */
+struct overlay_hints {
+	const char *format;	/* "raw" or "qcow2": what it must be */
+	const char *seal;	/* its identity follows from this and not from the time */
+	const char *label;	/* for messages, instead of the path */
+};
+/*
+ * Also reads a qcow2 image's first table. ERROR_STATE: bytes that must be there cannot be
+ * read, or are no such image.
+ */
+int overlay_open_golden_as(const char *path, const struct overlay_hints *hints,
+			   struct overlay_golden *ret, struct error *err);
 
 /*
  * Makes sure that `path` is an overlay for the golden image: one that is there is kept if
@@ -41,9 +53,12 @@ int overlay_prepare(const char *path, const struct overlay_golden *golden, bool 
 /* ---- for tests and the two above ---- */
 
 #define QCOW2_MAX_DISK ((uint64_t)64 << 40)
+#define QCOW2_MAX_L1 ((uint64_t)32 << 20) /* QEMU's own limit */
 struct qcow2_header {
 	uint64_t size;		/* of the disk */
 	bool backing;		/* it names a file below it */
+	bool corrupt;		/* QEMU found it damaged, and said so in it */
+	uint64_t l1_at, l1_size;	/* its first table: bytes */
 	char identity[65];	/* of gild's extension; "" if it has none */
 };
 /* The first bytes of a file. */

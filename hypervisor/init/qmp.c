@@ -31,6 +31,19 @@ static void copy_text(struct json_object *o, const char *key, char ret[QMP_TEXT]
 		(void)snprintf(ret, QMP_TEXT, "%s", json_object_get_string(value));
 }
 
+static void read_event(struct json_object *o, struct qmp_message *ret)
+{
+	struct json_object *data = member(o, "data");
+	char action[QMP_TEXT];
+
+	ret->kind = QMP_EVENT;
+	copy_text(o, "event", ret->name);
+	copy_text(data, "reason", ret->reason);
+	copy_text(data, "action", action);
+	ret->stopped = strcmp(action, "stop") == 0;
+	ret->no_space = json_object_get_boolean(member(data, "nospace"));
+}
+
 static bool read_message(struct json_object *o, struct qmp_message *ret)
 {
 	struct json_object *value;
@@ -40,9 +53,7 @@ static bool read_message(struct json_object *o, struct qmp_message *ret)
 	if (member(o, "QMP"))
 		return true;
 	if (member(o, "event")) {
-		ret->kind = QMP_EVENT;
-		copy_text(o, "event", ret->name);
-		copy_text(member(o, "data"), "reason", ret->reason);
+		read_event(o, ret);
 		return *ret->name != 0;
 	}
 	value = member(o, "error");

@@ -25,6 +25,7 @@ struct qmp_message {
 	char name[QMP_TEXT];	/* event: its name; return: .status, if it has one */
 	char reason[QMP_TEXT];	/* event: .data.reason; error: what QEMU says */
 	bool enabled;		/* return: .enabled, as query-kvm has it */
+	bool no_space, stopped;	/* BLOCK_IO_ERROR: .nospace; .action is "stop" */
 };
 /* One line without its end. False if it is no QMP message. */
 bool qmp_parse(const char *line, size_t len, struct qmp_message *ret);

@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "init/screen_devices.h"
+#include "init/uevent.h"
 
 #define FIRST_PAUSE 100 /* ms; doubles */
 #define LAST_PAUSE 5000
@@ -36,7 +37,7 @@ struct keeper {
 	uid_t uid;
 	char *words[MAX_WORDS]; /* the presenter's arguments, ended by NULL */
 	size_t count;
-	int devices; /* screen_devices_watch() */
+	int devices; /* uevent_open(), or -1 */
 };
 
 /*
@@ -76,6 +77,15 @@ static _Noreturn void run_presenter(struct keeper *k)
 
 /* ---- the keeper ---- */
 
+static void on_devices(const struct keeper *k)
+{
+	struct uevent event;
+
+	while (uevent_read(k->devices, &event) != 0)
+		;
+	(void)screen_devices_hand_over("", (gid_t)k->uid);
+}
+
 /* Until the process ends (-1: none does) or the time is over. */
 static void attend(const struct keeper *k, int pidfd, int wait_ms)
 {
@@ -86,8 +96,8 @@ static void attend(const struct keeper *k, int pidfd, int wait_ms)
 	while (left != 0 && poll(fds, ARRAY_SIZE(fds), (int)left) != 0) {
 		if (fds[0].revents)
 			return;
-		if (fds[1].revents && screen_devices_changed(k->devices))
-			(void)screen_devices_hand_over("", (gid_t)k->uid);
+		if (fds[1].revents)
+			on_devices(k);
 		if (wait_ms >= 0)
 			left = end > now_ms() ? end - now_ms() : 0;
 	}
@@ -118,7 +128,7 @@ static _Noreturn void keep(struct keeper *k)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* First watched, then looked at: none is missed between. */
-	k->devices = k->uid ? screen_devices_watch() : -1;
+	k->devices = k->uid ? uevent_open(NULL) : -1;
 	if (k->uid)
 		(void)screen_devices_hand_over("", (gid_t)k->uid);
 	for (;;) {

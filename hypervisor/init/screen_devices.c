@@ -2,10 +2,7 @@
 #include "init/screen_devices.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,27 +42,4 @@ unsigned screen_devices_hand_over(const char *root, gid_t gid)
 			closedir(dir);
 	}
 	return given;
-}
-
-int screen_devices_watch(void)
-{
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
-	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			NETLINK_KOBJECT_UEVENT);
-
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		closep(&fd);
-	return fd;
-}
-
-bool screen_devices_changed(int watch)
-{
-	char text[8192];
-	bool any = false;
-	ssize_t n;
-
-	while ((n = recv(watch, text, sizeof(text), 0)) > 0 ||
-	       (n < 0 && errno == ENOBUFS))
-		any = true;
-	return any;
 }

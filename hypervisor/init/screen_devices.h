@@ -12,9 +12,5 @@
  * so, readable and writable. The number of devices that were.
  */
 unsigned screen_devices_hand_over(const char *root, gid_t gid);
-/* The kernel's messages about devices, not blocking; -1: there are none. */
-int screen_devices_watch(void);
-/* Reads all that came; true if there was any. */
-bool screen_devices_changed(int watch);
 
 #endif

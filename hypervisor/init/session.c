@@ -9,6 +9,7 @@
 #include "base/sysfs.h"
 #include "base/text.h"
 #include "hwprofiles/profile_table.h"
+#include "init/images.h"
 
 #define FW_CFG "firmware/qemu_fw_cfg/by_name/opt/gild/vm/raw"
 
@@ -29,6 +30,8 @@ void session_init(struct session *s, const char *root, void (*say)(const char *)
 void session_free(struct session *s)
 {
 	options_free(&s->options);
+	options_free(&s->facts);
+	free(s->image_name);
 	coldplug_free(&s->coldplug);
 	profile_scores_free(&s->scores);
 	profiles_free(&s->profiles);
@@ -118,7 +121,61 @@ static int find_profile(struct session *s, const char *path, struct error *err)
 	return 0;
 }
 
-/* Weakest first: the profile's quirks, file, kernel command line, fw_cfg. */
+int session_read_facts(struct session *s, const char *path, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (read_optional(path, &text, err) < 0)
+		return -1;
+	return options_add(&s->facts, text, path, err);
+}
+
+/* Says which of several is taken, and where nobody chose, how to choose. */
+static void say_choice(const struct session *s, const struct strings *names, bool asked)
+{
+	_cleanup_free_ char *line =
+		asked ? xasprintf("image %s", names->items[0])
+		      : xasprintf("image %s, the first; choose another with "
+				  "gild.image=NAME or in the boot loader's menu",
+				  names->items[0]);
+
+	s->say(line);
+}
+
+/* The words of the chosen one, and the kernel's again, which are stronger. */
+static int add_image(struct session *s, const char *config, const char *kernel,
+		     struct error *err)
+{
+	_cleanup_free_ char *folder = xstrdup(config ? config : "");
+	_cleanup_(strings_free) struct strings names = VEC_INIT, all = VEC_INIT;
+	_cleanup_options_ struct options o = OPTIONS_INIT;
+	const char *wish = options_get(&s->options, "image");
+	char *slash = strrchr(folder, '/');
+	_cleanup_free_ char *images = NULL;
+	bool asked;
+
+	if (!slash || (wish && images_is_place(wish)))
+		return 0;
+	*slash = 0;
+	images = xasprintf("%s/images", folder);
+	images_list(images, &all);
+	if (images_choose(images, wish, &names, &asked, err) < 0)
+		return -1;
+	if (!names.len)
+		return 0;
+	if (all.len > 1)
+		say_choice(s, &names, asked);
+	s->image_name = xstrdup(names.items[0]);
+	if (images_read(images, s->image_name, &s->options, err) < 0 ||
+	    options_add_cmdline(&o, kernel, err) < 0)
+		return -1;
+	vec_foreach (word, &o.words)
+		if (strncmp(*word, "image=", 6) != 0)
+			strings_push(&s->options.words, *word);
+	return 0;
+}
+
+/* Weakest first: the profile's quirks, file, image, kernel command line, fw_cfg. */
 int session_configure(struct session *s, const char *config, const char *cmdline,
 		      const char *profiles, struct error *err)
 {
@@ -135,7 +192,8 @@ int session_configure(struct session *s, const char *config, const char *cmdline
 	if (read_optional(config, &text, err) < 0 ||
 	    options_add(&s->options, text, config ? config : "configuration", err) < 0 ||
 	    read_optional(cmdline, &kernel, err) < 0 ||
-	    options_add_cmdline(&s->options, kernel, err) < 0)
+	    options_add_cmdline(&s->options, kernel, err) < 0 ||
+	    add_image(s, config, kernel, err) < 0)
 		return -1;
 	split_arguments(&s->kernel_arguments, kernel);
 	s->question.kernel_arguments = &s->kernel_arguments;

@@ -15,6 +15,7 @@
 #define SESSION_VM SESSION_RUN "/vm"		/* QEMU's: nothing in it is trusted */
 #define SESSION_SCREEN SESSION_RUN "/screen"	/* QEMU's, and its socket the presenter's */
 #define SESSION_VNC SESSION_SCREEN "/vnc"
+#define SESSION_QEMU_ID 990 /* user and group of QEMU: nobody else's in the image */
 #define SESSION_CONFIG "/etc/gild/init.conf"
 #define SESSION_PROFILES "/etc/gild/profiles"	/* compiled */
 
@@ -29,6 +30,8 @@ struct session {
 	const char *root;	/* before every path of hardware; "" on a real PC */
 	void (*say)(const char *line);	/* for the screen and the log; no line end */
 	struct options options;
+	struct options facts;	/* of the first stage (root.h); none: there was none */
+	char *image_name;	/* of several (images.h), or NULL */
 	struct coldplug coldplug;
 	struct profiles profiles;
 	struct profile_scores scores;
@@ -45,9 +48,14 @@ struct session {
 void session_init(struct session *session, const char *root, void (*say)(const char *));
 void session_free(struct session *session);
 
-/* Reads configuration, command line, profiles (a missing file is none); checks every key. */
+/*
+ * Reads configuration, the chosen image's words (images/ beside it), command line, profiles
+ * (a missing file is none); checks every key.
+ */
 int session_configure(struct session *session, const char *config, const char *cmdline,
 		      const char *profiles, struct error *err);
+/* What the first stage found out. A file that is not there is none. */
+int session_read_facts(struct session *session, const char *path, struct error *err);
 /* What is known about the machine and the image becomes the verdict. */
 int session_judge(struct session *session, struct error *err);
 /* Loads drivers; what goes to the guest is spared. Real PCs only. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,16 +13,13 @@
 #include "base/hash.h"
 #include "base/process.h"
 #include "base/sysfs.h"
-#include "init/mounts.h"
-#include "init/overlay.h"
 #include "init/screen.h"
-#include "init/session.h"
+#include "init/session_disk.h"
+#include "init/slot.h"
 #include "init/supervise.h"
 #include "init/tpm.h"
+#include "init/uevent.h"
 
-#define QEMU_ID 990 /* user and group that QEMU runs as: nobody else's in the image */
-#define DEVICE_WAIT 15000 /* ms for the disk with the image */
-#define DEVICE_STEP 100
 #define SETTLE 50 /* ms in which USB and disks show up after their driver */
 #define ACPI_TABLES "/sys/firmware/acpi/tables/"
 #define OVMF "/usr/share/OVMF/"
@@ -85,39 +83,7 @@ int session_drivers(struct session *s, struct error *err)
 	return 0;
 }
 
-static int mount_waiting(struct session *s, const char *key, const char *target,
-			 bool writable, struct error *err)
-{
-	const char *device = options_get(&s->options, key);
-	int result = 1;
-
-	if (!device)
-		return 0;
-	for (unsigned waited = 0; waited <= DEVICE_WAIT && result == 1;
-	     waited += DEVICE_STEP) {
-		result = mounts_device(device, target, writable, NULL, err);
-		if (result == 1) {
-			if (coldplug_sweep(&s->coldplug, err) < 0)
-				return -1;
-			sleep_ms(DEVICE_STEP);
-		}
-	}
-	if (result != 1)
-		return result;
-	error_set(err, ERROR_FAILED, device, "did not show up within %u s",
-		  DEVICE_WAIT / 1000);
-	return error_remedy(err,
-			    "is the stick in, and is its controller's driver packed?");
-}
-
 /* ---- what QEMU needs, readable and writable for its user ---- */
-
-static int hand_over(const char *path, mode_t mode, struct error *err)
-{
-	if (chown(path, QEMU_ID, QEMU_ID) < 0 || chmod(path, mode) < 0)
-		return error_errno(err, path, "cannot be handed to QEMU");
-	return 0;
-}
 
 /* A copy in RUN, for firmware's tables and OVMF's variables. */
 static int copy_for_qemu(const char *from, const char *to, struct error *err)
@@ -127,7 +93,7 @@ static int copy_for_qemu(const char *from, const char *to, struct error *err)
 	if (file_read(from, MAX_VARS, &data, err) < 0 ||
 	    file_replace(to, buffer_view(&data), err) < 0)
 		return -1;
-	return hand_over(to, 0600, err);
+	return session_hand_over(to, 0600, err);
 }
 
 /* The presenter's group may pass through the folder of the VNC socket, which becomes its.
@@ -137,96 +103,73 @@ static int make_vm_folders(struct error *err)
 	if ((mkdir(SESSION_VM, 0700) < 0 && errno != EEXIST) ||
 	    (mkdir(SESSION_SCREEN, 0700) < 0 && errno != EEXIST))
 		return error_errno(err, SESSION_VM, "cannot make the folders");
-	if (chown(SESSION_SCREEN, QEMU_ID, SCREEN_ID) < 0 ||
+	if (chown(SESSION_SCREEN, SESSION_QEMU_ID, SCREEN_ID) < 0 ||
 	    chmod(SESSION_SCREEN, 02710) < 0)
 		return error_errno(err, SESSION_SCREEN, "cannot be handed to QEMU");
-	return hand_over(SESSION_VM, 0700, err);
+	return session_hand_over(SESSION_VM, 0700, err);
 }
 
 struct plan {
 	struct vm_host host;
 	struct strings argv;
-	struct overlay_golden golden;
-	char *disk, *vars;
+	struct session_disk disk;
+	char *vars;
 	char mac[18];
 };
 
 static void free_plan(struct plan *p)
 {
 	strings_free(&p->argv);
-	overlay_golden_free(&p->golden);
-	free(p->disk);
+	session_disk_free(&p->disk);
 	free(p->vars);
 }
 
-/*
- * The overlay lies with the state if it is to be kept, else in memory. QEMU's user reads
- * the golden image: a block device is opened for it, a file must be readable.
- */
-static int prepare_disk(struct session *s, struct plan *p, struct error *err)
+static void use_disk(struct plan *p)
 {
-	const char *image = options_get(&s->options, "image");
-	bool persist;
-	struct stat st;
+	const struct session_disk *d = &p->disk;
 
-	if (options_switch(&s->options, "persist", false, &persist, err) < 0)
-		return -1;
-	if (!image) {
-		error_set(err, ERROR_FAILED, "image", "no image is named");
-		return error_remedy(err, "give image=PATH");
-	}
-	if (persist && !options_get(&s->options, "state")) {
-		error_set(err, ERROR_FAILED, "persist",
-			  "there is nowhere to keep anything");
-		return error_remedy(err, "give state=DEVICE, or persist=off");
-	}
-	if (overlay_open_golden(image, &p->golden, err) < 0)
-		return -1;
-	if (stat(image, &st) == 0 && S_ISBLK(st.st_mode) &&
-	    hand_over(image, 0400, err) < 0)
-		return -1;
-	p->disk = xasprintf("%s/overlay.qcow2", persist ? "/state" : SESSION_RUN);
-	if (overlay_prepare(p->disk, &p->golden, persist, err) < 0 ||
-	    hand_over(p->disk, 0600, err) < 0)
-		return -1;
-	p->host.disk = p->disk;
+	p->host.disk = d->overlay;
 	p->host.disk_format = "qcow2";
-	p->host.golden = p->golden.path;
-	p->host.golden_format = p->golden.format == OVERLAY_QCOW2 ? "qcow2" : "raw";
-	p->host.direct = persist;
-	say(s, "image %s, changes are %s", image,
-	    persist ? "kept" : "dropped at the end");
-	return 0;
+	p->host.golden = d->golden.path;
+	p->host.golden_format = d->golden.format == OVERLAY_QCOW2 ? "qcow2" : "raw";
+	p->host.golden_device = d->golden_device;
+	p->host.direct = d->persist;
 }
 
 /* Variables with Microsoft's keys for a guest that checks them; kept with the state. */
 static int prepare_firmware(struct session *s, struct plan *p, struct error *err)
 {
 	bool secure = s->image.major >= 10;
-	bool kept = options_get(&s->options, "state") != NULL;
+	bool kept = p->disk.state != NULL;
 
 	if (!s->image.uefi)
 		return 0;
 	p->host.code = OVMF "OVMF_CODE_4M.fd";
 	p->host.code_secure = OVMF "OVMF_CODE_4M.ms.fd";
-	p->vars = xasprintf("%s/vars.fd", kept ? "/state" : SESSION_RUN);
+	p->vars = xasprintf("%s/vars.fd", kept ? p->disk.state : SESSION_RUN);
 	p->host.vars = p->vars;
 	if (kept && access(p->vars, F_OK) == 0)
-		return hand_over(p->vars, 0600, err);
+		return session_hand_over(p->vars, 0600, err);
 	return copy_for_qemu(secure ? OVMF "OVMF_VARS_4M.ms.fd" : OVMF "OVMF_VARS_4M.fd",
 			     p->vars, err);
 }
 
+struct start {
+	struct session *session;
+	const struct plan *plan;
+	bool marked; /* that the slot came up */
+};
+
 static int start_tpm(void *arg, struct error *err)
 {
-	const struct session *s = arg;
+	const struct start *start = arg;
+	const char *state = start->plan->disk.state;
+	_cleanup_free_ char *folder = NULL;
 
-	if (!vm_needs_tpm(&s->image))
+	if (!vm_needs_tpm(&start->session->image))
 		return 0;
-	return tpm_start(SESSION_RUN,
-			 options_get(&s->options, "state") ? "/state/tpm"
-							   : SESSION_RUN "/tpm-state",
-			 QEMU_ID, err);
+	folder = state ? xasprintf("%s/tpm", state) : xstrdup(SESSION_RUN "/tpm-state");
+	return tpm_start(SESSION_RUN, folder, SESSION_QEMU_ID, err);
 }
 
 /* A table without which Windows only asks for its key: no reason to stop. */
@@ -249,7 +192,7 @@ static int own_groups(const struct session *s, const struct passthrough_set *set
 		_cleanup_free_ char *node = xasprintf("/dev/vfio/%d", d->group);
 
 		if (strings_contain(&set->addresses, d->address) &&
-		    hand_over(node, 0600, err) < 0)
+		    session_hand_over(node, 0600, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -315,14 +258,14 @@ static void fill_host(struct session *s, struct plan *p)
 static int prepare(struct session *s, struct plan *p, struct error *err)
 {
 	fill_host(s, p);
-	if (mount_waiting(s, "media", "/media", false, err) < 0 ||
-	    mount_waiting(s, "state", "/state", true, err) < 0 ||
-	    make_vm_folders(err) < 0 || prepare_disk(s, p, err) < 0 ||
-	    prepare_firmware(s, p, err) < 0)
+	if (make_vm_folders(err) < 0 || session_disk_open(s, &p->disk, err) < 0)
+		return -1;
+	use_disk(p);
+	if (prepare_firmware(s, p, err) < 0)
 		return -1;
 	prepare_licence(s, p);
 	bind_devices(s);
-	if (s->machine.kvm == KVM_RUNS && hand_over("/dev/kvm", 0600, err) < 0)
+	if (s->machine.kvm == KVM_RUNS && session_hand_over("/dev/kvm", 0600, err) < 0)
 		return -1;
 	return vm_argv(&s->image, &p->host, &s->options, &p->argv, err);
 }
@@ -350,17 +293,72 @@ static void start_screen(const struct session *s, struct screen *screen)
 	say(s, "%s", text);
 }
 
+/* ---- what the supervisor asks ---- */
+
 static void say_line(void *arg, const char *line)
 {
-	const struct session *s = arg;
+	const struct start *start = arg;
 
-	s->say(line);
+	start->session->say(line);
+}
+
+static char *explain_trouble(void *arg, bool no_space, const char *reason)
+{
+	const struct start *start = arg;
+	char *text;
+
+	if (!no_space && session_disk_lost(start->session, &start->plan->disk, &text))
+		return text;
+	return session_disk_trouble(&start->plan->disk, no_space, reason);
+}
+
+static bool has_space(void *arg)
+{
+	const struct start *start = arg;
+
+	return session_disk_space(&start->plan->disk);
+}
+
+static bool is_lost(void *arg, char **ret)
+{
+	const struct start *start = arg;
+
+	return session_disk_lost(start->session, &start->plan->disk, ret);
+}
+
+/* Once: GRUB need not take the other slot any more. */
+static void mark_slot(void *arg)
+{
+	struct start *start = arg;
+	const struct options *facts = &start->session->facts;
+	const char *slot = options_get(facts, "slot"), *disk = options_get(facts, "disk");
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_free_ char *text = NULL;
+
+	if (!slot || !disk || start->marked)
+		return;
+	start->marked = true;
+	if (slot_came_up(disk, slot, SESSION_RUN "/esp", &err) == 0)
+		return;
+	text = err.reason ? error_message(&err) : NULL;
+	say(start->session, "slot %s: %s", slot, text ? text : "marked as good");
+}
+
+/*
+ * The medium may be pulled out: what runs here must not be read from it then. Threads are
+ * gone by now, and what is mapped later is no file's.
+ */
+static void stay_in_memory(const struct session *s)
+{
+	if (s->facts.words.len && mlockall(MCL_CURRENT) < 0)
+		say(s, "init cannot be kept in memory: %s", strerror(errno));
 }
 
 int session_run(struct session *s, const struct power_buttons *buttons, int stop_fd,
 		bool *failed, struct error *err)
 {
 	_cleanup_(free_plan) struct plan p = {0};
+	struct start start = {.session = s, .plan = &p};
 	struct supervise_result result;
 	struct screen screen = {0};
 	struct supervise_times times = supervise_default_times;
@@ -370,15 +368,20 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 		.qmp = SESSION_VM "/qmp",
 		.times = &times,
 		.prepare = start_tpm,
-		.prepare_arg = s,
-		.uid = QEMU_ID,
-		.gid = QEMU_ID,
+		.prepare_arg = &start,
+		.uid = SESSION_QEMU_ID,
+		.gid = SESSION_QEMU_ID,
 		.buttons = buttons,
 		.stop_fd = stop_fd,
 		.nonce = options_get(&s->options, "nonce"),
 		.echo = SESSION_VM "/echo",
 		.say = say_line,
-		.say_arg = s,
+		.say_arg = &start,
+		.disk = {.explain = explain_trouble,
+			 .has_space = has_space,
+			 .is_lost = is_lost,
+			 .came_up = mark_slot,
+			 .arg = &start},
 	};
 
 	*failed = true;
@@ -391,7 +394,10 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 	config.argv = p.argv.items;
 	start_screen(s, &screen);
 	config.requests = screen.requests;
+	stay_in_memory(s);
+	config.disk.news = uevent_open(NULL);
 	ended = supervise_run(&config, &result, err);
+	closep(&config.disk.news);
 	screen_stop(&screen);
 	*failed = ended < 0 || result.failed;
 	return ended;

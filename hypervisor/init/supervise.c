@@ -10,6 +10,8 @@ const struct supervise_times supervise_default_times = {
 	.backoff = 1000,
 	.backoff_most = 60000,
 	.healthy = 600000,
+	.up = 60000,
+	.space = 5000,
 };
 
 static enum supervise_action enter(struct supervisor *s, enum supervise_state state,

@@ -22,6 +22,8 @@ struct supervise_times {	/* milliseconds */
 	unsigned backoff;	/* before the first restart; doubles */
 	unsigned backoff_most;
 	unsigned healthy;	/* who ran so long starts with a clean record */
+	unsigned up;		/* a guest that ran so long has come up */
+	unsigned space;		/* how often space is looked for */
 };
 extern const struct supervise_times supervise_default_times;
 #define SUPERVISE_MAX_CRASHES 10	/* in a row */
@@ -67,6 +69,21 @@ enum supervise_action supervise_begin(struct supervisor *s,
 enum supervise_action supervise_step(struct supervisor *s, enum supervise_event event,
 				     int64_t now);
 
+/* Besides those of screen.h: a guest that was stopped for want of space goes on. */
+#define SUPERVISE_CONTINUE 'c'
+
+/* What is known about the guest's disk; each function may be NULL. */
+struct supervise_disk {
+	/* QEMU stopped the guest for an error: what to say. Caller's. */
+	char *(*explain)(void *arg, bool no_space, const char *reason);
+	bool (*has_space)(void *arg);	/* asked from time to time while it wants for it */
+	/* True if a disk is gone without which nothing goes on; its message, caller's. */
+	bool (*is_lost)(void *arg, char **ret);
+	void (*came_up)(void *arg);	/* the guest has answered, or run for a minute */
+	void *arg;
+	int news;	/* readable when a device came or went (uevent.h); 0 or -1: none */
+};
+
 struct supervise_config {
 	char *const *argv;		/* ended by NULL */
 	const char *qmp;		/* its socket */
@@ -80,6 +97,7 @@ struct supervise_config {
 	int stop_fd;			/* readable: as if the button was pressed; -1 */
 	int requests;			/* of the presenter (screen.h); 0: none */
 	const char *nonce, *echo;	/* for tests: "running" is said when the file has it */
+	struct supervise_disk disk;
 	/* One line for the log; no line end. */
 	void (*say)(void *arg, const char *line);
 	void *say_arg;

@@ -19,12 +19,14 @@
 #include "init/qmp.h"
 #include "init/screen.h"
 #include "init/supervise.h"
+#include "init/uevent.h"
 
 #define CONNECT_EVERY 50 /* ms, until QEMU listens */
 #define ECHO_EVERY 100	 /* ms, until the guest has answered */
 #define REAP_EVERY 10000 /* ms: init is also the parent of orphans */
 #define MAX_ECHO 65536
-#define BUTTONS 4 /* the first of them among what is polled */
+#define NEWS 4
+#define BUTTONS 5 /* the first of them among what is polled */
 
 struct run {
 	const struct supervise_config *config;
@@ -36,6 +38,13 @@ struct run {
 	bool kvm, running, said;
 	bool button_seen; /* stop_fd was readable */
 	bool deaf;	  /* nobody makes requests any more */
+	/* The guest is stopped for an error of its disk; for want of space it may go on.
+	 */
+	bool stopped, no_space;
+	int64_t look;	  /* ms: when space is looked for again */
+	int64_t up_since; /* ms; 0: the guest does not run */
+	bool came_up;	  /* that was told already */
+	bool lost;	  /* a disk is gone, and that was said */
 };
 
 static int64_t now_ms(void)
@@ -109,7 +118,8 @@ static void start_qemu(struct run *r)
 	(void)unlink(r->config->qmp);
 	if (r->config->echo)
 		(void)unlink(r->config->echo);
-	r->running = r->said = false;
+	r->running = r->said = r->stopped = false;
+	r->up_since = 0;
 	r->pid = ready ? fork() : -1;
 	if (r->pid == 0)
 		run_child(r->config);
@@ -139,6 +149,28 @@ static void say_end(const struct run *r, int status)
 
 static void act(struct run *r, enum supervise_action action);
 
+static bool say_lost(struct run *r)
+{
+	const struct supervise_disk *d = &r->config->disk;
+	_cleanup_free_ char *text = NULL;
+
+	if (r->lost || !d->is_lost || !d->is_lost(d->arg, &text))
+		return r->lost;
+	say(r, "%s", text);
+	r->lost = true;
+	return true;
+}
+
+/* QEMU cannot be had again without its disk. */
+static bool end_if_lost(struct run *r)
+{
+	if (!say_lost(r))
+		return false;
+	r->s.state = SUPERVISE_ENDED;
+	r->s.failed = true;
+	return true;
+}
+
 /* All children that ended: orphans are init's too. */
 static void reap(struct run *r)
 {
@@ -153,7 +185,7 @@ static void reap(struct run *r)
 		qmp_close(&r->qmp);
 		say_end(r, status);
 		act(r, supervise_step(&r->s, EVENT_EXIT, now_ms()));
-		if (r->s.state == SUPERVISE_WAITING)
+		if (r->s.state == SUPERVISE_WAITING && !end_if_lost(r))
 			say(r, "QEMU is started again in %lld ms (%u of %u)",
 			    (long long)(r->s.deadline - now_ms()), r->s.crashes,
 			    SUPERVISE_MAX_CRASHES);
@@ -200,13 +232,51 @@ static void act(struct run *r, enum supervise_action action)
 
 /* ---- QMP ---- */
 
+/* Said once for each stop: every request that was under way has an event of its own. */
+static void on_disk_error(struct run *r, const struct qmp_message *m)
+{
+	const struct supervise_disk *d = &r->config->disk;
+	_cleanup_free_ char *text = NULL;
+
+	if (r->stopped || !m->stopped)
+		return;
+	r->stopped = true;
+	r->no_space = m->no_space;
+	r->look = now_ms() + r->config->times->space;
+	text = d->explain ? d->explain(d->arg, m->no_space, m->reason) : NULL;
+	say(r, "%s", text ? text : m->reason);
+}
+
+/* The request that failed is tried again; if it fails again, the guest stops again. */
+static void go_on(struct run *r, const char *why)
+{
+	if (!r->stopped || !r->no_space || r->qmp.fd < 0)
+		return;
+	say(r, "the guest goes on%s", why);
+	(void)qmp_command(&r->qmp, "cont", "cont", NULL);
+}
+
+static void look_for_space(struct run *r)
+{
+	const struct supervise_disk *d = &r->config->disk;
+
+	if (!r->stopped || !r->no_space || now_ms() < r->look)
+		return;
+	r->look = now_ms() + r->config->times->space;
+	if (d->has_space && d->has_space(d->arg))
+		go_on(r, ": there is room again");
+}
+
 static void on_event(struct run *r, const struct qmp_message *m)
 {
-	if (strcmp(m->name, "RESET") == 0) {
+	if (strcmp(m->name, "BLOCK_IO_ERROR") == 0) {
+		on_disk_error(r, m);
+	} else if (strcmp(m->name, "RESET") == 0) {
 		r->result->resets++;
 		say(r, "the guest restarts");
 	} else if (strcmp(m->name, "RESUME") == 0) {
 		r->running = true;
+		r->stopped = false;
 	} else if (strcmp(m->name, "SHUTDOWN") == 0) {
 		say(r, "the guest is off (%s)", *m->reason ? m->reason : "no reason");
 		if (strcmp(m->reason, "guest-shutdown") == 0)
@@ -268,6 +338,23 @@ static bool guest_answered(const struct run *r)
 	       memmem(echo.data, echo.len, r->config->nonce, len) != NULL;
 }
 
+/* A nonce is the guest's own word; without one a minute has to do. */
+static void tell_came_up(struct run *r)
+{
+	const struct supervise_disk *d = &r->config->disk;
+	int64_t now = now_ms();
+
+	if (!r->running || r->stopped || r->came_up)
+		return;
+	if (!r->up_since)
+		r->up_since = now;
+	if (!(r->config->nonce && r->said) && now - r->up_since < r->config->times->up)
+		return;
+	r->came_up = true;
+	if (d->came_up)
+		d->came_up(d->arg);
+}
+
 static void say_running(struct run *r)
 {
 	if (!r->running || r->said || !guest_answered(r))
@@ -290,6 +377,10 @@ static int next_wake(const struct run *r)
 		wait = CONNECT_EVERY;
 	if (r->running && !r->said && wait > ECHO_EVERY)
 		wait = ECHO_EVERY;
+	if (r->running && !r->came_up && wait > r->config->times->up)
+		wait = r->config->times->up;
+	if (r->stopped && r->no_space && wait > r->config->times->space)
+		wait = r->config->times->space;
 	return (int)wait;
 }
 
@@ -309,6 +400,29 @@ static bool button_pressed(struct run *r, struct pollfd *fds, size_t count)
 	return pressed;
 }
 
+/* A guest that is stopped hears no button. */
+static void press(struct run *r)
+{
+	go_on(r, " to shut down");
+	act(r, supervise_step(&r->s, EVENT_BUTTON, now_ms()));
+	if (r->stopped && !r->no_space && r->s.state == SUPERVISE_ASKED)
+		r->s.deadline = now_ms();
+}
+
+static void on_news(struct run *r, short events)
+{
+	struct uevent event;
+	bool removed = false;
+
+	if (!events)
+		return;
+	while (uevent_read(r->config->disk.news, &event) > 0)
+		removed |= strcmp(event.action, "remove") == 0 &&
+			   strcmp(event.subsystem, "block") == 0;
+	if (removed)
+		say_lost(r);
+}
+
 /* What somebody chose in the presenter's panel. */
 static void on_requests(struct run *r, short events)
 {
@@ -321,7 +435,9 @@ static void on_requests(struct run *r, short events)
 	r->deaf = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 	for (ssize_t i = 0; i < n && r->s.state != SUPERVISE_ENDED; i++) {
 		if (requests[i] == SCREEN_POWER)
-			act(r, supervise_step(&r->s, EVENT_BUTTON, now_ms()));
+			press(r);
+		if (requests[i] == SUPERVISE_CONTINUE)
+			go_on(r, "");
 		if (requests[i] != SCREEN_RESET || r->qmp.fd < 0)
 			continue;
 		say(r, "the guest is reset, as was chosen on the screen");
@@ -335,6 +451,7 @@ static void turn(struct run *r, struct pollfd *fds, size_t count)
 	fds[1].fd = r->pidfd;
 	fds[2].fd = r->button_seen ? -1 : r->config->stop_fd;
 	fds[3].fd = r->config->requests && !r->deaf ? r->config->requests : -1;
+	fds[NEWS].fd = r->config->disk.news > 0 ? r->config->disk.news : -1;
 	if (poll(fds, count, next_wake(r)) < 0) {
 		/* revents are not set: what is due by the clock still is. */
 		for (size_t i = 0; i < count; i++)
@@ -346,9 +463,12 @@ static void turn(struct run *r, struct pollfd *fds, size_t count)
 		read_qmp(r);
 	reap(r);
 	say_running(r);
+	tell_came_up(r);
+	look_for_space(r);
 	if (r->s.state != SUPERVISE_ENDED && button_pressed(r, fds, count))
-		act(r, supervise_step(&r->s, EVENT_BUTTON, now_ms()));
+		press(r);
 	on_requests(r, fds[3].revents);
+	on_news(r, fds[NEWS].revents);
 	if (r->s.deadline >= 0 && now_ms() >= r->s.deadline)
 		act(r, supervise_step(&r->s, EVENT_TIMER, now_ms()));
 }

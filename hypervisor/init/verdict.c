@@ -223,6 +223,13 @@ void verdict_refuse(struct verdict *v, struct passthrough_set *set,
 		v->mode = VERDICT_PARAVIRTUAL;
 }
 
+void verdict_image_damaged(struct verdict *v, const struct error *err)
+{
+	add(v, VERDICT_OBSTACLE, "image-damaged", err->remedy, "%s: %s",
+	    err->subject ? err->subject : "image", err->reason);
+	v->stuck = true;
+}
+
 char *verdict_text(const struct verdict *v, const struct verdict_question *q)
 {
 	static const char *const signs[] = {"note", "warning", "obstacle"};

@@ -59,6 +59,9 @@ void verdict_reach(const struct verdict_question *question, struct verdict *ret)
 void verdict_refuse(struct verdict *verdict, struct passthrough_set *set,
 		    const struct error *err);
 
+/* The image cannot be trusted: nothing is started. */
+void verdict_image_damaged(struct verdict *verdict, const struct error *err);
+
 /* gild.verdict/1, one line. Caller's. */
 char *verdict_json(const struct verdict *verdict, const struct verdict_question *question);
 /* For the screen: the mode, then each warning and obstacle on a line of its own. Caller's. */

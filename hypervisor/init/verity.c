@@ -87,20 +87,21 @@ int verity_super_read(struct bytes b, const char *name, const struct seal *seal,
 
 	*ret = (struct verity_super){0};
 	if (!bytes_has(b, 0, VERITY_SUPER_SIZE) || memcmp(s, "verity\0", 8) != 0)
-		return error_set(err, ERROR_FAILED, name,
+		return error_set(err, ERROR_STATE, name,
 				 "has no dm-verity superblock behind its data");
 	ret->salt_len = get_le16(s + S_SALT_SIZE);
-	if (get_le32(s + S_VERSION) != SUPER_VERSION || get_le32(s + S_TYPE) != TYPE_NORMAL ||
+	if (get_le32(s + S_VERSION) != SUPER_VERSION ||
+	    get_le32(s + S_TYPE) != TYPE_NORMAL ||
 	    memcmp(s + S_ALGORITHM, algorithm, ALGORITHM_SIZE) != 0 ||
 	    get_le32(s + S_DATA_BLOCK) != LAYOUT_BLOCK ||
 	    get_le32(s + S_HASH_BLOCK) != LAYOUT_BLOCK || ret->salt_len > VERITY_MAX_SALT)
 		return error_set(
-			err, ERROR_FAILED, name,
+			err, ERROR_STATE, name,
 			"has a dm-verity superblock of another kind than SHA-256 "
 			"over blocks of %d",
 			LAYOUT_BLOCK);
 	if (get_le64(s + S_BLOCKS) != seal->blocks)
-		return error_set(err, ERROR_FAILED, name,
+		return error_set(err, ERROR_STATE, name,
 				 "has %llu blocks, its seal says %llu",
 				 (unsigned long long)get_le64(s + S_BLOCKS),
 				 (unsigned long long)seal->blocks);

@@ -33,7 +33,8 @@ struct verity_super {
 	uint8_t salt[VERITY_MAX_SALT];
 	size_t salt_len;
 };
-/* The bytes that follow the data. Refused unless it is what the seal says. */
+/* The bytes that follow the data. Refused (ERROR_STATE) unless it is what the
+ * seal says. */
 int verity_super_read(struct bytes bytes, const char *name, const struct seal *seal,
 		      struct verity_super *ret, struct error *err);
 /* Arguments of the kernel's target for a device that holds all. Caller's. */

@@ -57,6 +57,7 @@ struct vm_host {
 	const char *msdm, *slic;	/* copies that QEMU's user may read */
 	const char *disk, *disk_format;	/* the file (qcow2 overlay, raw), "qcow2" or "raw" */
 	const char *golden, *golden_format;	/* what lies below an overlay; or NULL */
+	bool golden_device;	/* golden is a block device */
 	bool direct;		/* the disk's file system knows O_DIRECT */
 	const char *code, *code_secure;	/* OVMF, and its build with SMM */
 	const char *vars;	/* this guest's own copy of OVMF's variables */

@@ -6,9 +6,11 @@
 
 /* ---- disk ---- */
 
+#define ERRORS "rerror=stop,werror=stop,"
+
 /* A file, and its format upon it. `below` is the node of what it overlays, or NULL. */
 static void add_image(struct vm *vm, const char *node, const char *path,
-		      const char *format, bool read_only, const char *below)
+		      const char *format, bool read_only, bool device, const char *below)
 {
 	_cleanup_free_ char *name = vm_escape(path);
 	_cleanup_free_ char *backing =
@@ -19,8 +21,8 @@ static void add_image(struct vm *vm, const char *node, const char *path,
 	 * Where there is no O_DIRECT, as on tmpfs, there is no native AIO either.
 	 * Squashfs has none, and the host's page cache is good for what all guests read.
 	 */
-	vm_add(vm, "-blockdev", "driver=file,node-name=%s-file,filename=%s%s,%s%s", node,
-	       name, access,
+	vm_add(vm, "-blockdev", "driver=%s,node-name=%s-file,filename=%s%s,%s%s",
+	       device ? "host_device" : "file", node, name, access,
 	       vm->host->direct && !read_only ? "cache.direct=on,aio=native"
 					      : "cache.direct=off,aio=threads",
 	       read_only ? "" : ",discard=unmap");
@@ -38,25 +40,30 @@ void vm_add_disk(struct vm *vm)
 	if (!h->disk)
 		return;
 	if (h->golden)
-		add_image(vm, "golden", h->golden, h->golden_format, true, NULL);
-	add_image(vm, "disk", h->disk, h->disk_format, false,
+		add_image(vm, "golden", h->golden, h->golden_format, true,
+			  h->golden_device, NULL);
+	add_image(vm, "disk", h->disk, h->disk_format, false, false,
 		  h->golden ? "golden" : NULL);
 	if (vm->image->storage == VM_VIRTIO_BLK || vm->image->storage == VM_VIRTIO_SCSI)
 		vm_add(vm, "-object", "iothread,id=io");
+	/* An error stops the guest, and init says why: Windows would take it for its own.
+	 */
 	switch (vm->image->storage) {
 	case VM_VIRTIO_BLK:
 		vm_add(vm, "-device",
-		       "virtio-blk-pci,drive=disk,iothread=io,bootindex=1");
+		       "virtio-blk-pci,drive=disk,iothread=io," ERRORS "bootindex=1");
 		break;
 	case VM_VIRTIO_SCSI:
 		vm_add(vm, "-device", "virtio-scsi-pci,id=scsi,iothread=io");
 		vm_add(vm, "-device",
-		       "scsi-hd,bus=scsi.0,drive=disk,rotation_rate=1,bootindex=1");
+		       "scsi-hd,bus=scsi.0,drive=disk,rotation_rate=1," ERRORS
+		       "bootindex=1");
 		break;
 	case VM_AHCI: /* q35's own */
 	case VM_IDE:  /* i440fx' own */
 		vm_add(vm, "-device",
-		       "ide-hd,bus=ide.0,drive=disk,rotation_rate=1,bootindex=1");
+		       "ide-hd,bus=ide.0,drive=disk,rotation_rate=1," ERRORS
+		       "bootindex=1");
 		break;
 	}
 }
