@@ -66,7 +66,7 @@ done >"$scratch/offenders"
 none "every C file says what it is"
 
 # A folder includes from itself and from those below it.
-layers="base block tree registry windows media sign stream hwprofiles injector check builder cli"
+layers="base block tree registry windows media sign stream hwprofiles injector check builder image cli"
 siblings="media sign stream hwprofiles"
 rank() {
 	local l n=0

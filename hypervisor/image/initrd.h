@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The initramfs: init, its libraries and the modules that reach the medium and mount the
+ * root file system. It knows no golden image, so one serves all.
+ */
+#ifndef IMAGE_INITRD_H
+#define IMAGE_INITRD_H
+
+#include "image/modules.h"
+#include "image/rootfs.h"
+
+/* Written to `fd`. */
+int initrd_make(const struct boot_options *options, const struct modules *modules, int fd,
+		struct error *err);
+
+#endif
