@@ -10,7 +10,7 @@
 #   make_golden FOLDER                 # FOLDER/golden.raw: a guest that echoes the nonce
 #   pack_initrd FILE
 #   start_pc NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...   # in the background; $pid, NAME.log
-#   await NAME TEXT                    # until the log has it, or the PC is off
+#   await NAME TEXT [SECONDS]          # until the log has it, or the PC is off
 #   said NAME TEXT DESCRIPTION         # a test: the log has it
 #   press NAME                         # the power button
 #   qmp NAME COMMAND [JSON-ARGUMENTS]  # what QEMU answers, as JSON
@@ -79,8 +79,9 @@ start_pc() { # NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...: in the background; $pid
 		-qmp "unix:$PWD/$name.qmp,server=on,wait=off" "$@" >"$name.err" 2>&1 &
 	pid=$!
 }
-await() { # NAME TEXT: until the log has it, or the PC is off
-	while kill -0 "$pid" 2>/dev/null; do
+await() { # NAME TEXT [SECONDS]: until the log has it, or the PC is off
+	local end=$((SECONDS + ${3-1000}))
+	while kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $end ]; do
 		grep -q -- "$2" "$1.log" 2>/dev/null && return 0
 		sleep 0.2
 	done

@@ -2,7 +2,7 @@
 /*
  * The smallest guest: a boot sector that looks opt/gild/nonce up in QEMU's fw_cfg (docs/specs/
  * fw_cfg.txt; big-endian), writes its content to the second sector of the disk and then to
- * port 0x402. Then it waits for ever.
+ * port 0x402. Then it beeps at 1 kHz and lets the firmware try the network.
  */
 	.code16
 	.globl _start
@@ -59,6 +59,16 @@ found:
 	movw	$0x9000, %si
 	movw	$0x402, %dx
 	rep outsb
+	movb	$0xb6, %al		/* timer 2: both bytes, square wave */
+	outb	%al, $0x43
+	movw	$1193, %ax		/* of 1193182 Hz */
+	outb	%al, $0x42
+	xchgb	%al, %ah
+	outb	%al, $0x42
+	inb	$0x61, %al		/* the timer's gate, the loudspeaker */
+	orb	$3, %al
+	outb	%al, $0x61
+	int	$0x18			/* the firmware may try its next device: the network */
 wait:
 	hlt
 	jmp	wait

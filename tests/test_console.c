@@ -6,15 +6,18 @@
  */
 #include "test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "console/console.h"
 #include "console/font.h"
 #include "console/mode.h"
+#include "console/sandbox.h"
 #include "console/status.h"
 
 /* ---- keys ---- */
@@ -606,6 +609,55 @@ static void test_touchpad(void **state _unused_)
 	assert_int_equal(h.clicks, 1);
 }
 
+/* ---- the filter ---- */
+
+/* 0: as the filter has it; else which of these it is not. */
+static int try_calls(void)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	int fds[2], fd;
+
+	if (pipe(fds) < 0 || sandbox_enter(&err) < 0)
+		return 1;
+	if (write(fds[1], "x", 1) != 1 || getpid() < 2)
+		return 2;
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || close(fd) < 0)
+		return 3;
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (fd < 0)
+		return 4;
+	if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != EACCES ||
+	    socket(AF_PACKET, SOCK_RAW, 0) >= 0 || errno != EACCES)
+		return 5;
+	if (chroot("/") >= 0 || errno != ENOSYS || fork() >= 0 || errno != ENOSYS)
+		return 6;
+	return 0;
+}
+
+static void test_sandbox(void **state _unused_)
+{
+	char *argv[] = {(char *)"/bin/true", NULL};
+	int status;
+
+	for (int exec = 0; exec < 2; exec++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			int result = try_calls();
+
+			if (exec)
+				(void)execv(argv[0], argv);
+			_exit(result);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (exec)
+			assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+		else
+			assert_int_equal(status, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -616,6 +668,7 @@ int main(void)
 		cmocka_unit_test(test_font),	     cmocka_unit_test(test_status),
 		cmocka_unit_test(test_modes),	     cmocka_unit_test(test_mouse),
 		cmocka_unit_test(test_touch_screen), cmocka_unit_test(test_touchpad),
+		cmocka_unit_test(test_sandbox),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -406,14 +406,87 @@ static void test_deaf(void **state)
 	assert_non_null(strstr(s->console.headline, "does not read"));
 }
 
+static bool all_dark(const struct server *s)
+{
+	const struct surface *screen = s->output->shown;
+
+	for (size_t i = 0; i < (size_t)screen->width * screen->height; i++)
+		if (screen->pixels[i])
+			return false;
+	return true;
+}
+
+/* Init's words, and each of what wakes the screen. */
+static void test_blank(void **state)
+{
+	struct server *s = *state;
+	struct input_sink sink = console_sink(&s->console);
+
+	greet(s);
+	SAY(s, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 2, 3, 0);
+	turn(s);
+	for (unsigned how = 0; how < 5; how++) {
+		assert_int_equal(guest_pixel(s, 0, 0), 0x030201);
+		console_word(&s->console, '?');
+		assert_false(all_dark(s));
+		console_word(&s->console, SCREEN_BLANK);
+		assert_true(all_dark(s));
+		/* The guest goes on drawing, and nobody sees it. */
+		SAY(s, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 4, 5, 6, 0);
+		turn(s);
+		assert_true(all_dark(s));
+		sink.move(&s->console, 0, 0, 0); /* says nothing */
+		assert_true(all_dark(s));
+		if (how == 0)
+			console_word(&s->console, SCREEN_UNBLANK);
+		else if (how == 1)
+			sink.key(&s->console, KEY_A, 1);
+		else if (how == 2)
+			sink.move(&s->console, 1, 0, 0);
+		else if (how == 3)
+			sink.place(&s->console, 100, 100, 0);
+		else
+			sink.wheel(&s->console, 8);
+		turn(s);
+		assert_int_equal(guest_pixel(s, 0, 0), 0x030201);
+		assert_int_equal(guest_pixel(s, 1, 0), 0x060504);
+	}
+}
+
+/* No guest: the panel says so all the time, and its keys are the only ones. */
+static void test_no_guest(void **state)
+{
+	struct server *s = *state;
+	struct input_sink sink = console_sink(&s->console);
+	char asked[4];
+
+	console_no_guest(&s->console);
+	turn(s);
+	assert_true(panel_shown(s));
+	assert_int_equal(s->console.rfb.fd, -1);
+	sink.key(&s->console, KEY_N, 1); /* not offered */
+	sink.key(&s->console, KEY_R, 1);
+	sink.key(&s->console, KEY_R, 1);
+	sink.key(&s->console, KEY_ESC, 1);
+	s->console.native = true;
+	sink.key(&s->console, KEY_N, 2);
+	sink.key(&s->console, KEY_N, 1);
+	sink.key(&s->console, KEY_P, 1);
+	assert_int_equal(read(s->control[0], asked, sizeof(asked)), 2);
+	assert_memory_equal(asked, "np", 2);
+	turn(s);
+	assert_true(panel_shown(s));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_picture), TEST(test_cursor),	       TEST(test_pointer),
-		TEST(test_keys),    TEST(test_vanishing),      TEST(test_lies),
-		TEST(test_deaf),    TEST(test_largest_cursor),
+		TEST(test_picture),  TEST(test_cursor),		TEST(test_pointer),
+		TEST(test_keys),     TEST(test_vanishing),	TEST(test_lies),
+		TEST(test_deaf),     TEST(test_largest_cursor), TEST(test_blank),
+		TEST(test_no_guest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

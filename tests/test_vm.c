@@ -118,15 +118,22 @@ static void make_argv(const struct vm_case *c, struct strings *argv)
 {
 	_cleanup_options_ struct options options = OPTIONS_INIT;
 	_cleanup_error_ struct error err = ERROR_INIT;
-	_cleanup_(strings_free) struct strings ports = VEC_INIT;
 	struct passthrough_sets sets = VEC_INIT;
 	struct vm_host host = plain_host;
 	struct vm_image image;
 
 	add_sets(&sets);
-	strings_push(&ports, "1-2.3");
 	host.sets = c->sets ? &sets : NULL;
-	host.usb_ports = c->sets ? &ports : NULL;
+	host.usb = c->sets;
+	host.sound = true;
+	if (!c->in_memory) {
+		host.link = VM_LINK_TAP;
+		host.vhost = true;
+		host.sound_out = "plughw:CARD=PCH,DEV=0";
+		host.sound_in = c->amd ? NULL : "plughw:CARD=PCH,DEV=0";
+	}
+	if (c->sets && c->amd)
+		host.link = VM_LINK_NONE;
 	host.intel = !c->amd;
 	host.avic = c->amd;
 	host.msdm = c->oem ? "/run/gild/MSDM" : NULL;

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "init/mounts.h"
+#include "init/network.h"
 #include "init/root.h"
 #include "init/session.h"
 
@@ -273,6 +274,8 @@ int main(int argc, char **argv)
 {
 	if (getpid() == 1)
 		run_pid1(argc > 1 && strcmp(argv[1], ROOT_STAGE) == 0);
+	if (network_is_lease(argc))
+		return network_lease(NETWORK_RESOLV_CONF);
 	if (is_modprobe(argc, argv))
 		return modprobe(argv[3]);
 	return print_verdict(argc, argv);

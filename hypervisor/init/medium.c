@@ -16,7 +16,6 @@
 #define SECTOR 512 /* of sysfs, whatever the disk's */
 #define ISO_AT 32768
 #define COPY_CHUNK ((size_t)1 << 20)
-#define NO_SYMLINKS 256 /* MS_NOSYMFOLLOW, which older libraries do not name */
 
 void medium_free(struct medium *m)
 {
@@ -182,7 +181,7 @@ static bool find_file(const struct medium_search *s, const char *name, struct me
 		return false;
 	/* Nothing is written, not even by a journal that is played back. */
 	if (mount(device, s->target, type,
-		  MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | NO_SYMLINKS,
+		  MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MEDIUM_NO_SYMLINKS,
 		  strcmp(type, "ext4") == 0 ? "noload" : NULL) < 0)
 		return false;
 	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !st.st_size) {

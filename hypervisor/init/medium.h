@@ -21,6 +21,7 @@ struct medium {
 void medium_free(struct medium *medium);
 
 #define MEDIUM_MAX_SEEN 256
+#define MEDIUM_NO_SYMLINKS 256ul /* MS_NOSYMFOLLOW, which older libraries do not name */
 struct medium_search {
 	const char *root;	/* before /sys and /dev; "" on a real PC */
 	/* Either or both of these are looked for. NULL: any. */

@@ -11,9 +11,9 @@
 #include "base/sysfs.h"
 #include "init/dm.h"
 #include "init/gpt.h"
+#include "init/grubenv.h"
 #include "init/medium.h"
 #include "init/native_efi.h"
-#include "init/slot.h"
 #include "layout.h"
 
 #define TARGET "/run/gild/native" /* where file systems are looked at */
@@ -228,12 +228,10 @@ static int next_by_uefi(const char *root, const struct native *n,
 
 static int write_grubenv(const char *path, struct error *err)
 {
-	static const struct slot_variable next = {"next", "native"};
-
 	if (mount(NULL, TARGET, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		  NULL) < 0)
 		return error_errno(err, path, "cannot be written");
-	return slot_env_write(path, &next, 1, err) < 0 ? -1 : 0;
+	return grubenv_file_set(path, "next", "native", err);
 }
 
 static int next_by_grub(const char *root, void (*say)(const char *), struct error *err)

@@ -120,16 +120,23 @@ int qmp_connect(struct qmp *qmp, const char *path, struct error *err)
 	return error_errno(err, path, "cannot connect");
 }
 
-int qmp_command(struct qmp *qmp, const char *command, const char *id, struct error *err)
+int qmp_send(struct qmp *qmp, const char *command, const char *arguments, const char *id,
+	     struct error *err)
 {
 	_cleanup_free_ char *line =
-		xasprintf("{\"execute\":\"%s\",\"id\":\"%s\"}\n", command, id);
+		xasprintf("{\"execute\":\"%s\",\"arguments\":%s,\"id\":\"%s\"}\n",
+			  command, arguments, id);
 	ssize_t n = qmp->fd < 0 ? -1 : send(qmp->fd, line, strlen(line), MSG_NOSIGNAL);
 
 	/* A command is far smaller than the socket's buffer. */
 	if (n == (ssize_t)strlen(line))
 		return 0;
 	return error_set(err, ERROR_FAILED, command, "QEMU does not take the command");
+}
+
+int qmp_command(struct qmp *qmp, const char *command, const char *id, struct error *err)
+{
+	return qmp_send(qmp, command, "{}", id, err);
 }
 
 /* Takes the first line out of what was read. */

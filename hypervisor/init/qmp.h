@@ -42,6 +42,9 @@ struct qmp {
 int qmp_connect(struct qmp *qmp, const char *path, struct error *err);
 /* Sends a command without arguments, to be answered with the id. */
 int qmp_command(struct qmp *qmp, const char *command, const char *id, struct error *err);
+/* The same with arguments, a JSON object as text. */
+int qmp_send(struct qmp *qmp, const char *command, const char *arguments, const char *id,
+	     struct error *err);
 /* 1: a message; 0: none is complete; -1: QEMU closed, or sends what is no QMP. */
 int qmp_read(struct qmp *qmp, struct qmp_message *ret, struct error *err);
 void qmp_close(struct qmp *qmp);

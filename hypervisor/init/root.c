@@ -199,7 +199,8 @@ static bool take_news(struct stage *s)
 		any = true;
 		if (result < 0)
 			strings_free(&s->search.examined);
-		else if (strcmp(event.subsystem, "block") == 0)
+		else if (strcmp(event.subsystem, "block") == 0 &&
+			 strcmp(event.action, "add") != 0)
 			medium_forget(&s->search, event.name);
 		if (result < 0 && errno != ENOBUFS)
 			break;

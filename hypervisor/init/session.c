@@ -15,10 +15,10 @@
 
 /* Besides vm_option_keys: docs/hypervisor.md describes each. */
 static const char *const session_keys[] = {
-	"windows",     "arch",	"firmware", "storage",		"network",
-	"image",       "media", "state",    "persist",		"native",
-	"passthrough", "roles", "keep",	    "shutdown_seconds", "root",
-	"slot",	       "toram", "verify",   "no_kvm",		NULL};
+	"windows", "arch",   "firmware",    "storage", "network", "title",
+	"image",   "format", "seal",	    "verify",  "media",	  "state",
+	"persist", "native", "passthrough", "roles",   "keep",	  "shutdown_seconds",
+	"root",	   "slot",   "toram",	    "no_kvm",  NULL};
 
 void session_init(struct session *s, const char *root, void (*say)(const char *))
 {

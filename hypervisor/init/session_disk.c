@@ -13,6 +13,7 @@
 #include "init/dm.h"
 #include "init/images.h"
 #include "init/mounts.h"
+#include "init/root.h"
 #include "init/state.h"
 #include "init/uevent.h"
 #include "layout.h"

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/process.h"
 #include "base/sysfs.h"
+#include "init/devices.h"
 #include "init/screen.h"
 #include "init/session_disk.h"
 #include "init/slot.h"
@@ -114,11 +114,12 @@ struct plan {
 	struct strings argv;
 	struct session_disk disk;
 	char *vars;
-	char mac[18];
+	struct devices devices;
 };
 
 static void free_plan(struct plan *p)
 {
+	devices_end(&p->devices);
 	strings_free(&p->argv);
 	session_disk_free(&p->disk);
 	free(p->vars);
@@ -220,23 +221,6 @@ static void bind_devices(struct session *s)
 
 /* ---- all ---- */
 
-/*
- * The same address at every start, another one on every PC: Windows takes the network for
- * a known one. 52:54:00 is what QEMU's addresses start with.
- */
-static void make_mac(const struct session *s, char ret[18])
-{
-	_cleanup_free_ char *seed =
-		xasprintf("%s %s %s", s->machine.uuid ? s->machine.uuid : "",
-			  s->machine.serial ? s->machine.serial : "",
-			  s->machine.pc.label ? s->machine.pc.label : "");
-	uint8_t digest[32];
-
-	hash_sha256((struct bytes){(const uint8_t *)seed, strlen(seed)}, digest);
-	(void)snprintf(ret, 18, "52:54:00:%02x:%02x:%02x", digest[0], digest[1],
-		       digest[2]);
-}
-
 static void fill_host(struct session *s, struct plan *p)
 {
 	p->host.memory = s->machine.memory;
@@ -250,14 +234,59 @@ static void fill_host(struct session *s, struct plan *p)
 	p->host.run = SESSION_VM;
 	p->host.vnc = SESSION_VNC;
 	p->host.tpm = SESSION_RUN "/tpm";
-	make_mac(s, p->mac);
-	p->host.mac = p->mac;
 	p->host.sets = &s->verdict.sets;
+}
+
+/* ---- network, sound, USB, lid ---- */
+
+/* The host shows the guest: not if that has the graphics card, or no screen is wanted. */
+static bool has_screen(const struct session *s)
+{
+	const char *display = options_get(&s->options, "display");
+	bool passed = false;
+
+	vec_foreach (set, &s->verdict.sets)
+		passed |= set->display && !set->refused;
+	return !passed && (!display || strcmp(display, "vnc") == 0);
+}
+
+static void load_new_drivers(void *arg)
+{
+	struct session *s = arg;
+
+	(void)coldplug_sweep(&s->coldplug, NULL);
+}
+
+static int start_devices(struct session *s, struct plan *p, struct error *err)
+{
+	_cleanup_free_ char *seed =
+		xasprintf("%s %s %s", s->machine.uuid ? s->machine.uuid : "",
+			  s->machine.serial ? s->machine.serial : "",
+			  s->machine.pc.label ? s->machine.pc.label : "");
+	const char *image = p->disk.golden.path;
+	size_t count = 0;
+	struct stat st;
+
+	while (network_modules[count])
+		count++;
+	if (coldplug_load(&s->coldplug, network_modules, count, err) < 0)
+		return -1;
+	p->devices.root = s->root;
+	p->devices.say = s->say;
+	p->devices.uid = SESSION_QEMU_ID;
+	p->devices.load = load_new_drivers;
+	p->devices.load_arg = s;
+	p->devices.no_network = s->image.network == VM_NO_NETWORK;
+	if (image && stat(image, &st) == 0 && S_ISBLK(st.st_mode))
+		p->devices.image = st.st_rdev;
+	return devices_start(&p->devices, seed, has_screen(s), &p->host, err);
 }
 
 static int prepare(struct session *s, struct plan *p, struct error *err)
 {
 	fill_host(s, p);
+	if (devices_configure(&p->devices, &s->options, err) < 0)
+		return -1;
 	if (make_vm_folders(err) < 0 || session_disk_open(s, &p->disk, err) < 0)
 		return -1;
 	use_disk(p);
@@ -267,26 +296,21 @@ static int prepare(struct session *s, struct plan *p, struct error *err)
 	bind_devices(s);
 	if (s->machine.kvm == KVM_RUNS && session_hand_over("/dev/kvm", 0600, err) < 0)
 		return -1;
+	if (start_devices(s, p, err) < 0)
+		return -1;
 	return vm_argv(&s->image, &p->host, &s->options, &p->argv, err);
 }
 
-/* Only where QEMU has a screen: not if the guest has the graphics card, or none is
- * wanted. */
 static void start_screen(const struct session *s, struct screen *screen)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_free_ char *text = NULL;
-	const char *display = options_get(&s->options, "display");
 	const struct screen_config config = {.program = SCREEN_PRESENTER,
 					     .run = SESSION_RUN,
 					     .vnc = SESSION_VNC,
 					     .uid = SCREEN_ID};
-	bool passed = false;
 
-	vec_foreach (set, &s->verdict.sets)
-		passed |= set->display && !set->refused;
-	if (passed || (display && strcmp(display, "vnc") != 0) ||
-	    screen_start(screen, &config, &err) == 0)
+	if (!has_screen(s) || screen_start(screen, &config, &err) == 0)
 		return;
 	/* The guest runs without, and the log tells why nobody sees it. */
 	text = error_message(&err);
@@ -357,7 +381,7 @@ static void stay_in_memory(const struct session *s)
 int session_run(struct session *s, const struct power_buttons *buttons, int stop_fd,
 		bool *failed, struct error *err)
 {
-	_cleanup_(free_plan) struct plan p = {0};
+	_cleanup_(free_plan) struct plan p = {.devices = DEVICES_INIT};
 	struct start start = {.session = s, .plan = &p};
 	struct supervise_result result;
 	struct screen screen = {0};
@@ -375,6 +399,9 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 		.stop_fd = stop_fd,
 		.nonce = options_get(&s->options, "nonce"),
 		.echo = SESSION_VM "/echo",
+		.on_watch = devices_turn,
+		.in_child = devices_in_child,
+		.watch_arg = &p.devices,
 		.say = say_line,
 		.say_arg = &start,
 		.disk = {.explain = explain_trouble,
@@ -394,6 +421,7 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 	config.argv = p.argv.items;
 	start_screen(s, &screen);
 	config.requests = screen.requests;
+	config.watch = p.devices.fd;
 	stay_in_memory(s);
 	config.disk.news = uevent_open(NULL);
 	ended = supervise_run(&config, &result, err);

@@ -143,7 +143,9 @@ static int mount_ext4(const char *device, const char *label, const char *target,
 {
 	if (mkdir(target, 0755) < 0 && errno != EEXIST)
 		return error_errno(err, target, "cannot make the folder");
-	if (mount(device, target, "ext4", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+	/* Anybody can have written to it: no link in it leads anywhere. */
+	if (mount(device, target, "ext4",
+		  MS_NOSUID | MS_NODEV | MS_NOEXEC | MEDIUM_NO_SYMLINKS,
 		  "errors=remount-ro") == 0)
 		return 0;
 	error_errno(err, label, "the file system with the state cannot be mounted");

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "init/power.h"
+#include "init/qmp.h"
 
 struct supervise_times {	/* milliseconds */
 	unsigned start;		/* QEMU has so long until it answers */
@@ -97,6 +98,15 @@ struct supervise_config {
 	int stop_fd;			/* readable: as if the button was pressed; -1 */
 	int requests;			/* of the presenter (screen.h); 0: none */
 	const char *nonce, *echo;	/* for tests: "running" is said when the file has it */
+	/*
+	 * Devices of the PC (devices.h): called when `watch` is readable (0: never), and
+	 * when QEMU is there, `connected`. True: as if the button was pressed. Or NULL.
+	 */
+	int watch;
+	bool (*on_watch)(void *arg, struct qmp *qmp, bool connected);
+	/* In QEMU's process, before it drops its rights. Or NULL. */
+	void (*in_child)(void *arg);
+	void *watch_arg;
 	struct supervise_disk disk;
 	/* One line for the log; no line end. */
 	void (*say)(void *arg, const char *line);

@@ -26,7 +26,8 @@
 #define REAP_EVERY 10000 /* ms: init is also the parent of orphans */
 #define MAX_ECHO 65536
 #define NEWS 4
-#define BUTTONS 5 /* the first of them among what is polled */
+#define WATCH 5
+#define BUTTONS 6 /* the first of them among what is polled */
 
 struct run {
 	const struct supervise_config *config;
@@ -94,6 +95,8 @@ static _Noreturn void run_child(const struct supervise_config *c)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (c->in_child)
+		c->in_child(c->watch_arg);
 	drop_rights(c);
 	execvp(c->argv[0], c->argv);
 	_exit(127);
@@ -232,6 +235,13 @@ static void act(struct run *r, enum supervise_action action)
 
 /* ---- QMP ---- */
 
+/* Who is stopped for good does not shut down either: QEMU is asked at once. */
+static void hurry(struct run *r)
+{
+	if (r->stopped && !r->no_space && r->s.state == SUPERVISE_ASKED)
+		r->s.deadline = now_ms();
+}
+
 /* Said once for each stop: every request that was under way has an event of its own. */
 static void on_disk_error(struct run *r, const struct qmp_message *m)
 {
@@ -245,6 +255,7 @@ static void on_disk_error(struct run *r, const struct qmp_message *m)
 	r->look = now_ms() + r->config->times->space;
 	text = d->explain ? d->explain(d->arg, m->no_space, m->reason) : NULL;
 	say(r, "%s", text ? text : m->reason);
+	hurry(r);
 }
 
 /* The request that failed is tried again; if it fails again, the guest stops again. */
@@ -286,6 +297,19 @@ static void on_event(struct run *r, const struct qmp_message *m)
 	}
 }
 
+/* The lid, or nothing that ends anything. */
+static void on_watch(struct run *r, bool connected)
+{
+	struct qmp none = QMP_INIT;
+
+	/* It takes no command before it has been greeted. */
+	if (r->config->on_watch &&
+	    r->config->on_watch(r->config->watch_arg, r->s.connected ? &r->qmp : &none,
+				connected) &&
+	    r->s.state != SUPERVISE_ENDED)
+		act(r, supervise_step(&r->s, EVENT_BUTTON, now_ms()));
+}
+
 static void on_message(struct run *r, const struct qmp_message *m)
 {
 	switch (m->kind) {
@@ -301,6 +325,7 @@ static void on_message(struct run *r, const struct qmp_message *m)
 			break;
 		r->running |= strcmp(m->name, "running") == 0;
 		act(r, supervise_step(&r->s, EVENT_CONNECTED, now_ms()));
+		on_watch(r, true);
 		break;
 	case QMP_ERROR:
 		say(r, "QEMU refuses %s: %s", m->id, m->reason);
@@ -405,8 +430,7 @@ static void press(struct run *r)
 {
 	go_on(r, " to shut down");
 	act(r, supervise_step(&r->s, EVENT_BUTTON, now_ms()));
-	if (r->stopped && !r->no_space && r->s.state == SUPERVISE_ASKED)
-		r->s.deadline = now_ms();
+	hurry(r);
 }
 
 static void on_news(struct run *r, short events)
@@ -451,6 +475,7 @@ static void turn(struct run *r, struct pollfd *fds, size_t count)
 	fds[1].fd = r->pidfd;
 	fds[2].fd = r->button_seen ? -1 : r->config->stop_fd;
 	fds[3].fd = r->config->requests && !r->deaf ? r->config->requests : -1;
+	fds[WATCH].fd = r->config->watch ? r->config->watch : -1;
 	fds[NEWS].fd = r->config->disk.news > 0 ? r->config->disk.news : -1;
 	if (poll(fds, count, next_wake(r)) < 0) {
 		/* revents are not set: what is due by the clock still is. */
@@ -468,6 +493,8 @@ static void turn(struct run *r, struct pollfd *fds, size_t count)
 	if (r->s.state != SUPERVISE_ENDED && button_pressed(r, fds, count))
 		press(r);
 	on_requests(r, fds[3].revents);
+	if (fds[WATCH].revents)
+		on_watch(r, false);
 	on_news(r, fds[NEWS].revents);
 	if (r->s.deadline >= 0 && now_ms() >= r->s.deadline)
 		act(r, supervise_step(&r->s, EVENT_TIMER, now_ms()));

@@ -9,9 +9,11 @@
 #define MIB ((uint64_t)1 << 20)
 #define MAX_CPUS 255
 
-const char *const vm_option_keys[] = {"accel",	 "kernel_irqchip", "kvm",    "smm",
-				      "machine", "memory",	   "cpus",   "nested",
-				      "display", "nonce",	   "hyperv", NULL};
+const char *const vm_option_keys[] = {
+	"accel",  "kernel_irqchip", "kvm",	     "smm",	"machine",
+	"memory", "cpus",	    "nested",	     "display", "nonce",
+	"hyperv", "uplink",	    "uplink_device", "mac",	"address",
+	"usb",	  "sound",	    "lid",	     NULL};
 
 void vm_add(struct vm *vm, const char *option, const char *fmt, ...)
 {
@@ -157,6 +159,9 @@ static void add_machine(struct vm *vm)
 		buffer_printf(&b, ",kernel-irqchip=%s", vm->irqchip ? "on" : "off");
 	if (vm->q35)
 		buffer_printf(&b, ",smm=%s", vm->smm ? "on" : "off");
+	/* What beeps: firmware, XP. */
+	if (vm->host->sound)
+		buffer_append_string(&b, ",pcspk-audiodev=sound");
 	if (vm->image->uefi)
 		buffer_append_string(&b, ",pflash0=code,pflash1=vars");
 	buffer_append(&b, "", 1);
@@ -224,6 +229,7 @@ static void add_all(struct vm *vm)
 	vm_add_disk(vm);
 	vm_add_network(vm);
 	vm_add_display(vm);
+	vm_add_sound(vm);
 	vm_add_tpm(vm);
 	vm_add_passthrough(vm);
 	add_control(vm);

@@ -45,6 +45,16 @@ int vm_image_parse(const struct options *options, struct vm_image *ret, struct e
 const char *vm_windows_name(const struct vm_image *image);
 bool vm_needs_tpm(const struct vm_image *image);	/* Windows 11 */
 
+/* What the guest's network card is connected to: network.h. */
+enum vm_link {
+	VM_LINK_USER,	/* QEMU's own address translation */
+	VM_LINK_TAP,	/* the host's bridge */
+	VM_LINK_NONE,
+};
+/* Where QEMU finds what it inherits. */
+#define VM_TAP_FD 10
+#define VM_VHOST_FD 11
+
 /* What the host gives. Strings belong to the caller; NULL: there is none. */
 struct vm_host {
 	uint64_t memory;	/* bytes that the kernel has */
@@ -64,9 +74,13 @@ struct vm_host {
 	const char *run;	/* QEMU's own folder: RUN/qmp, RUN/echo */
 	const char *vnc;	/* socket of its screen */
 	const char *tpm;	/* socket of the TPM */
+	enum vm_link link;
+	bool vhost;		/* the kernel moves the packets: VM_VHOST_FD */
 	const char *mac;	/* "52:54:00:..." */
+	bool sound;		/* the guest has a sound card */
+	const char *sound_out, *sound_in;	/* ALSA's names; NULL: silent, deaf */
+	bool usb;		/* devices of the PC are plugged in later, over QMP */
 	const struct passthrough_sets *sets;	/* those bound to vfio-pci; or NULL */
-	const struct strings *usb_ports;	/* "BUS-PORT" ("1-2.3") handed on; or NULL */
 };
 
 /* The guest's memory in bytes: what is there less what the host needs; 0: too little. */

@@ -70,6 +70,16 @@ void vm_add_disk(struct vm *vm)
 
 /* ---- network ---- */
 
+/* The kernel moves packets for virtio alone. */
+static void add_tap(struct vm *vm)
+{
+	if (vm->host->vhost && vm->kvm_accel && vm->image->network == VM_VIRTIO_NET)
+		vm_add(vm, "-netdev", "tap,id=net,fd=%d,vhost=on,vhostfd=%d", VM_TAP_FD,
+		       VM_VHOST_FD);
+	else
+		vm_add(vm, "-netdev", "tap,id=net,fd=%d", VM_TAP_FD);
+}
+
 void vm_add_network(struct vm *vm)
 {
 	static const char *const models[] = {"virtio-net-pci", "e1000e", "e1000",
@@ -78,34 +88,54 @@ void vm_add_network(struct vm *vm)
 
 	if (vm->image->network == VM_NO_NETWORK)
 		return;
-	vm_add(vm, "-netdev", "user,id=net");
+	switch (h->link) {
+	case VM_LINK_USER:
+		vm_add(vm, "-netdev", "user,id=net");
+		break;
+	case VM_LINK_TAP:
+		add_tap(vm);
+		break;
+	case VM_LINK_NONE: /* a hub with nothing else on it */
+		vm_add(vm, "-netdev", "hubport,id=net,hubid=0");
+		break;
+	}
 	vm_add(vm, "-device", "%s,netdev=net%s%s", models[vm->image->network],
 	       h->mac ? ",mac=" : "", h->mac ? h->mac : "");
 }
 
 /* ---- display and input ---- */
 
-/* USB 3 has in-box drivers from 8 on, USB 2 from XP with a service pack on. */
-static const char *usb_controller(const struct vm_image *i)
+/*
+ * USB 3 has in-box drivers from 8 on, USB 2 from XP with a service pack on. A tablet is
+ * content with either; what the PC has needs ports, and full speed beside high speed.
+ */
+static void add_usb_controller(struct vm *vm)
 {
-	if (vm_from(i, 6, 2))
-		return "qemu-xhci";
-	return vm_from(i, 6, 0) ? "usb-ehci" : "piix3-usb-uhci";
+	if (vm_from(vm->image, 6, 2)) {
+		vm_add(vm, "-device", "qemu-xhci,id=usb%s",
+		       vm->host->usb ? ",p2=15,p3=15" : "");
+		return;
+	}
+	if (!vm_from(vm->image, 6, 0)) {
+		vm_add(vm, "-device", "piix3-usb-uhci,id=usb");
+		return;
+	}
+	if (!vm->host->usb) {
+		vm_add(vm, "-device", "usb-ehci,id=usb");
+		return;
+	}
+	vm_add(vm, "-device", "ich9-usb-ehci1,id=usb,addr=0xe.0x7,multifunction=on");
+	for (unsigned i = 0; i < 3; i++)
+		vm_add(vm, "-device",
+		       "ich9-usb-uhci%u,masterbus=usb.0,firstport=%u,addr=0xe.0x%x,"
+		       "multifunction=on",
+		       i + 1, 2 * i, i);
 }
 
 static void add_usb(struct vm *vm)
 {
-	vm_add(vm, "-device", "%s,id=usb", usb_controller(vm->image));
+	add_usb_controller(vm);
 	vm_add(vm, "-device", "usb-tablet,bus=usb.0");
-	if (!vm->host->usb_ports)
-		return;
-	/* By port: what is plugged in there is the guest's, whatever it is. */
-	vec_foreach (port, vm->host->usb_ports) {
-		int bus_len = (int)strcspn(*port, "-");
-
-		vm_add(vm, "-device", "usb-host,bus=usb.0,hostbus=%.*s,hostport=%s",
-		       bus_len, *port, *port + bus_len + ((*port)[bus_len] == '-'));
-	}
 }
 
 void vm_add_display(struct vm *vm)
@@ -122,6 +152,37 @@ void vm_add_display(struct vm *vm)
 	if (strcmp(vm->display, "vnc") == 0 && !passed)
 		vm_add(vm, "-vnc", "unix:%s", vnc);
 	add_usb(vm);
+}
+
+/* ---- sound ---- */
+
+static void add_audiodev(struct vm *vm)
+{
+	const struct vm_host *h = vm->host;
+	_cleanup_free_ char *out = h->sound_out ? vm_escape(h->sound_out) : NULL;
+	_cleanup_free_ char *in = h->sound_in ? vm_escape(h->sound_in) : NULL;
+
+	if (!out) {
+		vm_add(vm, "-audiodev", "none,id=sound");
+		return;
+	}
+	vm_add(vm, "-audiodev", "alsa,id=sound,out.dev=%s%s%s", out,
+	       in ? ",in.dev=" : ",in.voices=0", in ? in : "");
+}
+
+/* The guest's card is always the same: a PC without one has a silent guest. */
+void vm_add_sound(struct vm *vm)
+{
+	if (!vm->host->sound)
+		return;
+	add_audiodev(vm);
+	/* In-box: AC'97 up to 2003, High Definition Audio from Vista on. */
+	if (!vm_from(vm->image, 6, 0)) {
+		vm_add(vm, "-device", "AC97,audiodev=sound");
+		return;
+	}
+	vm_add(vm, "-device", "%s", vm->q35 ? "ich9-intel-hda" : "intel-hda");
+	vm_add(vm, "-device", "hda-duplex,audiodev=sound");
 }
 
 void vm_add_tpm(struct vm *vm)

@@ -36,6 +36,7 @@ void vm_add_identity(struct vm *vm);
 void vm_add_disk(struct vm *vm);
 void vm_add_network(struct vm *vm);
 void vm_add_display(struct vm *vm);
+void vm_add_sound(struct vm *vm);
 void vm_add_tpm(struct vm *vm);
 void vm_add_passthrough(struct vm *vm);
 
