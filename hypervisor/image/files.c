@@ -17,7 +17,9 @@
 #include "base/text.h"
 
 #define CHUNK ((size_t)1 << 20)
-#define CPIO_LEVEL "15" /* zstd: above it seconds more for a percent less */
+/* zstd: levels above it take twice the time for 4 % less */
+#define CPIO_LEVEL "15"
+#define SQUASHFS_LEVEL "15"
 
 /* ---- the list ---- */
 
@@ -340,7 +342,7 @@ static int run_gensquashfs(const char *list, const char *output, struct error *e
 	char *argv[] = {(char *)"gensquashfs",	(char *)"--quiet",
 			(char *)"--pack-file",	(char *)list,
 			(char *)"--compressor", (char *)"zstd",
-			(char *)"--comp-extra", (char *)"level=19",
+			(char *)"--comp-extra", (char *)"level=" SQUASHFS_LEVEL,
 			(char *)"--block-size", (char *)"262144",
 			(char *)"--defaults",	defaults,
 			(char *)output,		NULL};

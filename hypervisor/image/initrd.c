@@ -5,9 +5,7 @@
 #include "image/modules_index.h"
 #include "image/programs.h"
 
-#define NAME "initrd"
-
-static int fill(struct image_files *files, const struct boot_options *options,
+int initrd_fill(struct image_files *files, const struct boot_options *options,
 		const struct modules *modules, struct error *err)
 {
 	static const char *const folders[] = {"/dev", "/proc", "/run", "/sys",
@@ -29,18 +27,6 @@ static int fill(struct image_files *files, const struct boot_options *options,
 		    0)
 		return -1;
 	return modules_add(files, modules, true, err);
-}
-
-int initrd_make(const struct boot_options *options, const struct modules *modules, int fd,
-		struct error *err)
-{
-	struct image_files files = {0};
-	int result = fill(&files, options, modules, err);
-
-	if (result == 0)
-		result = image_files_cpio(&files, IMAGE_ZSTD, fd, NAME, err);
-	image_files_free(&files);
-	return result;
 }
 
 int config_archive(const struct config_file list[], size_t count, struct buffer *ret,

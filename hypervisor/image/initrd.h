@@ -6,11 +6,12 @@
 #ifndef IMAGE_INITRD_H
 #define IMAGE_INITRD_H
 
+#include "image/files.h"
 #include "image/modules.h"
 #include "image/rootfs.h"
 
-/* Written to `fd`. */
-int initrd_make(const struct boot_options *options, const struct modules *modules, int fd,
-		struct error *err);
+/* Adds all that it holds to the list. */
+int initrd_fill(struct image_files *files, const struct boot_options *options,
+		const struct modules *modules, struct error *err);
 
 #endif

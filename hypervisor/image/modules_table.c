@@ -133,18 +133,6 @@ const struct module_rule module_rules[] = {
 	{"net/qrtr/*", MODULE_NET},
 	{"net/rfkill/*", MODULE_NET},
 	{"net/wireless/*", MODULE_NET},
-	/* Routing with translated addresses, where a card cannot be part of a bridge. */
-	{"net/netfilter/nf_conntrack", MODULE_NET},
-	{"net/netfilter/nf_nat", MODULE_NET},
-	{"net/netfilter/nf_tables", MODULE_NET},
-	{"net/netfilter/nft_*", MODULE_NET},
-	{"net/netfilter/nfnetlink", MODULE_NET},
-	{"net/netfilter/x_tables", MODULE_NET},
-	{"net/netfilter/xt_MASQUERADE", MODULE_NET},
-	{"net/netfilter/xt_conntrack", MODULE_NET},
-	{"net/netfilter/xt_nat", MODULE_NET},
-	{"net/ipv4/netfilter/ip_tables", MODULE_NET},
-	{"net/ipv4/netfilter/iptable_*", MODULE_NET},
 
 	/* Display. */
 	{"drivers/gpu/drm/vgem/*", OUT},

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "hwprofiles/inventory.h"
 #include "image/pack_private.h"
 #include "image/uki.h"
 
@@ -41,6 +42,7 @@ void pack_result_free(struct pack_result *r)
 	goldens_free(&r->images);
 	free(r->cmdline);
 	vec_free(&r->partitions);
+	module_losses_free(&r->losses);
 	strings_free(&r->warnings);
 }
 
@@ -152,6 +154,42 @@ static int make_uki(const struct pack_options *o, struct media *media, struct er
 	return uki_sign(&media->uki, o->sign_key, o->sign_cert, media->work, err);
 }
 
+/* ---- what the choice of modules costs ---- */
+
+struct counting {
+	const struct modules *modules;
+	struct module_losses *losses;
+};
+
+static int count_pc(struct pc *pc, void *arg, struct error *err)
+{
+	const struct counting *counting = arg;
+
+	(void)module_losses_add(counting->losses, counting->modules, pc);
+	return interrupted() ? error_interrupted(err) : 0;
+}
+
+static int count_losses(const struct pack_options *o, struct pack_result *ret,
+			struct error *err)
+{
+	_cleanup_free_ char *where =
+		xasprintf("%s/lib/modules/%s", o->boot.sysroot ? o->boot.sysroot : "",
+			  ret->set.kernel_version);
+	struct modules modules = {0};
+	struct counting counting = {&modules, &ret->losses};
+	int result;
+
+	if (!o->inventories->len)
+		return 0;
+	result = modules_choose(where, &o->boot.modules, &modules, err);
+	vec_foreach (path, o->inventories)
+		if (result == 0)
+			result = inventory_read(*path, count_pc, &counting, err);
+	module_losses_sort(&ret->losses);
+	modules_free(&modules);
+	return result;
+}
+
 /* ---- the medium ---- */
 
 static int gather(const struct pack_options *o, const struct media_files *kept,
@@ -225,15 +263,14 @@ int pack_run(const struct pack_options *o, struct pack_result *ret, struct error
 	int result;
 
 	ret->set.initrd = ret->set.root = -1;
-	if (check_output(o, err) < 0 ||
-	    (o->update && update_open(o->update, &kept, err) < 0) ||
+	if (check_output(o, err) < 0 || (o->update && update_open(o, &kept, err) < 0) ||
 	    open_images(o, ret, err) < 0)
 		return -1;
 	if (o->update) {
 		settings_images(&kept, &old);
 		media.goldens = &old;
 	}
-	if (boot_set_make(&o->boot, &ret->set, err) < 0)
+	if (boot_set_make(&o->boot, &ret->set, err) < 0 || count_losses(o, ret, err) < 0)
 		return -1;
 	work = temp_folder_make(o->update ? NULL : o->output, err);
 	if (!work)

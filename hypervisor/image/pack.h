@@ -4,6 +4,7 @@
 #define IMAGE_PACK_H
 
 #include "image/media.h"
+#include "image/modules.h"
 #include "tree/tree.h"
 
 enum pack_kind {
@@ -31,6 +32,7 @@ struct pack_options {
 	const char *persist;		/* "on", "off"; NULL: on where there is a state */
 	uint64_t slot_size, state_size;	/* bytes of a disk's partitions */
 	const char *sign_key, *sign_cert; /* PEM; both or none */
+	const struct strings *inventories; /* of PCs: what the choice of modules costs them */
 };
 
 struct pack_part {
@@ -51,6 +53,7 @@ struct pack_result {
 	char slot;			/* of a disk: written and started next */
 	uint64_t size, allocated;	/* of the output */
 	bool uki;
+	struct module_losses losses;	/* by the inventories, most PCs first */
 	struct strings warnings;
 };
 void pack_result_free(struct pack_result *result);

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "image/cache.h"
 #include "image/files.h"
 #include "image/firmware.h"
 #include "image/initrd.h"
@@ -126,10 +127,12 @@ static void add_frame(struct image_files *files)
 	add_text(files, "/etc/passwd",
 		 "root:x:0:0:root:/:/usr/sbin/nologin\n"
 		 "dhcpcd:x:989:989:dhcpcd:/run/dhcpcd:/usr/sbin/nologin\n"
+		 "wifi:x:991:991:wpa_supplicant:/run/gild:/usr/sbin/nologin\n"
 		 "gild:x:990:990:guest:/run/gild/vm:/usr/sbin/nologin\n"
 		 "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n");
-	add_text(files, "/etc/group",
-		 "root:x:0:\ndhcpcd:x:989:\ngild:x:990:\nnogroup:x:65534:\n");
+	add_text(
+		files, "/etc/group",
+		"root:x:0:\ndhcpcd:x:989:\ngild:x:990:\nwifi:x:991:\nnogroup:x:65534:\n");
 	add_text(files, "/etc/nsswitch.conf",
 		 "passwd: files\ngroup: files\nhosts: files dns\n");
 	add_text(files, "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
@@ -152,7 +155,8 @@ static int fill(struct image_files *files, const struct boot_options *options,
 	return image_files_finish(files, err);
 }
 
-static int write_root(struct image_files *files, struct boot_set *set, struct error *err)
+/* Compressed and sealed. */
+static int make_root(struct image_files *files, struct boot_set *set, struct error *err)
 {
 	_cleanup_(temp_folder_removep) char *folder = temp_folder_make(NULL, err);
 	_cleanup_free_ char *path = NULL;
@@ -173,8 +177,29 @@ static int write_root(struct image_files *files, struct boot_set *set, struct er
 	return 0;
 }
 
-static int write_initrd(const struct boot_options *options, const struct modules *modules,
-			struct boot_set *set, struct error *err)
+static int write_root(struct image_files *files, bool no_cache, struct boot_set *set,
+		      struct error *err)
+{
+	char key[CACHE_KEY], note[CACHE_NOTE];
+
+	if (no_cache)
+		return make_root(files, set, err);
+	if (cache_key(files, "root", key, err) < 0)
+		return -1;
+	set->root = cache_get(key, &set->root_size, note);
+	if (set->root >= 0 && seal_parse(note, &set->seal)) {
+		set->cached = true;
+		return 0;
+	}
+	closep(&set->root);
+	if (make_root(files, set, err) < 0)
+		return -1;
+	seal_format(&set->seal, note);
+	cache_put(key, set->root, set->root_size, note);
+	return 0;
+}
+
+static int make_initrd(struct image_files *files, struct boot_set *set, struct error *err)
 {
 	_cleanup_(temp_folder_removep) char *folder = temp_folder_make(NULL, err);
 	_cleanup_free_ char *path = NULL;
@@ -186,7 +211,7 @@ static int write_initrd(const struct boot_options *options, const struct modules
 	set->initrd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (set->initrd < 0)
 		return error_errno(err, path, "cannot create");
-	if (initrd_make(options, modules, set->initrd, err) < 0)
+	if (image_files_cpio(files, IMAGE_ZSTD, set->initrd, "initrd", err) < 0)
 		return -1;
 	if (fstat(set->initrd, &st) < 0)
 		return error_errno(err, path, "cannot read");
@@ -194,7 +219,34 @@ static int write_initrd(const struct boot_options *options, const struct modules
 	return 0;
 }
 
+static int write_initrd(struct image_files *files, bool no_cache, struct boot_set *set,
+			struct error *err)
+{
+	char key[CACHE_KEY], note[CACHE_NOTE];
+
+	if (no_cache)
+		return make_initrd(files, set, err);
+	if (cache_key(files, "initrd", key, err) < 0)
+		return -1;
+	set->initrd = cache_get(key, &set->initrd_size, note);
+	if (set->initrd >= 0)
+		return 0;
+	if (make_initrd(files, set, err) < 0)
+		return -1;
+	cache_put(key, set->initrd, set->initrd_size, "initrd");
+	return 0;
+}
+
 /* ---- the account ---- */
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct boot_part *x = a, *y = b;
+
+	if (x->bytes != y->bytes)
+		return x->bytes > y->bytes ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
 
 static void account_parts(const struct image_files *files, struct boot_set *set)
 {
@@ -214,15 +266,9 @@ static void account_parts(const struct image_files *files, struct boot_set *set)
 		row->files++;
 		row->bytes += file->size;
 	}
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-	const struct boot_part *x = a, *y = b;
-
-	if (x->bytes != y->bytes)
-		return x->bytes > y->bytes ? -1 : 1;
-	return strcmp(x->name, y->name);
+	if (set->parts.len)
+		qsort(set->parts.items, set->parts.len, sizeof(*set->parts.items),
+		      by_bytes);
 }
 
 static int by_text(const void *a, const void *b)
@@ -258,20 +304,21 @@ static void account_modules(const struct modules *modules, struct boot_set *set)
 static int make(const struct boot_options *options, const char *sysroot,
 		const struct modules *modules, struct boot_set *ret, struct error *err)
 {
-	struct image_files files = {0};
-	int result = fill(&files, options, sysroot, modules, ret, err);
+	struct image_files root = {0}, initrd = {0};
+	int result = fill(&root, options, sysroot, modules, ret, err);
 
 	if (result == 0)
-		result = write_root(&files, ret, err);
+		result = initrd_fill(&initrd, options, modules, err);
+	if (result == 0)
+		result = write_root(&root, options->no_cache, ret, err);
+	if (result == 0)
+		result = write_initrd(&initrd, options->no_cache, ret, err);
 	if (result == 0) {
-		account_parts(&files, ret);
-		if (ret->parts.len)
-			qsort(ret->parts.items, ret->parts.len, sizeof(*ret->parts.items),
-			      by_bytes);
+		account_parts(&root, ret);
 		account_modules(modules, ret);
-		result = write_initrd(options, modules, ret, err);
 	}
-	image_files_free(&files);
+	image_files_free(&root);
+	image_files_free(&initrd);
 	return result;
 }
 

@@ -59,7 +59,7 @@ static void add_part(struct layout *layout, const char *role, const char *name,
 static uint64_t esp_size(const struct media *media)
 {
 	uint64_t slot = media->kernel.len + media->initrd.len + media->config.len;
-	uint64_t need = 4 * slot + 2 * media->uki.len + 32 * MEDIA_MIB;
+	uint64_t need = 4 * slot + 4 * media->uki.len + 32 * MEDIA_MIB;
 
 	return need > ESP_LEAST ? need : ESP_LEAST;
 }

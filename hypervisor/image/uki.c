@@ -10,6 +10,7 @@
 #define PE_POINTER 0x3c
 #define COFF_SIZE 24 /* with the signature */
 #define COFF_SECTIONS 6
+#define COFF_SYMBOLS 12 /* where they are, and how many */
 #define COFF_OPTIONAL_SIZE 20
 #define OPTIONAL_MAGIC 0x20b
 #define OPTIONAL_LEAST 112
@@ -103,6 +104,49 @@ static void pad(struct buffer *b, uint32_t alignment)
 	b->len += more;
 }
 
+static int by_offset(const void *a, const void *b)
+{
+	uint32_t x = get_le32(*(uint8_t *const *)a + 20),
+		 y = get_le32(*(uint8_t *const *)b + 20);
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Headers and sections without gaps, and without the symbols behind them: firmware and
+ * signing tools do not agree on how bytes between sections count for the signature.
+ */
+static void copy_packed(struct bytes stub, const struct pe *pe, struct buffer *ret)
+{
+	uint8_t *headers[MAX_SECTIONS];
+
+	buffer_append(ret, stub.data, pe->headers_size);
+	pad(ret, pe->file_alignment);
+	memset(ret->data + pe->optional - COFF_SIZE + COFF_SYMBOLS, 0, 8);
+	/* The offsets are those of the stub until each is looked at. */
+	for (unsigned i = 0; i < pe->sections; i++)
+		headers[i] = xmemdup(stub.data + pe->table + (size_t)i * SECTION_SIZE,
+				     SECTION_SIZE);
+	qsort(headers, pe->sections, sizeof(*headers), by_offset);
+	for (unsigned i = 0; i < pe->sections; i++) {
+		uint32_t offset = get_le32(headers[i] + 20),
+			 size = get_le32(headers[i] + 16);
+
+		for (unsigned n = 0; size && n < pe->sections; n++) {
+			uint8_t *to = ret->data + pe->table + (size_t)n * SECTION_SIZE;
+
+			if (memcmp(to, headers[i], SECTION_SIZE) == 0) {
+				put_le32(to + 20, (uint32_t)ret->len);
+				break;
+			}
+		}
+		buffer_append(ret, stub.data + offset, size);
+		pad(ret, pe->file_alignment);
+	}
+	for (unsigned i = 0; i < pe->sections; i++)
+		free(headers[i]);
+}
+
 /* One section: its bytes at the file's end, its header behind the last one. */
 static void add_section(struct buffer *b, struct pe *pe, const struct uki_section *s)
 {
@@ -165,7 +209,7 @@ int uki_add_sections(struct bytes stub, const char *name,
 			return bad(name, "it would become too large", err);
 		total += sections[i].data.len;
 	}
-	buffer_append(ret, stub.data, stub.len);
+	copy_packed(stub, &pe, ret);
 	for (size_t i = 0; i < count; i++)
 		add_section(ret, &pe, &sections[i]);
 	put_le16(ret->data + pe.optional - COFF_SIZE + COFF_SECTIONS, pe.sections);

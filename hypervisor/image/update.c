@@ -16,6 +16,9 @@
 #include "image/pack_private.h"
 
 #define CHUNK ((size_t)1 << 20)
+#define BOOT_FILE "EFI/BOOT/BOOTX64.EFI"
+#define PREVIOUS_FILE "EFI/BOOT/PREVIOUS.EFI"
+#define GRUB_FILE "EFI/BOOT/grubx64.efi"
 
 struct stick {
 	struct block *disk, *esp;
@@ -110,13 +113,37 @@ static int stick_open(const char *path, bool write, struct stick *stick,
 	return 0;
 }
 
-int update_open(const char *path, struct media_files *settings, struct error *err)
+/* A signed kernel is replaced by a signed kernel only: nothing else covers it all. */
+static int check_loader(struct block *esp, bool signs, const char *path,
+			struct error *err)
+{
+	_cleanup_fat_ struct fat *fat = fat_open(esp, err);
+	_cleanup_fat_entry_ struct fat_entry entry = {0};
+	int grub = fat ? fat_find(fat, GRUB_FILE, &entry, NULL, err) : -1;
+
+	if (grub < 0)
+		return -1;
+	if (grub && signs) {
+		error_set(err, ERROR_USAGE, path,
+			  "starts by GRUB, not by a signed kernel");
+		return error_remedy(err, "leave out --sign-key, or make a new stick");
+	}
+	if (!grub && !signs) {
+		error_set(err, ERROR_USAGE, path, "starts by a signed kernel");
+		return error_remedy(err, "give --sign-key and --sign-cert");
+	}
+	return 0;
+}
+
+int update_open(const struct pack_options *o, struct media_files *settings,
+		struct error *err)
 {
 	_cleanup_(stick_close) struct stick stick = {0};
 	_cleanup_buffer_ struct buffer config = BUFFER_INIT;
 	_cleanup_free_ char *file = NULL;
 
-	if (stick_open(path, false, &stick, err) < 0)
+	if (stick_open(o->update, false, &stick, err) < 0 ||
+	    check_loader(stick.esp, o->sign_key != NULL, o->update, err) < 0)
 		return -1;
 	file = xasprintf(LAYOUT_FOLDER "/%c/config", stick.used);
 	if (read_file(stick.esp, file, MEDIA_MAX_FILE, &config, err) < 0)
@@ -148,24 +175,44 @@ static int write_root(struct stick *stick, const struct partition *root,
 	return block_flush(stick->disk, err);
 }
 
+static int fill(struct stick *stick, const struct media_files *files, struct error *err)
+{
+	struct vec_of(struct fat_item) items = VEC_INIT;
+	int result;
+
+	vec_foreach (file, files)
+		vec_push(&items, (struct fat_item){.path = file->path,
+						   .attributes = FAT_ATTR_ARCHIVE,
+						   .data = buffer_view(&file->data)});
+	result = fat_fill(stick->esp, items.items, items.len, err);
+	vec_free(&items);
+	return result < 0 ? -1 : block_flush(stick->disk, err);
+}
+
+/* The signed kernel that was is kept under another name, for the firmware's menu. */
+static int write_signed(struct stick *stick, const struct media *media, struct error *err)
+{
+	_cleanup_(media_files_free) struct media_files before = VEC_INIT,
+						       files = VEC_INIT;
+	struct buffer old = BUFFER_INIT;
+
+	if (read_file(stick->esp, BOOT_FILE, MEDIA_MAX_FILE, &old, err) < 0)
+		return -1;
+	media_files_add(&before, PREVIOUS_FILE, &old);
+	if (fill(stick, &before, err) < 0 || media_loader(media, "", &files, err) < 0)
+		return -1;
+	return fill(stick, &files, err);
+}
+
 static int write_folder(struct stick *stick, const struct media *media, char slot,
 			struct error *err)
 {
 	_cleanup_(media_files_free) struct media_files files = VEC_INIT;
 	const char name[2] = {slot, 0};
-	struct vec_of(struct fat_item) items = VEC_INIT;
-	int result = media_slot(media, name, &files, err);
 
-	if (result == 0 && media->uki.len)
-		result = media_loader(media, "", &files, err);
-	vec_foreach (file, &files)
-		vec_push(&items, (struct fat_item){.path = file->path,
-						   .attributes = FAT_ATTR_ARCHIVE,
-						   .data = buffer_view(&file->data)});
-	if (result == 0)
-		result = fat_fill(stick->esp, items.items, items.len, err);
-	vec_free(&items);
-	return result < 0 ? -1 : block_flush(stick->disk, err);
+	if (media_slot(media, name, &files, err) < 0 || fill(stick, &files, err) < 0)
+		return -1;
+	return media->uki.len ? write_signed(stick, media, err) : 0;
 }
 
 /* In place, as GRUB does it: one sector differs. */

@@ -4,8 +4,10 @@
 #include "cli/images.h"
 #include "image/pack.h"
 
+#define SHOWN_LOSSES 12
+
 struct given {
-	struct strings images, image_options, init_options, profiles;
+	struct strings images, image_options, init_options, profiles, inventories;
 	const char *slot_size, *state_size;
 };
 
@@ -141,6 +143,24 @@ static void add_contents(struct json_object *object, const struct boot_set *set)
 	cli_add_strings(object, "left_out", &set->left_out);
 }
 
+static void add_losses(struct json_object *object, const struct module_losses *losses)
+{
+	struct json_object *o = cli_add_object(object, "losses"), *array;
+
+	cli_add_int(o, "pcs", (int64_t)losses->pcs);
+	cli_add_int(o, "losing", (int64_t)losses->losing);
+	array = cli_add_array(o, "devices");
+	vec_foreach (loss, &losses->list) {
+		struct json_object *one = cli_add_object(array, NULL);
+
+		cli_add(one, "id", loss->device);
+		cli_add(one, "name", loss->name);
+		cli_add(one, "role", pc_role_name(loss->role));
+		cli_add(one, "modules", loss->modules);
+		cli_add_int(one, "pcs", (int64_t)loss->pcs);
+	}
+}
+
 static void print_json(const struct pack_options *o, const struct pack_result *r)
 {
 	struct json_object *object = cli_object("gild.pack/1"), *part;
@@ -166,6 +186,8 @@ static void print_json(const struct pack_options *o, const struct pack_result *r
 	add_images(object, r);
 	add_partitions(object, r);
 	add_contents(object, &r->set);
+	if (o->inventories->len)
+		add_losses(object, &r->losses);
 	cli_add_strings(object, "warnings", &r->warnings);
 	cli_print_json(object);
 }
@@ -216,6 +238,28 @@ static void print_contents(const struct pack_result *r)
 	print_modules(&r->set);
 }
 
+static void print_losses(const struct module_losses *losses)
+{
+	struct cli_table table = {.columns = 4};
+
+	printf("  %zu of %zu PCs have a device that the kernel could drive, and this "
+	       "medium does not%s\n",
+	       losses->losing, losses->pcs, losses->list.len ? ":" : "");
+	if (!losses->list.len)
+		return;
+	cli_table_row(&table, "    PCS", "ROLE", "MODULES", "DEVICE", NULL);
+	for (size_t i = 0; i < losses->list.len; i++) {
+		const struct module_loss *loss = &losses->list.items[i];
+		_cleanup_free_ char *pcs = xasprintf("    %zu", loss->pcs);
+
+		if (i == SHOWN_LOSSES && !cli_verbose)
+			break;
+		cli_table_row(&table, pcs, pc_role_name(loss->role), loss->modules,
+			      loss->name ? loss->name : loss->device, NULL);
+	}
+	cli_table_print(&table, stdout);
+}
+
 static void print_text(const struct pack_options *o, const struct pack_result *r)
 {
 	char size[SIZE_TEXT_SIZE];
@@ -242,6 +286,8 @@ static void print_text(const struct pack_options *o, const struct pack_result *r
 	if (cli_verbose)
 		vec_foreach (file, &r->set.missing_firmware)
 			printf("    %s\n", *file);
+	if (o->inventories->len)
+		print_losses(&r->losses);
 	vec_foreach (what, &r->set.left_out)
 		printf("  left out, since it is not installed: %s\n", *what);
 	vec_foreach (warning, &r->warnings)
@@ -272,6 +318,7 @@ static void release(struct given *given)
 	strings_free(&given->image_options);
 	strings_free(&given->init_options);
 	strings_free(&given->profiles);
+	strings_free(&given->inventories);
 }
 
 int cmd_pack(const struct cli_command *command, int argc, char **argv)
@@ -304,6 +351,8 @@ int cmd_pack(const struct cli_command *command, int argc, char **argv)
 		 "of each of a disk's two root partitions (2G)"},
 		{"state-size", "SIZE", CLI_STRING, &given.state_size,
 		 "of a disk's state, which grows at first start (1G); 0: none"},
+		{"inventory", "FILE", CLI_STRINGS, &given.inventories,
+		 "PCs: which devices the choice of modules costs them"},
 		{"sign-key", "KEY", CLI_STRING, &o.sign_key,
 		 "sign kernel, initramfs and command line as one file"},
 		{"sign-cert", "CERT", CLI_STRING, &o.sign_cert, "that belongs to it"},
@@ -316,6 +365,7 @@ int cmd_pack(const struct cli_command *command, int argc, char **argv)
 	o.golden.words = &given.image_options;
 	o.init = &given.init_options;
 	o.profiles = &given.profiles;
+	o.inventories = &given.inventories;
 	if (code < 0)
 		code = choose(command, &given, &o);
 	if (code < 0)
