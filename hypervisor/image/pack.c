@@ -17,6 +17,8 @@
 /* The last console is the one that /dev/console is. */
 #define CMDLINE "quiet console=tty0 console=ttyS0,115200"
 #define MAX_APPEND 1024
+/* Which slot init says of that it came up. */
+#define SLOT_OPTION "gild.slot"
 
 bool pack_kind_of_name(const char *output, enum pack_kind *ret)
 {
@@ -83,9 +85,13 @@ static int make_cmdline(const struct pack_options *o, struct pack_result *ret,
 {
 	char seal[SEAL_TEXT_SIZE];
 
+	const char slot[2] = {ret->slot, 0};
+
 	seal_format(&ret->set.seal, seal);
-	ret->cmdline = xasprintf("%s=%s %s%s%s", LAYOUT_ROOT_OPTION, seal, CMDLINE,
-				 o->append ? " " : "", o->append ? o->append : "");
+	ret->cmdline =
+		xasprintf("%s=%s %s%s%s%s%s%s", LAYOUT_ROOT_OPTION, seal,
+			  ret->slot ? SLOT_OPTION "=" : "", slot, ret->slot ? " " : "",
+			  CMDLINE, o->append ? " " : "", o->append ? o->append : "");
 	if (!o->append || strlen(o->append) <= MAX_APPEND)
 		return 0;
 	return error_set(err, ERROR_USAGE, "--append", "has more than %d characters",
@@ -263,7 +269,9 @@ int pack_run(const struct pack_options *o, struct pack_result *ret, struct error
 	int result;
 
 	ret->set.initrd = ret->set.root = -1;
-	if (check_output(o, err) < 0 || (o->update && update_open(o, &kept, err) < 0) ||
+	ret->slot = !o->update && o->kind == PACK_DISK ? 'a' : 0;
+	if (check_output(o, err) < 0 ||
+	    (o->update && update_open(o, &kept, &ret->slot, err) < 0) ||
 	    open_images(o, ret, err) < 0)
 		return -1;
 	if (o->update) {

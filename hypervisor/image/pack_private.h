@@ -17,11 +17,11 @@ int network_write(const struct pack_options *options, const struct media *media,
 
 /*
  * Reads a disk that stick_write() made, before anything new is made: its partitions, and
- * the settings of the slot that is in use, whose images stay.
+ * the settings of the slot that is in use, whose images stay, and which one is to be written.
  */
 int update_open(const struct pack_options *options, struct media_files *settings,
-		struct error *err);
-/* Writes the slot that is not in use, then makes it the next one. */
+		char *slot, struct error *err);
+/* Writes that slot, ret->slot, then makes it the next one. */
 int update_write(const struct pack_options *options, const struct media *media,
 		 struct pack_result *ret, struct error *err);
 

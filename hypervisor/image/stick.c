@@ -251,7 +251,6 @@ int stick_write(const struct pack_options *o, const struct media *media,
 	if (result < 0)
 		return -1;
 	make_layout(o, media, &layout);
-	ret->slot = 'a';
 	result = draft_open(&draft, o->output, false, err);
 	if (result == 0)
 		result = write_all(o, &draft, media, &layout, err);

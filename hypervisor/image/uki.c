@@ -118,7 +118,7 @@ static int by_offset(const void *a, const void *b)
  */
 static void copy_packed(struct bytes stub, const struct pe *pe, struct buffer *ret)
 {
-	uint8_t *headers[MAX_SECTIONS];
+	uint8_t *headers[MAX_SECTIONS] = {NULL};
 
 	buffer_append(ret, stub.data, pe->headers_size);
 	pad(ret, pe->file_alignment);

@@ -98,6 +98,11 @@ static char used_slot(const struct grub_environment *environment)
 	return environment->good ? environment->good : environment->slot;
 }
 
+static char other_slot(char slot)
+{
+	return slot == 'a' ? 'b' : 'a';
+}
+
 static int stick_open(const char *path, bool write, struct stick *stick,
 		      struct error *err)
 {
@@ -135,7 +140,7 @@ static int check_loader(struct block *esp, bool signs, const char *path,
 	return 0;
 }
 
-int update_open(const struct pack_options *o, struct media_files *settings,
+int update_open(const struct pack_options *o, struct media_files *settings, char *slot,
 		struct error *err)
 {
 	_cleanup_(stick_close) struct stick stick = {0};
@@ -145,6 +150,7 @@ int update_open(const struct pack_options *o, struct media_files *settings,
 	if (stick_open(o->update, false, &stick, err) < 0 ||
 	    check_loader(stick.esp, o->sign_key != NULL, o->update, err) < 0)
 		return -1;
+	*slot = other_slot(stick.used);
 	file = xasprintf(LAYOUT_FOLDER "/%c/config", stick.used);
 	if (read_file(stick.esp, file, MEDIA_MAX_FILE, &config, err) < 0)
 		return -1;
@@ -262,11 +268,14 @@ int update_write(const struct pack_options *o, const struct media *media,
 {
 	_cleanup_(stick_close) struct stick stick = {0};
 	struct partition *root;
-	char slot;
+	char slot = ret->slot;
 
 	if (stick_open(o->update, true, &stick, err) < 0)
 		return -1;
-	slot = stick.used == 'a' ? 'b' : 'a';
+	if (slot != other_slot(stick.used)) {
+		error_set(err, ERROR_STATE, o->update, "was used in the meantime");
+		return error_remedy(err, "update it again");
+	}
 	root = stick.roots[slot - 'a'];
 	if (root->size < media->set->root_size) {
 		error_set(err, ERROR_FAILED, o->update,
@@ -283,7 +292,6 @@ int update_write(const struct pack_options *o, const struct media *media,
 	    write_folder(&stick, media, slot, err) < 0 ||
 	    write_environment(&stick, slot, err) < 0)
 		return -1;
-	ret->slot = slot;
 	report(&stick, ret);
 	return 0;
 }

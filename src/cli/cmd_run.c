@@ -80,14 +80,12 @@ static int choose(const struct cli_command *command, const char *firmware,
 	return -1;
 }
 
-static int run(struct run_options *o, bool dry_run)
+static int run(struct run_options *o, struct image_options *image, bool dry_run)
 {
 	_cleanup_(run_plan_free) struct run_plan plan = {.argv = VEC_INIT};
 	_cleanup_error_ struct error err = ERROR_INIT;
-	struct image_options image = {0};
 
-	o->image = &image;
-	if (images_options(&image, &err) < 0 || run_plan_make(o, &plan, &err) < 0)
+	if (images_options(image, &err) < 0 || run_plan_make(o, &plan, &err) < 0)
 		return cli_fail(&err);
 	if (!dry_run)
 		return start(&plan);
@@ -100,7 +98,8 @@ static int run(struct run_options *o, bool dry_run)
 
 int cmd_run(const struct cli_command *command, int argc, char **argv)
 {
-	struct run_options o = {0};
+	struct image_options image = {0};
+	struct run_options o = {.image = &image};
 	const char *firmware = NULL, *memory = NULL;
 	bool dry_run = false;
 	_cleanup_(strings_free) struct strings operands = VEC_INIT;
@@ -124,5 +123,5 @@ int cmd_run(const struct cli_command *command, int argc, char **argv)
 		return cli_usage(command, "expected one BUNDLE or IMAGE");
 	o.path = operands.items[0];
 	code = choose(command, firmware, memory, &o);
-	return code < 0 ? run(&o, dry_run) : code;
+	return code < 0 ? run(&o, &image, dry_run) : code;
 }

@@ -63,7 +63,7 @@ ok "and its GRUB" sh -c "mcopy -n -i esp.img ::EFI/BOOT/grubx64.efi grub &&
 	cmp grub /usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"
 seal=$(jq -r .seal stick.json)
 is "the command line names the root's seal" \
-	"$(mtype -i esp.img ::gild/a/cmdline | grep -c "^gild.root=$seal .* gild.test=1\$")" 1
+	"$(mtype -i esp.img ::gild/a/cmdline | grep -c "^gild.root=$seal gild.slot=a .* gild.test=1\$")" 1
 is "the menu has an entry for each image" "$(mtype -i esp.img ::gild/a/menu.cfg |
 	sed -n "s/.*'gild.test=1' gild.image=//p" | tr '\n' ' ')" "office linux_guest "
 if command -v grub-script-check >/dev/null; then
@@ -117,6 +117,12 @@ is "the boot code leads to GRUB's image" "$(od -An -tu8 -j $((0x5c)) -N 8 stick.
 is "and that to its rest" "$(od -An -tu8 -j $(($(part stick.json bios offset) + 500)) -N 8 stick.img | tr -d ' ')" \
 	"$(($(part stick.json bios offset) / 512 + 1))"
 
+is "the report has its members" "$(jq -c 'keys' stick.json)" "$(printf '%s' '["command_line","config_size",
+	"contents","images","initrd_size","kernel","kernel_size","left_out","missing_firmware","modules","output",
+	"partitions","profiles","root_size","schema","seal","signed","warnings"]' | tr -d '\n\t')"
+is "and docs/json.md has all of them" "$(jq -r '[paths | map(select(type == "string")) | .[]] | unique[]' stick.json |
+	while read -r m; do grep -qE "[\"\`]$m[\"\`*:]" "$GILD_SOURCE/docs/json.md" || echo "$m"; done)" ""
+
 # shellcheck disable=SC2086
 pack office.vhdx "linux guest.qcow2" --output=again.img $small --quiet \
 	--image-option='linux_guest:windows=6.1.7601' --image-option='linux_guest:firmware=bios' \
@@ -165,7 +171,7 @@ if [ -e "$killer" ] && ! grep -q __asan_init "$GILD"; then
 	KILL_AT=0 KILL_LOG=$PWD/steps LD_PRELOAD=$killer update 2>/dev/null
 	steps=$(wc -l <steps) last=0
 	# The last ones are the small ones that matter; of the others some.
-	for at in $(seq 1 $((steps / 8 + 1)) "$steps") $(seq $((steps - 12)) "$steps"); do
+	for at in $((steps / 4)) $((steps / 2)) $(seq $((steps - 9)) 3 "$steps"); do
 		cp --sparse=always power.img killed.img
 		KILL_AT=$at LD_PRELOAD=$killer update 2>/dev/null
 		esp_of killed.img
