@@ -111,22 +111,22 @@ goes_off() { # NAME
 	tap $? "$1: the kernel complains of nothing" "$1.log"
 }
 # What the guest wrote, from the overlay on the state's partition.
-report() { # NAME: in NAME.report
+report() { # NAME IMAGE: in NAME.report
 	dd if="$1.img" of="$1.state" bs=512 skip="$state" conv=sparse status=none
-	debugfs -R "dump overlay.qcow2 $PWD/$1.overlay" "$1.state" 2>/dev/null
+	debugfs -R "dump $2/overlay.qcow2 $PWD/$1.overlay" "$1.state" 2>/dev/null
 	qemu-img convert -f qcow2 -O raw "$1.overlay" "$1.raw" &&
 		dd if="$1.raw" bs=512 skip=2032 count=8 status=none | tr -d '\0' >"$1.report"
 	rm -f "$1.state" "$1.raw"
 }
 told() { # NAME TEXT DESCRIPTION
-	grep -qx -- "$2" "$1.report"
+	grep -qxs -- "$2" "$1.report"
 	tap $? "$1: $3" "$1.report"
 }
-checks_linux() { # NAME PRODUCT PROFILE
-	report "$1"
+checks_linux() { # NAME IMAGE PRODUCT PROFILE
+	report "$1" "$2"
 	is "$1: the guest finds all that it looks for" "$(head -n 1 "$1.report")" "guest: ok"
-	told "$1" "product=$2" "the guest knows on which PC it is"
-	told "$1" "profile=$3" "and by which profile"
+	told "$1" "product=$3" "the guest knows on which PC it is"
+	told "$1" "profile=$4" "and by which profile"
 	told "$1" "disk=virtio_blk" "its disk is virtio"
 	told "$1" "network=virtio_net" "its network card is virtio"
 	told "$1" "relaxed=yes" "Hyper-V's leaf recommends relaxed timing"
@@ -141,7 +141,7 @@ pc_hp() {
 		memory=256M -device ide-hd,drive=disk,bus=ide.0
 	comes_up hp "Hewlett-Packard HP Compaq dc7900 Small Form Factor"
 	goes_off hp
-	checks_linux hp "HP Compaq dc7900 Small Form Factor" hewlett-packard-compaq-dc7900-small-form-factor
+	checks_linux hp linux7 "HP Compaq dc7900 Small Form Factor" hewlett-packard-compaq-dc7900-small-form-factor
 	told hp "firmware=bios" "it was started by BIOS"
 	told hp "hyperv=runtime,time,synic,stimer,vapic,hypercall,vpindex,reset,tsc" "it has what Windows 7 is to have of Hyper-V"
 	told hp "spinlocks=0x1fff" "and of its locks"
@@ -156,7 +156,7 @@ pc_dell() {
 		-device nvme,drive=disk,serial=1
 	comes_up dell "Dell Inc. OptiPlex 7040"
 	goes_off dell
-	checks_linux dell "OptiPlex 7040" dell-optiplex-7040
+	checks_linux dell linux10 "OptiPlex 7040" dell-optiplex-7040
 	told dell "firmware=uefi" "it was started by UEFI"
 	told dell "hyperv=runtime,time,hypercall,vpindex,reset,tsc,frequencies" "it has what Windows 10 is to have of Hyper-V"
 	told dell "tpm=none" "and no TPM"
@@ -177,7 +177,7 @@ pc_stick() {
 		-device qemu-xhci -device usb-storage,drive=disk
 	comes_up stick11 "Acer Aspire R3700"
 	goes_off stick11
-	checks_linux stick11 "Aspire R3700" acer-aspire-r3700
+	checks_linux stick11 linux11 "Aspire R3700" acer-aspire-r3700
 	told stick11 "tpm=2" "Windows 11's machine has a TPM 2.0"
 	told stick11 "firmware=uefi" "it was started by UEFI"
 }
