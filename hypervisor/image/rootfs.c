@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "image/cache.h"
@@ -68,6 +69,7 @@ static int find_kernel(const struct boot_options *options, const char *sysroot,
 		       struct boot_set *ret, char **folder, struct error *err)
 {
 	_cleanup_free_ char *boot = xasprintf("%s/boot", sysroot);
+	struct stat st;
 
 	ret->kernel_version =
 		options->kernel ? xstrdup(options->kernel) : newest(sysroot);
@@ -82,8 +84,12 @@ static int find_kernel(const struct boot_options *options, const char *sysroot,
 				 "is no version of a kernel");
 	ret->kernel_path = xasprintf("%s/vmlinuz-%s", boot, ret->kernel_version);
 	*folder = modules_folder(sysroot, ret->kernel_version);
-	if (*folder && access(ret->kernel_path, R_OK) == 0)
+	if (*folder && access(ret->kernel_path, R_OK) == 0) {
+		/* Or the same input would be another image, and compressed anew, each time. */
+		if (stat(ret->kernel_path, &st) == 0 && st.st_mtime > 0)
+			clock_begin(st.st_mtime);
 		return 0;
+	}
 	if (access(ret->kernel_path, R_OK) < 0)
 		error_errno(err, ret->kernel_path, "cannot be read");
 	else

@@ -31,9 +31,15 @@ bool clock_is_fixed(void)
 	return fixed_time(&unused);
 }
 
+static int64_t started;
+
+void clock_begin(int64_t unix_seconds)
+{
+	started = unix_seconds;
+}
+
 int64_t clock_now(void)
 {
-	static int64_t started;
 	int64_t seconds;
 
 	if (fixed_time(&seconds))

@@ -13,6 +13,11 @@
 
 /* Seconds since 1970. */
 int64_t clock_now(void);
+/*
+ * What is made is as old as what it is made of: this time instead of the program's start,
+ * where SOURCE_DATE_EPOCH is not set. Before the first use of the clock.
+ */
+void clock_begin(int64_t unix_seconds);
 /* True if SOURCE_DATE_EPOCH governs. */
 bool clock_is_fixed(void);
 /* FILETIME: units of 100 ns since 1601-01-01 UTC. */
