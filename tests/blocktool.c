@@ -9,6 +9,7 @@
  *   table                scheme, partitions and what each holds
  *   read OFFSET LENGTH   to standard output
  *   dump                 all of the virtual disk to standard output
+ *   data                 the same, but holes are not read: sparse if it is a file
  *   write OFFSET HOST    the content of a file
  *   fill OFFSET LENGTH BYTE
  *   trim OFFSET LENGTH | flush
@@ -124,6 +125,24 @@ static int copy_out(struct tool *t, uint64_t offset, uint64_t len, struct error 
 static int do_read(struct tool *t, char **argv, struct error *err)
 {
 	return disk(t, err) ? copy_out(t, number(argv[0]), number(argv[1]), err) : -1;
+}
+
+/* As dump, but holes are not read. */
+static int do_data(struct tool *t, char **argv _unused_, struct error *err)
+{
+	uint64_t start, end = 0, read = 0;
+
+	if (!disk(t, err))
+		return -1;
+	while (end < t->block->size) {
+		if (block_data(t->block, end, &start, &end, err) < 0 ||
+		    fseeko(stdout, (off_t)start, SEEK_SET) < 0 ||
+		    copy_out(t, start, end - start, err) < 0)
+			return -1;
+		read += end - start;
+	}
+	fprintf(stderr, "%" PRIu64 " bytes are data\n", read);
+	return 0;
 }
 
 static int do_dump(struct tool *t, char **argv _unused_, struct error *err)
@@ -247,7 +266,7 @@ static const struct command {
 	{"reopen", 1, 1, do_reopen},   {"replay", 0, 0, do_replay},
 	{"overlay", 1, 2, do_overlay}, {"convert", 2, 3, do_convert},
 	{"either", 2, 2, do_either},   {"extents", 0, 0, do_extents},
-	{"sleep", 0, 0, do_sleep},
+	{"sleep", 0, 0, do_sleep},     {"data", 0, 0, do_data},
 };
 
 /* `argv` up to a ":" or the end; gives how many it took, or -1. */

@@ -329,12 +329,19 @@ static int copy_disk(struct block *from, struct block *to, const char *path,
 {
 	_cleanup_free_ uint8_t *chunk = xmalloc(CHUNK);
 
-	for (uint64_t at = 0; at < from->size;) {
-		size_t len = from->size - at < CHUNK ? (size_t)(from->size - at) : CHUNK;
+	for (uint64_t at = 0, start, end = 0; at < from->size;) {
+		size_t len;
 
 		if (interrupted())
 			return error_interrupted(err);
 		progress_report("packing the image", at, from->size);
+		if (at >= end) {
+			if (block_data(from, at, &start, &end, err) < 0)
+				return error_wrap(err, path, "cannot be packed");
+			at = start;
+			continue;
+		}
+		len = end - at < CHUNK ? (size_t)(end - at) : CHUNK;
 		if (block_pread(from, chunk, len, at, err) < 0 ||
 		    block_pwrite(to, chunk, len, at, err) < 0)
 			return error_wrap(err, path, "cannot be packed");

@@ -45,6 +45,16 @@ int block_trim(struct block *block, uint64_t offset, uint64_t len, struct error 
 		       : 0;
 }
 
+int block_data(struct block *block, uint64_t offset, uint64_t *start, uint64_t *end,
+	       struct error *err)
+{
+	*start = offset;
+	*end = block->size;
+	if (offset >= block->size || !block->ops->data)
+		return 0;
+	return block->ops->data(block, offset, start, end, err);
+}
+
 void block_close(struct block *block)
 {
 	if (!block)
@@ -99,11 +109,25 @@ static int window_trim(struct block *block, uint64_t offset, uint64_t len,
 	return block_trim(w->parent, w->start + offset, len, err);
 }
 
+static int window_data(struct block *block, uint64_t offset, uint64_t *start,
+		       uint64_t *end, struct error *err)
+{
+	struct window *w = (struct window *)block;
+	uint64_t all = w->start + block->size;
+
+	if (block_data(w->parent, w->start + offset, start, end, err) < 0)
+		return -1;
+	*start = (*start < all ? *start : all) - w->start;
+	*end = (*end < all ? *end : all) - w->start;
+	return 0;
+}
+
 static const struct block_ops window_ops = {
 	.pread = window_pread,
 	.pwrite = window_pwrite,
 	.flush = window_flush,
 	.trim = window_trim,
+	.data = window_data,
 };
 
 struct block *block_window_open(struct block *parent, uint64_t offset, uint64_t size,

@@ -23,6 +23,9 @@ struct block_ops {
 	/* The range reads as zeros or old data afterwards; only a hint. May be NULL. */
 	int (*trim)(struct block *block, uint64_t offset, uint64_t len,
 		    struct error *err);
+	/* block_data() inside the block. May be NULL. */
+	int (*data)(struct block *block, uint64_t offset, uint64_t *start, uint64_t *end,
+		    struct error *err);
 	/* Releases all but the structure itself. Does not flush. */
 	void (*close)(struct block *block);
 };
@@ -43,6 +46,13 @@ int block_pwrite(struct block *block, const void *buf, size_t len, uint64_t offs
 		 struct error *err);
 int block_flush(struct block *block, struct error *err);
 int block_trim(struct block *block, uint64_t offset, uint64_t len, struct error *err);
+/*
+ * The first range from `offset` on that may hold other than zeros, so that who reads all
+ * need not read holes: [*start, *end), empty at the block's end if none follows. What
+ * cannot tell says that all may.
+ */
+int block_data(struct block *block, uint64_t offset, uint64_t *start, uint64_t *end,
+	       struct error *err);
 void block_close(struct block *block);	/* NULL is fine */
 void block_closep(struct block **block);
 #define _cleanup_block_ _cleanup_(block_closep)

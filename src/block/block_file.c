@@ -80,6 +80,28 @@ static int file_trim(struct block *block, uint64_t offset, uint64_t len,
 	return 0;
 }
 
+static int file_data(struct block *block, uint64_t offset, uint64_t *start, uint64_t *end,
+		     struct error *err _unused_)
+{
+	int fd = ((struct block_file *)block)->fd;
+	off_t data = lseek(fd, (off_t)offset, SEEK_DATA), hole;
+
+	if (data < 0 && errno == ENXIO) { /* none */
+		*start = *end;
+		return 0;
+	}
+	hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
+	if (hole < 0) /* devices and some file systems do not tell */
+		return 0;
+	if ((uint64_t)data < *end)
+		*start = (uint64_t)data;
+	else
+		*start = *end;
+	if ((uint64_t)hole < *end)
+		*end = (uint64_t)hole;
+	return 0;
+}
+
 static void file_close(struct block *block)
 {
 	closep(&((struct block_file *)block)->fd);
@@ -90,6 +112,7 @@ static const struct block_ops file_ops = {
 	.pwrite = file_pwrite,
 	.flush = file_flush,
 	.trim = file_trim,
+	.data = file_data,
 	.close = file_close,
 };
 

@@ -420,6 +420,14 @@ static int container_trim(struct block *block, uint64_t offset, uint64_t len,
 	return below(block, &b, err) < 0 ? -1 : block_trim(b, offset, len, err);
 }
 
+static int container_data(struct block *block, uint64_t offset, uint64_t *start,
+			  uint64_t *end, struct error *err)
+{
+	struct block *b;
+
+	return below(block, &b, err) < 0 ? -1 : block_data(b, offset, start, end, err);
+}
+
 static void container_close(struct block *block)
 {
 	block_close(((struct block_container *)block)->below);
@@ -430,6 +438,7 @@ static const struct block_ops container_ops = {
 	.pwrite = container_pwrite,
 	.flush = container_flush,
 	.trim = container_trim,
+	.data = container_data,
 	.close = container_close,
 };
 

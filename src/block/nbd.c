@@ -194,11 +194,67 @@ static void nbd_block_close(struct block *block)
 	}
 }
 
+/* The first entries of what was asked: data may follow holes, then it is known enough. */
+struct data_search {
+	uint64_t at, start, end; /* what is known ends at `at` */
+	bool found, ended;
+};
+
+static int find_data(void *arg, const char *context, uint64_t offset, uint32_t *entries,
+		     size_t count, int *error _unused_)
+{
+	struct data_search *s = arg;
+
+	if (strcmp(context, LIBNBD_CONTEXT_BASE_ALLOCATION) != 0)
+		return 0;
+	for (size_t i = 0; i + 1 < count; i += 2) {
+		bool zero = entries[i + 1] & LIBNBD_STATE_ZERO;
+
+		if (!zero && !s->found)
+			s->start = offset;
+		s->found |= !zero;
+		s->ended |= zero && s->found;
+		offset += entries[i];
+		if (!s->ended)
+			s->end = offset;
+	}
+	s->at = offset;
+	return 0;
+}
+
+static int nbd_block_data(struct block *block, uint64_t offset, uint64_t *start,
+			  uint64_t *end, struct error *err)
+{
+	struct block_nbd *n = (struct block_nbd *)block;
+	struct data_search s = {.at = offset - offset % n->align};
+	nbd_extent_callback take = {.callback = find_data, .user_data = &s};
+
+	if (nbd_can_meta_context(n->nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) <= 0)
+		return 0;
+	while (!s.found && s.at < block->size) {
+		uint64_t at = s.at, len = block->size - at;
+
+		if (nbd_block_status(n->nbd, len < MAX_TRIM ? len : MAX_TRIM, at, take,
+				     0) < 0)
+			return failed(n, err, "learn what is allocated", at);
+		if (s.at <= at) /* it does not say: all that follows may be data */
+			return 0;
+	}
+	if (!s.found)
+		s.start = s.end = block->size;
+	if (s.start > offset)
+		*start = s.start;
+	if (s.end < block->size)
+		*end = s.end;
+	return 0;
+}
+
 static const struct block_ops nbd_ops = {
 	.pread = nbd_block_pread,
 	.pwrite = nbd_block_pwrite,
 	.flush = nbd_block_flush,
 	.trim = nbd_block_trim,
+	.data = nbd_block_data,
 	.close = nbd_block_close,
 };
 
@@ -266,7 +322,8 @@ static int connect_server(struct block_nbd *n, bool depth, int client, struct er
 		return error_set(err, ERROR_FAILED, n->block.name,
 				 "cannot connect to qemu-nbd");
 	}
-	if (depth && nbd_add_meta_context(n->nbd, DEPTH_CONTEXT) < 0)
+	if (nbd_add_meta_context(n->nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) < 0 ||
+	    (depth && nbd_add_meta_context(n->nbd, DEPTH_CONTEXT) < 0))
 		return failed(n, err, "connect", 0);
 	if (nbd_connect_socket(n->nbd, fd) < 0) {
 		/* It may be that it never came so far as to listen. */

@@ -49,6 +49,16 @@ import json, sys
 chain = json.load(sys.stdin)
 print(chain[0]["format"], chain[0]["virtual-size"], len(chain))')"
 	ok "$image: its content" same "$image" disk.raw
+	truncate -s 0 data.raw
+	"$tool" "$image" data 2>read >data.raw
+	truncate -s "$size" data.raw
+	ok "$image: the same without its holes" cmp data.raw disk.raw
+	case $image in
+	*.qcow2 | sparse.vmdk | split.vmdk) # in small clusters; the disk holds little
+		read -r bytes _ <read
+		ok "$image: $bytes bytes are read for that" [ "${bytes:-$size}" -lt "$((size / 2))" ]
+		;;
+	esac
 	case $image in
 	stream.vmdk) want=0 ;;
 	*) want=1 ;;
