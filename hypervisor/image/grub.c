@@ -45,31 +45,36 @@ static void add_timeout(struct buffer *b, size_t images)
 				"fi\n");
 }
 
-/* The PC's own Windows, where it has one: by UEFI its boot manager, else its disk. */
+/*
+ * The PC's own Windows, where it has one: by UEFI its boot manager, by BIOS its disk.
+ * Patterns find it without a word where there is none; a pattern that nothing fits stays
+ * as it is.
+ */
 static const char native[] =
 	"if [ \"$grub_platform\" = efi ]; then\n"
-	"\tif search --no-floppy --set=windows --file /EFI/Microsoft/Boot/bootmgfw.efi; "
-	"then\n"
-	"\t\tmenuentry \"Windows on this PC's own disk\" --id native {\n"
-	"\t\t\tchainloader ($windows)/EFI/Microsoft/Boot/bootmgfw.efi\n"
-	"\t\t}\n"
-	"\tfi\n"
-	"else\n"
-	"\tregexp --set=1:medium '^([a-z]+[0-9]+)' \"$root\"\n"
-	"\tset windows=\n"
-	"\tsearch --no-floppy --set=windows --file /bootmgr\n"
-	"\tif [ -z \"$windows\" ]; then\n"
-	"\t\tsearch --no-floppy --set=windows --file /ntldr\n"
-	"\tfi\n"
-	"\tif [ -n \"$windows\" ]; then\n"
-	"\t\tregexp --set=1:native_disk '^([a-z]+[0-9]+)' \"$windows\"\n"
-	"\t\tif [ \"$native_disk\" != \"$medium\" ]; then\n"
-	"\t\t\tmenuentry \"Windows on this PC's own disk\" --id native {\n"
-	"\t\t\t\tdrivemap -s hd0 $native_disk\n"
-	"\t\t\t\tchainloader ($native_disk)+1\n"
+	"\tfor file in (hd*,gpt*)/EFI/Microsoft/Boot/bootmgfw.efi; do\n"
+	"\t\tif [ -e \"$file\" ]; then\n"
+	"\t\t\tregexp --set=1:disk '^.([^)]+)' \"$file\"\n"
+	"\t\t\tmenuentry \"Windows on this PC's own disk\" --id native \"$disk\" {\n"
+	"\t\t\t\tset root=\"$2\"\n"
+	"\t\t\t\tchainloader /EFI/Microsoft/Boot/bootmgfw.efi\n"
 	"\t\t\t}\n"
 	"\t\tfi\n"
-	"\tfi\n"
+	"\tdone\n"
+	"else\n"
+	"\tregexp --set=1:medium '^([a-z]+[0-9]+)' \"$root\"\n"
+	"\tfor file in (hd*,*)/bootmgr (hd*,*)/ntldr; do\n"
+	"\t\tif [ -e \"$file\" ]; then\n"
+	"\t\t\tregexp --set=1:disk '^.([a-z]+[0-9]+)' \"$file\"\n"
+	"\t\t\tif [ \"$disk\" != \"$medium\" ]; then\n"
+	"\t\t\t\tmenuentry \"Windows on this PC's own disk\" --id native \"$disk\" {\n"
+	"\t\t\t\t\tset root=\"$2\"\n"
+	"\t\t\t\t\tdrivemap -s hd0 \"$2\"\n"
+	"\t\t\t\t\tchainloader +1\n"
+	"\t\t\t\t}\n"
+	"\t\t\tfi\n"
+	"\t\tfi\n"
+	"\tdone\n"
 	"fi\n";
 
 char *grub_settings_slots(size_t images)
