@@ -19,6 +19,7 @@
 #include "console/mode.h"
 #include "console/sandbox.h"
 #include "console/status.h"
+#include "fake_sysfs.h"
 
 /* ---- keys ---- */
 
@@ -425,6 +426,33 @@ static void test_status(void **state _unused_)
 	panel_free(&lines);
 }
 
+static void test_status_devices(void **state _unused_)
+{
+	_cleanup_free_ char *root = fake_root();
+	struct panel_lines lines = VEC_INIT;
+	const struct status_question q = {.root = root, .run = root};
+
+	fake_file(root, "sys/class/net/gild0/brif/eth0", "");
+	fake_file(root, "sys/class/net/gild0/brif/gild-tap0", "");
+	fake_file(root, "sys/class/net/eth0/device/vendor", "0x8086");
+	fake_file(root, "sys/class/net/eth0/carrier", "1\n");
+	fake_file(root, "sys/class/power_supply/BAT0/type", "Battery\n");
+	fake_file(root, "sys/class/power_supply/BAT0/capacity", "71\n");
+	fake_file(root, "sys/class/power_supply/BAT0/status", "Discharging\n");
+	fake_file(root, "sys/class/power_supply/mouse/type", "Battery\n");
+	fake_file(root, "sys/class/power_supply/mouse/capacity", "5\n");
+	fake_file(root, "sys/class/power_supply/mouse/scope", "Device\n");
+	fake_file(root, "sys/class/power_supply/AC/type", "Mains\n");
+	status_read(&q, &lines);
+	assert_true(has_line(&lines, "Network   the guest is on eth0"));
+	assert_true(has_line(&lines, "Battery   71 %, Discharging"));
+	assert_false(has_line(&lines, "Battery   5 %"));
+	fake_file(root, "sys/class/net/eth0/carrier", "0\n");
+	status_read(&q, &lines);
+	assert_true(has_line(&lines, "Network   the guest is on eth0, no cable"));
+	panel_free(&lines);
+}
+
 /* ---- modes ---- */
 
 static void add_mode(struct connector *c, unsigned w, unsigned h, unsigned hz, bool best,
@@ -661,13 +689,21 @@ static void test_sandbox(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scan_codes),   cmocka_unit_test(test_hot_key),
-		cmocka_unit_test(test_release),	     cmocka_unit_test(test_fit),
-		cmocka_unit_test(test_scaling),	     cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_damage_list),  cmocka_unit_test(test_panel),
-		cmocka_unit_test(test_font),	     cmocka_unit_test(test_status),
-		cmocka_unit_test(test_modes),	     cmocka_unit_test(test_mouse),
-		cmocka_unit_test(test_touch_screen), cmocka_unit_test(test_touchpad),
+		cmocka_unit_test(test_scan_codes),
+		cmocka_unit_test(test_hot_key),
+		cmocka_unit_test(test_release),
+		cmocka_unit_test(test_fit),
+		cmocka_unit_test(test_scaling),
+		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_damage_list),
+		cmocka_unit_test(test_panel),
+		cmocka_unit_test(test_font),
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_status_devices),
+		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_mouse),
+		cmocka_unit_test(test_touch_screen),
+		cmocka_unit_test(test_touchpad),
 		cmocka_unit_test(test_sandbox),
 	};
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/sysfs.h"
 
 #define MAX_VERDICT ((size_t)1 << 20)
 #define MAX_DEPTH 16
@@ -127,10 +128,32 @@ static void add_memory(struct panel_lines *ret, const char *root)
 
 /* ---- network ---- */
 
-static void add_network(struct panel_lines *ret)
+/* The port that is in the guest's bridge: the host itself has no address there. */
+static bool add_bridge(struct panel_lines *ret, const char *root)
+{
+	_cleanup_(strings_free) struct strings ports = VEC_INIT;
+	bool found = false;
+
+	sysfs_list(root, "class/net/gild0/brif", &ports);
+	vec_foreach (port, &ports) {
+		_cleanup_free_ char *device = xasprintf("class/net/%s/device", *port);
+		_cleanup_free_ char *path = xasprintf("class/net/%s/carrier", *port);
+		_cleanup_free_ char *carrier = sysfs_text(root, path);
+
+		/* The other one is QEMU's. */
+		if (!sysfs_exists(root, device))
+			continue;
+		found = true;
+		add(ret, PANEL_TEXT, "Network   the guest is on %s%s", *port,
+		    carrier && strcmp(carrier, "1") == 0 ? "" : ", no cable");
+	}
+	return found;
+}
+
+static void add_network(struct panel_lines *ret, const char *root)
 {
 	struct ifaddrs *all = NULL;
-	unsigned shown = 0;
+	unsigned shown = add_bridge(ret, root);
 
 	if (getifaddrs(&all) < 0)
 		return;
@@ -149,6 +172,33 @@ static void add_network(struct panel_lines *ret)
 	freeifaddrs(all);
 	if (!shown)
 		add(ret, PANEL_TEXT, "Network   none has an address");
+}
+
+/* ---- power ---- */
+
+/* Batteries of the PC, not those of mice. */
+static void add_power(struct panel_lines *ret, const char *root)
+{
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
+
+	sysfs_list(root, "class/power_supply", &names);
+	vec_foreach (name, &names) {
+		static const char *const keys[] = {"type", "capacity", "status", "scope"};
+		char *values[ARRAY_SIZE(keys)] = {NULL};
+
+		for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+			_cleanup_free_ char *path =
+				xasprintf("class/power_supply/%s/%s", *name, keys[i]);
+
+			values[i] = sysfs_text(root, path);
+		}
+		if (values[0] && strcmp(values[0], "Battery") == 0 && values[1] &&
+		    (!values[3] || strcmp(values[3], "Device") != 0))
+			add(ret, PANEL_TEXT, "Battery   %s %%%s%s", values[1],
+			    values[2] ? ", " : "", values[2] ? values[2] : "");
+		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+			free(values[i]);
+	}
 }
 
 /* ---- log ---- */
@@ -189,7 +239,8 @@ void status_read(const struct status_question *q, struct panel_lines *ret)
 		panel_add(ret, PANEL_WARNING, q->headline);
 	add_verdict(ret, q->run);
 	add_memory(ret, q->root);
-	add_network(ret);
+	add_network(ret, q->root);
+	add_power(ret, q->root);
 	if (q->screen)
 		add(ret, PANEL_TEXT, "Screen    %s", q->screen);
 	panel_add(ret, PANEL_TEXT, "");

@@ -31,7 +31,7 @@
 #define MAX_WIFI_CONFIG ((size_t)64 << 10)
 #define LEASE_MARK "gild_lease" /* in the environment of dhcpcd's script */
 
-const char *const network_modules[] = {"bridge", "tun", "vhost_net", "af_packet", NULL};
+const char *const network_modules[] = {"bridge", "tun", "vhost_net", NULL};
 
 static _printf_(2, 3) void say(const struct network *n, const char *fmt, ...)
 {
@@ -225,6 +225,14 @@ static void take_port(struct network *n, const struct network_port *port)
 	say(n, "network: the guest is %s on %s", n->mac, port->name);
 }
 
+/* One that was pulled and plugged in again has its old name, and is in no bridge. */
+static bool is_bridged(const struct network *n, const struct network_port *port)
+{
+	_cleanup_free_ char *path = xasprintf("class/net/%s/brport", port->name);
+
+	return sysfs_exists(n->root, path);
+}
+
 static void start_wifi(struct network *n);
 
 bool network_follow(struct network *n)
@@ -242,7 +250,7 @@ bool network_follow(struct network *n)
 		return false;
 	}
 	port = network_choose(&n->ports, &n->wish, n->port);
-	if (!port || strcmp(port->name, n->port) != 0) {
+	if (!port || strcmp(port->name, n->port) != 0 || !is_bridged(n, port)) {
 		leave_port(n);
 		if (port)
 			take_port(n, port);

@@ -12,7 +12,7 @@ cd "$scratch" || exit 1
 # ---- the images ----------------------------------------------------------------------------
 
 make_root
-with_modules virtio_net bridge tun vhost_net af_packet xhci-pci usb-storage sd_mod \
+with_modules virtio_net bridge tun vhost_net xhci-pci usb-storage sd_mod \
 	snd-hda-intel snd-hda-codec-generic
 with_files "$rom"
 for file in audio-alsa hw-usb-host; do with_libraries "$qemu_modules/$file.so" "$qemu_modules/$file.so"; done
@@ -30,6 +30,7 @@ cat >"$root/bin/probe" <<'END'
 while :; do
 	for table in tcp tcp6 udp udp6; do busybox sed "1d; s/^/probe: $table /" /proc/net/$table; done
 	echo "probe: disks" $(cd /sys/block && echo sd*)
+	[ ! -e /sys/class/net/eth0 ] || echo "probe: port $(busybox cat /sys/class/net/eth0/address)"
 	[ ! -r /etc/resolv.conf ] || busybox sed 's/^/probe: /' /etc/resolv.conf
 	echo "probe: end"
 	busybox sleep 2
@@ -54,7 +55,7 @@ with_radio() {
 	mv "$root/usr/sbin/dhcpcd" "$root/usr/sbin/dhcpcd.real"
 	cat >"$root/usr/sbin/dhcpcd" <<-'END'
 		#!/bin/busybox sh
-		[ -e /sys/class/net/wlan0 ] || /bin/busybox sh /bin/radio &
+		[ -e /sys/class/net/wlan0 ] || [ -e /sys/class/net/eth0 ] || /bin/busybox sh /bin/radio &
 		exec /usr/sbin/dhcpcd.real "$@"
 	END
 	chmod 755 "$root/usr/sbin/dhcpcd"
@@ -103,6 +104,29 @@ pack_initrd wired.cpio
 with_radio
 pack_initrd radio.cpio
 
+# DHCP's answers on the wire, and who sent anything: true if each station has an address, and
+# nobody else said anything but the server.
+stations() { # PCAP MAC...
+	python3 - "$@" <<-'END'
+		import struct, sys
+		data = open(sys.argv[1], 'rb').read()
+		macs = [bytes.fromhex(mac.replace(':', '')) for mac in sys.argv[2:]]
+		at, senders, leases = 24, set(), set()
+		while at + 16 <= len(data):
+		    size = struct.unpack('<I', data[at + 8:at + 12])[0]
+		    frame = data[at + 16:at + 16 + size]
+		    at += 16 + size
+		    senders.add(frame[6:12])
+		    # From port 67 to 68, option 53: acknowledged.
+		    if frame[34:38] == bytes.fromhex('00430044') and b'\x35\x01\x05' in frame:
+		        leases |= {mac for mac in macs if mac in frame[42:]}
+		# The server's addresses here: 52:55:..., 52:56:...
+		others = {s for s in senders if s not in macs and s[:2] not in (b'\x52\x55', b'\x52\x56')}
+		print([m.hex() for m in leases], [o.hex() for o in others])
+		sys.exit(len(leases) != len(macs) or bool(others))
+	END
+}
+
 # ---- a PC with a cable ---------------------------------------------------------------------
 
 nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
@@ -136,23 +160,7 @@ await wired "gild: off"
 wait "$pid"
 fails 1 "nobody listens on the host" grep -E "probe: (tcp|udp)" wired.log
 cp wired.log wired.err wire.pcap sound.wav /tmp/devices/
-ok "the guest has an address of the wired network" python3 - wire.pcap "$mac" <<-'END'
-	import struct, sys
-	data, mac = open(sys.argv[1], 'rb').read(), bytes.fromhex(sys.argv[2].replace(':', ''))
-	at, asked, leased = 24, False, False
-	others = set()
-	while at + 16 <= len(data):
-	    size = struct.unpack('<I', data[at + 8:at + 12])[0]
-	    frame = data[at + 16:at + 16 + size]
-	    at += 16 + size
-	    others.add(frame[6:12])
-	    ports = frame[34:38]
-	    asked |= frame[6:12] == mac and ports == bytes.fromhex('00440043')
-	    # DHCP: what the server answers to this station, option 53 = acknowledged.
-	    leased |= ports == bytes.fromhex('00430044') and mac in frame and b'\x35\x01\x05' in frame
-	print(asked, leased, others)
-	sys.exit(not (asked and leased) or bytes.fromhex('525400000001') in others)
-END
+ok "the guest has an address of the wired network, and only the guest" stations wire.pcap "$mac"
 ok "its beep is heard on the PC's loudspeaker" python3 - sound.wav <<-'END'
 	import array, sys
 	left = array.array('h', open(sys.argv[1], 'rb').read()[44:][:44100 * 4 * 200 // 4 * 4])[::2]
@@ -181,7 +189,27 @@ said radio "probe: nameserver 10.77.0.1" "the PC has an address over it, and the
 await radio "probe: end" 10
 press radio
 await radio "gild: off"
+wait "$pid"
 fails 1 "nobody listens on the host, but DHCP for its own answers" sh -c \
 	"grep -E 'probe: (tcp|udp)' radio.log | grep -v 'probe: udp .*:0044 0'"
-cp radio.log radio.err /tmp/devices/
+
+# ---- a network that knows its PCs, and a host with an address ------------------------------
+
+start_pc known "" -cpu max,+svm \
+	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1 sound=off mac=host address=dhcp" \
+	-netdev user,id=net,restrict=on -device virtio-net-pci,netdev=net,mac=52:54:00:00:00:01 \
+	-object filter-dump,id=dump,netdev=net,file="$PWD/known.pcap" \
+	-drive file=media.img,format=raw,if=none,id=media,readonly=on \
+	-device qemu-xhci,id=usb -device usb-storage,bus=usb.0,port=1,drive=media
+await known "probe: nameserver 10.0.2.3" 60
+said known "the guest is 52:54:00:00:00:01 on eth0" "the guest has the port's hardware address"
+own=$(sed -n 's/^probe: port //p' known.log | tail -n 1)
+for _ in $(seq 150); do
+	stations known.pcap 52:54:00:00:00:01 "$own" >/dev/null && break
+	sleep 0.2
+done
+ok "guest and host both have an address of the wired network" stations known.pcap 52:54:00:00:00:01 "$own"
+press known
+await known "gild: off"
+cp radio.log radio.err known.* /tmp/devices/
 done_testing
