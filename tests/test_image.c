@@ -54,22 +54,15 @@ static char *write_file(const char *name, const void *data, size_t len)
 
 /* ---- seals ---- */
 
+#define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
 static void test_seal_text(void **state _unused_)
 {
 	static const char *const wrong[] = {
-		"",
-		":",
-		"00:1",
-		"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
-		"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff:",
-		"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff:0",
-		"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff:-1",
-		"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff:1x",
-		"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff:"
-		"9999999999999",
-		"00112233445566778899AABBccddeeff00112233445566778899aabbccddeeff:1"};
-	static const char good[] =
-		"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff:15300";
+		"",	    ":",	"00:1",	       HASH,
+		HASH ":",   HASH ":0",	HASH ":-1",    HASH ":1x",
+		HASH "0:1", HASH ": 1", "x" HASH ":1", HASH ":99999999999999"};
+	static const char good[] = HASH ":15300";
 	char text[SEAL_TEXT_SIZE];
 	_cleanup_free_ char *name = NULL;
 	struct seal seal;

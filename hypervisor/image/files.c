@@ -17,9 +17,11 @@
 #include "base/text.h"
 
 #define CHUNK ((size_t)1 << 20)
-/* zstd: levels above it take twice the time for 4 % less */
-#define CPIO_LEVEL "15"
-#define SQUASHFS_LEVEL "15"
+/* zstd: levels above these take five times as long for 5 % less. */
+#define CPIO_LEVEL "10"
+#define SQUASHFS_LEVEL "10"
+/* 1 MiB would save 5 % more, but each module that is loaded unpacks a block. */
+#define SQUASHFS_BLOCK "262144"
 
 /* ---- the list ---- */
 
@@ -61,8 +63,10 @@ void image_files_source(struct image_files *files, const char *path, const char 
 			unsigned mode, const char *part)
 {
 	struct image_file *file = add(files, path, IMAGE_SOURCE, mode);
+	_cleanup_free_ char *here = *source == '/' ? NULL : getcwd(NULL, 0);
 
-	file->source = xstrdup(source);
+	/* gensquashfs takes others to be below its list's folder. */
+	file->source = here ? xasprintf("%s/%s", here, source) : xstrdup(source);
 	file->part = part;
 }
 
@@ -343,7 +347,7 @@ static int run_gensquashfs(const char *list, const char *output, struct error *e
 			(char *)"--pack-file",	(char *)list,
 			(char *)"--compressor", (char *)"zstd",
 			(char *)"--comp-extra", (char *)"level=" SQUASHFS_LEVEL,
-			(char *)"--block-size", (char *)"262144",
+			(char *)"--block-size", (char *)SQUASHFS_BLOCK,
 			(char *)"--defaults",	defaults,
 			(char *)output,		NULL};
 
