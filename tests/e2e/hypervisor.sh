@@ -29,6 +29,8 @@ arguments() { # NAME
 			sub(/^host,migratable=no/, "max")
 			sub(/,hv_vpindex=.*/, "")
 			sub(/^size=.*/, "size=128M")
+			sub(/^tap,id=net,.*/, "user,id=net")
+			sub(/^alsa,id=sound.*/, "none,id=sound")
 			sub(/filename=\/var\/gild\/overlay.qcow2/, "filename=" here "/overlay.qcow2")
 			sub(/filename=\/media\/golden,, the first.raw/, "filename=" here "/golden.raw")
 			sub(/filename=\/var\/gild\/vars.fd/, "filename=" here "/vars.fd")
