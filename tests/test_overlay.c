@@ -132,6 +132,79 @@ static void test_other_golden(void **state _unused_)
 	overlay_golden_free(&g);
 }
 
+/* A seal stands for the bytes: another time makes no other image, another seal does. */
+static void test_sealed_golden(void **state _unused_)
+{
+	struct overlay_hints hints = {.seal = "one", .label = "image one on sda3"};
+	struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	struct overlay_golden first, second;
+
+	make_raw(1 << 20, "same");
+	assert_int_equal(overlay_open_golden_as(golden_path, &hints, &first, NULL), 0);
+	assert_int_equal(utimensat(AT_FDCWD, golden_path, times, 0), 0);
+	assert_int_equal(overlay_open_golden_as(golden_path, &hints, &second, NULL), 0);
+	assert_string_equal(first.identity, second.identity);
+	overlay_golden_free(&second);
+	hints.seal = "two";
+	assert_int_equal(overlay_open_golden_as(golden_path, &hints, &second, NULL), 0);
+	assert_string_not_equal(first.identity, second.identity);
+	overlay_golden_free(&second);
+	overlay_golden_free(&first);
+}
+
+static void refuse_as(const char *format, enum error_code code, const char *reason)
+{
+	struct overlay_hints hints = {.format = format, .label = "image one on sda3"};
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct overlay_golden g;
+
+	assert_int_equal(overlay_open_golden_as(golden_path, &hints, &g, &err), -1);
+	assert_int_equal(err.code, code);
+	assert_non_null(err.remedy);
+	if (!strstr(err.reason, reason))
+		fail_msg("\"%s\" does not speak of %s", err.reason, reason);
+}
+
+static void test_format(void **state _unused_)
+{
+	struct overlay_hints hints = {.format = "raw"};
+	_cleanup_buffer_ struct buffer image = BUFFER_INIT;
+	struct overlay_golden g;
+	char identity[65];
+
+	make_raw(1 << 20, "no header");
+	refuse_as("qcow2", ERROR_STATE, "no qcow2");
+	refuse_as("vhdx", ERROR_FAILED, "neither raw nor qcow2");
+	memset(identity, 'a', 64);
+	identity[64] = 0;
+	qcow2_write(3 << 20, identity, &image);
+	assert_int_equal(file_replace(golden_path, buffer_view(&image), NULL), 0);
+	/* A disk on which somebody keeps such a file from its first sector on. */
+	assert_int_equal(overlay_open_golden_as(golden_path, &hints, &g, NULL), 0);
+	assert_int_equal(g.format, OVERLAY_RAW);
+	overlay_golden_free(&g);
+	/* The first table beyond the end: it was cut off. */
+	image.data[42] = 1;
+	assert_int_equal(file_replace(golden_path, buffer_view(&image), NULL), 0);
+	refuse_as(NULL, ERROR_STATE, "beyond its end");
+}
+
+/* QEMU's own mark, and an overlay that was cut off. */
+static void test_damaged_overlay(void **state _unused_)
+{
+	struct overlay_golden g;
+
+	make_raw(1 << 20, "golden");
+	open_golden(&g);
+	assert_int_equal(overlay_prepare(overlay_path, &g, false, NULL), 0);
+	write_at(overlay_path, 79, "\2");
+	refuse_overlay(&g, ERROR_STATE, "is damaged");
+	assert_int_equal(overlay_prepare(overlay_path, &g, false, NULL), 0);
+	assert_int_equal(truncate(overlay_path, 4096), 0);
+	refuse_overlay(&g, ERROR_STATE, "is damaged");
+	overlay_golden_free(&g);
+}
+
 static void refuse_golden(const char *reason)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
@@ -209,6 +282,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_persist),
 		cmocka_unit_test(test_other_golden),
+		cmocka_unit_test(test_sealed_golden),
+		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_damaged_overlay),
 		cmocka_unit_test(test_qcow2_golden),
 		cmocka_unit_test(test_header),
 	};

@@ -13,6 +13,7 @@
 #include "base/process.h"
 #include "block/crc.h"
 #include "fake_sysfs.h"
+#include "init/dm.h"
 #include "init/gpt.h"
 #include "init/grubenv.h"
 #include "init/images.h"
@@ -419,6 +420,34 @@ static void test_uevent(void **state _unused_)
 	assert_false(uevent_parse((struct bytes){NULL, 0}, &e));
 }
 
+static void note_percent(void *arg, unsigned percent)
+{
+	buffer_printf(arg, "%u ", percent);
+}
+
+static void test_reading(void **state _unused_)
+{
+	_cleanup_free_ char *copy = xasprintf("%s/copy", disk_folder);
+	_cleanup_buffer_ struct buffer said = BUFFER_INIT;
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct stat st;
+
+	close(new_disk(20 * MIB));
+	assert_int_equal(device_read_all(disk_path, "image", note_percent, &said, NULL),
+			 0);
+	buffer_append(&said, "", 1);
+	/* Each ten per cent once. */
+	assert_non_null(strstr((char *)said.data, "50 "));
+	assert_true(said.len < 40);
+	assert_int_equal(medium_copy(disk_path, MIB + 5, copy, NULL), 0);
+	assert_int_equal(stat(copy, &st), 0);
+	assert_true(st.st_size == (off_t)MIB + 5);
+	/* A medium that is too short leaves no half copy. */
+	assert_int_equal(medium_copy(disk_path, 21 * MIB, copy, &err), -1);
+	assert_non_null(strstr(err.reason, "too short"));
+	assert_int_equal(stat(copy, &st), -1);
+}
+
 /* ---- images ---- */
 
 static void refuse_place(const char *value)
@@ -566,16 +595,21 @@ static void test_trees(void **state _unused_)
 	char *root = fake_root(), *text;
 	_cleanup_free_ char *from = xasprintf("%s/from", root);
 	_cleanup_free_ char *to = xasprintf("%s/to", root);
+	_cleanup_free_ char *secret = xasprintf("%s/from/images/a.conf", root);
+	_cleanup_free_ char *copy = xasprintf("%s/to/images/a.conf", root);
 	struct stat st;
 
 	fake_file(root, "from/init.conf", "windows=10.0\n");
 	fake_file(root, "from/images/a.conf", "x=y");
 	fake_link(root, "from/link", "/etc/passwd");
 	assert_int_equal(mkdir(to, 0755), 0);
+	assert_int_equal(chmod(secret, 0600), 0);
 	assert_int_equal(root_copy_tree(from, to, 0, NULL), 0);
 	text = fake_text(root, "to/images/a.conf");
 	assert_string_equal(text, "x=y");
 	free(text);
+	assert_int_equal(stat(copy, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_null(fake_text(root, "to/link"));
 	root_empty_folder(open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0);
 	assert_int_equal(rmdir(from), 0);
@@ -587,13 +621,13 @@ static void test_trees(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_seal),	   cmocka_unit_test(test_super),
-		cmocka_unit_test(test_gpt),	   cmocka_unit_test(test_gpt_impossible),
-		cmocka_unit_test(test_growth),	   cmocka_unit_test(test_growth_cut_off),
-		cmocka_unit_test(test_search),	   cmocka_unit_test(test_uevent),
-		cmocka_unit_test(test_place),	   cmocka_unit_test(test_images),
-		cmocka_unit_test(test_state_size), cmocka_unit_test(test_slot),
-		cmocka_unit_test(test_trees),
+		cmocka_unit_test(test_seal),	cmocka_unit_test(test_super),
+		cmocka_unit_test(test_gpt),	cmocka_unit_test(test_gpt_impossible),
+		cmocka_unit_test(test_growth),	cmocka_unit_test(test_growth_cut_off),
+		cmocka_unit_test(test_search),	cmocka_unit_test(test_uevent),
+		cmocka_unit_test(test_reading), cmocka_unit_test(test_place),
+		cmocka_unit_test(test_images),	cmocka_unit_test(test_state_size),
+		cmocka_unit_test(test_slot),	cmocka_unit_test(test_trees),
 	};
 
 	return cmocka_run_group_tests(tests, setup_disk, teardown_disk);

@@ -95,6 +95,50 @@ static void test_configuration(void **state _unused_)
 	session_free(&s);
 }
 
+/* One of several: its words are stronger than the file's, the kernel's stronger still. */
+static void test_images(void **state _unused_)
+{
+	_cleanup_free_ char *facts = at("boot"), *images = at("images");
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_free_ char *config = fake_text(root, "init.conf");
+	_cleanup_free_ char *cmdline = fake_text(root, "proc/cmdline");
+	struct session s;
+
+	fake_file(root, "init.conf", "windows=5.1 cpus=7 smm=on\n");
+	fake_file(root, "images/ten.conf",
+		  "windows=10.0.19045 image=file:ten.img cpus=5\n");
+	fake_file(root, "images/seven.conf",
+		  "windows=6.1.7601 image=file:seven.img arch=x86 title=Seven\n");
+	fake_file(root, "boot", "disk=sda\ndevice=/dev/sda2\n");
+	if (configure(&s, &err) < 0 || session_read_facts(&s, facts, &err) < 0)
+		fail_msg("%s: %s", err.subject, err.reason);
+	assert_string_equal(s.image_name, "seven");
+	assert_string_equal(options_get(&s.options, "image"), "file:seven.img");
+	assert_string_equal(options_get(&s.options, "windows"), "6.1.7601");
+	assert_string_equal(options_get(&s.options, "arch"), "amd64");
+	assert_string_equal(options_get(&s.options, "cpus"), "3");
+	assert_string_equal(options_get(&s.facts, "disk"), "sda");
+	session_free(&s);
+	fake_file(root, "proc/cmdline", "quiet gild.image=ten");
+	assert_int_equal(configure(&s, &err), 0);
+	assert_string_equal(s.image_name, "ten");
+	assert_string_equal(options_get(&s.options, "image"), "file:ten.img");
+	assert_string_equal(options_get(&s.options, "cpus"), "5");
+	session_free(&s);
+	fake_file(root, "proc/cmdline", "gild.image=eight");
+	assert_int_equal(configure(&s, &err), -1);
+	assert_non_null(strstr(err.remedy, "seven, ten"));
+	session_free(&s);
+	/* A place is none of them. */
+	fake_file(root, "proc/cmdline", "gild.image=/dev/sdb");
+	assert_int_equal(configure(&s, &err), 0);
+	assert_null(s.image_name);
+	session_free(&s);
+	fake_file(root, "init.conf", config);
+	fake_file(root, "proc/cmdline", cmdline);
+	assert_int_equal(remove_tree(images, NULL), 0);
+}
+
 static void refuse(const char *file, const char *text, const char *subject)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
@@ -161,9 +205,8 @@ static void test_profiles(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_configuration),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_fw_cfg),
+		cmocka_unit_test(test_configuration), cmocka_unit_test(test_images),
+		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_fw_cfg),
 		cmocka_unit_test(test_profiles),
 	};
 

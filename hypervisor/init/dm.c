@@ -291,7 +291,7 @@ int device_read_all(const char *device, const char *subject,
 		if (n == 0)
 			break;
 		at += (uint64_t)n;
-		percent = (unsigned)(at / (size / 100 + 1));
+		percent = (unsigned)(at * 100 / size);
 		if (progress && percent / 10 > said / 10)
 			progress(arg, percent);
 		said = percent;

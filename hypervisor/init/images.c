@@ -11,9 +11,9 @@
 #define PARTITION "partition:"
 #define ON_DISK "file:"
 
-const char *const images_keys[] = {"windows", "arch",	"firmware", "storage",
-				   "network", "title",	"image",    "format",
-				   "seal",    "verify", NULL};
+const char *const images_keys[] = {
+	"windows", "arch", "firmware", "storage", "network",	      "title", "image",
+	"format",  "seal", "verify",   "persist", "shutdown_seconds", NULL};
 
 /* Letters, digits, '-', '.', '_': it becomes part of paths. */
 static bool name_good(const char *name, size_t len)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -208,6 +209,10 @@ static _Noreturn void run_pid1(bool second_stage)
 	bool failed = true, restart = false;
 	int stop_fd, result;
 
+	/* The medium may be pulled out at any time: nothing of init is read from it then.
+	 */
+	if (second_stage)
+		(void)mlockall(MCL_CURRENT);
 	result = begin(&stop_fd, &err);
 	if (result == 0 && !second_stage)
 		result = first_stage(stop_fd, &err);

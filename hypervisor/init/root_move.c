@@ -14,6 +14,14 @@
 
 /* ---- the settings ---- */
 
+/* Some of it is secret: it stays what only root can read. */
+static int copy_file(const char *from, const char *to, mode_t mode, struct error *err)
+{
+	if (file_copy(from, to, err) < 0)
+		return -1;
+	return chmod(to, mode) < 0 ? error_errno(err, to, "cannot keep its mode") : 0;
+}
+
 static int copy_entry(const char *from, const char *to, unsigned depth, struct error *err)
 {
 	struct stat st;
@@ -21,7 +29,7 @@ static int copy_entry(const char *from, const char *to, unsigned depth, struct e
 	if (lstat(from, &st) < 0)
 		return error_errno(err, from, "cannot be looked at");
 	if (S_ISREG(st.st_mode))
-		return file_copy(from, to, err);
+		return copy_file(from, to, st.st_mode & 0777, err);
 	if (!S_ISDIR(st.st_mode))
 		return 0;
 	if (depth == ROOT_MOVE_MAX_DEPTH)

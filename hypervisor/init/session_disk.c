@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -22,6 +23,7 @@
 #define DEVICE_STEP 1000	  /* ms, at most, until it is looked at again */
 #define ROOM ((uint64_t)32 << 20) /* bytes that make it worth while to go on */
 #define MAX_ASIDE 99
+#define OVERLAY_LEAST ((uint64_t)64 << 20)
 
 static _printf_(2, 3) void say(const struct session *s, const char *fmt, ...)
 {
@@ -41,6 +43,7 @@ void session_disk_free(struct session_disk *d)
 	overlay_golden_free(&d->golden);
 	free(d->state);
 	free(d->overlay);
+	free(d->memory);
 	free(d->label);
 	free(d->sealed);
 	free(d->disk);
@@ -343,20 +346,59 @@ static int put_aside(const struct session *s, const struct session_disk *d,
 			 MAX_ASIDE);
 }
 
+/*
+ * A quarter of the memory, less where the guest would not start then: the overlay is full
+ * before the PC is out of memory, and the guest is stopped instead of killed.
+ */
+static int mount_memory(const struct session *s, struct session_disk *d,
+			struct error *err)
+{
+	uint64_t total = s->machine.memory;
+	_cleanup_free_ char *size = NULL;
+
+	d->reserved = total / 4;
+	while (d->reserved > OVERLAY_LEAST &&
+	       vm_memory(total - d->reserved, s->machine.cpus, &s->image) <
+		       vm_least_memory(&s->image))
+		d->reserved /= 2;
+	d->memory = xasprintf(SESSION_RUN "/overlay-%s",
+			      s->image_name ? s->image_name : "image");
+	size = xasprintf("mode=0755,size=%llu", (unsigned long long)d->reserved);
+	if (mkdir(d->memory, 0755) < 0 && errno != EEXIST)
+		return error_errno(err, d->memory, "cannot make the folder");
+	if (mount("tmpfs", d->memory, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, size) <
+	    0)
+		return error_errno(err, d->memory, "cannot mount tmpfs");
+	return 0;
+}
+
+static void say_disk(const struct session *s, const struct session_disk *d)
+{
+	const char *sealed = d->sealed ? " under its seal" : "";
+
+	if (d->persist)
+		say(s, "%s%s, changes are kept", d->label, sealed);
+	else
+		say(s,
+		    "%s%s, changes are dropped at the end (%llu MiB of memory for them)",
+		    d->label, sealed, (unsigned long long)d->reserved >> 20);
+}
+
 static int prepare_overlay(struct session *s, struct session_disk *d, struct error *err)
 {
 	bool reset;
 
 	if (read_persist(s, d, &reset, err) < 0 || name_folder(s, d, err) < 0)
 		return -1;
-	d->overlay = xasprintf("%s/overlay.qcow2", d->persist ? d->state : SESSION_RUN);
+	if (!d->persist && mount_memory(s, d, err) < 0)
+		return -1;
+	d->overlay = xasprintf("%s/overlay.qcow2", d->persist ? d->state : d->memory);
 	if (reset && put_aside(s, d, err) < 0)
 		return -1;
 	if (overlay_prepare(d->overlay, &d->golden, d->persist, err) < 0 ||
 	    session_hand_over(d->overlay, 0600, err) < 0)
 		return -1;
-	say(s, "%s%s, changes are %s", d->label, d->sealed ? " under its seal" : "",
-	    d->persist ? "kept" : "dropped at the end");
+	say_disk(s, d);
 	return 0;
 }
 

@@ -14,6 +14,8 @@ struct session_disk {
 	char *state;		/* this image's folder for what is kept; NULL: there is none */
 	bool persist;		/* the overlay is in it */
 	char *overlay;
+	char *memory;		/* tmpfs for an overlay that is not kept; or NULL */
+	uint64_t reserved;	/* its bytes */
 	struct overlay_golden golden;
 	bool golden_device;	/* it is a block device */
 	char *label;		/* the image, for messages: "win10 on sda3 (...)" */

@@ -290,6 +290,7 @@ static int prepare(struct session *s, struct plan *p, struct error *err)
 	if (make_vm_folders(err) < 0 || session_disk_open(s, &p->disk, err) < 0)
 		return -1;
 	use_disk(p);
+	p->host.memory -= p->disk.reserved;
 	if (prepare_firmware(s, p, err) < 0)
 		return -1;
 	prepare_licence(s, p);

@@ -191,7 +191,7 @@ said slots "gild: the disk sda with the golden image was pulled out" "a stick th
 ask slots system_powerdown
 await slots "gild: off"
 said slots "gild: off" "and the PC can be switched off without it"
-await slots "never said"
+wait "$pid"
 sgdisk -v stick.img >verify.log 2>&1
 cmp_ok verify.log "No problems found" "sgdisk finds no fault in the grown table"
 sectors=$(sgdisk -i 4 stick.img | sed -n 's/^Partition size: \([0-9]*\).*/\1/p')
@@ -249,7 +249,7 @@ ask full system_powerdown
 await full "gild: off"
 said full "the guest goes on to shut down" "the button lets it try again, to shut down"
 said full "gild: off" "then the PC is off"
-await full "never said"
+wait "$pid"
 take full.img 2 full.ext4 32768
 ok "the state's file system was unmounted" sh -c "dumpe2fs -h full.ext4 2>/dev/null | grep -q 'state: *clean$'"
 debugfs -R "dump filler/overlay.qcow2 $PWD/full.qcow2" full.ext4 2>/dev/null
@@ -264,4 +264,5 @@ said spot "gild: the guest is stopped: image damaged on vda1 .* is damaged" "the
 ask spot system_powerdown
 await spot "gild: off"
 said spot "gild: off" "and the PC can be switched off"
+wait "$pid"
 done_testing
