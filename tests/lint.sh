@@ -66,7 +66,7 @@ done >"$scratch/offenders"
 none "every C file says what it is"
 
 # A folder includes from itself and from those below it.
-layers="base block tree registry windows media sign stream hwprofiles injector check builder cli"
+layers="base block tree registry windows media sign stream hwprofiles injector check builder image cli"
 siblings="media sign stream hwprofiles"
 rank() {
 	local l n=0
@@ -92,6 +92,13 @@ grep -nE '^#include ["<](base|block|tree|registry|windows|media|sign|stream|hwpr
 	$(files '^hypervisor/(init|console)/.*\.[ch]$') |
 	grep -vE '"(base|init|console)/|"block/crc\.h"|"hwprofiles/(identity|pc|probe|profile|profile_table)\.h"' >"$scratch/offenders"
 none "init and console include base, checksums and the XML-free part of hwprofiles only"
+# What packs the image is a layer between builder and cli, beside init and console.
+# shellcheck disable=SC2046
+{
+	grep -nE '^#include "(cli|init|console)/' $(files '^hypervisor/image/.*\.[ch]$')
+	grep -nE '^#include "image/' $(files '^(src/.*|hypervisor/(init|console)/.*)\.[ch]$') | grep -v '^src/cli/'
+} >"$scratch/offenders"
+none "the image's makers include src but cli, and only cli includes them"
 # shellcheck disable=SC2086
 grep -nE '\b(f?printf|puts|fputs|perror|exit) ?\(' $(files '^(src|hypervisor)/.*\.c$') |
 	grep -vE '^(hypervisor/(init|console)/main\.c|src/(cli/|base/(memory|process|progress)\.c))|[sv]n?printf|^[^:]*:[0-9]+: *(/?\*|//)|_exit' >"$scratch/offenders"

@@ -612,9 +612,67 @@ static void test_damage(void **state _unused_)
 	}
 }
 
+/* FAT16 where it is too small for FAT32, with fewer clusters than that has. */
+static void small_volumes_are_fat16(void **state _unused_)
+{
+	static const uint64_t sizes[] = {3 * MIB, 8 * MIB, 31 * MIB, 40 * MIB};
+	struct fat_format_options options = {
+		.label = "small", .seed = {(const uint8_t *)"s", 1}, .small = true};
+	static const uint8_t content[5000] = {1, 2, 3};
+	const struct fat_item item = {.path = "EFI/BOOT/a long name.efi",
+				      .attributes = FAT_ATTR_ARCHIVE,
+				      .data = {content, sizeof(content)}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		_cleanup_block_ struct block *volume = new_volume(sizes[i], 512);
+		_cleanup_fat_ struct fat *fat = NULL;
+
+		assert_int_equal(fat_format(volume, &options, NULL), 0);
+		assert_int_equal(fat_fill(volume, &item, 1, NULL), 0);
+		assert_content(volume, item.path, item.data);
+		fat = fat_open(volume, NULL);
+		assert_int_equal(fat_bits(fat), sizes[i] < 33 * MIB ? 16 : 32);
+	}
+}
+
+static void a_file_is_rewritten_in_place(void **state _unused_)
+{
+	/* Clusters of 2 KiB, as on an EFI system partition. */
+	enum { SIZE = 140 << 20 };
+	_cleanup_block_ struct block *volume = new_fat32(SIZE, 512);
+	uint8_t old[1024], new[1024], *before = xmalloc(SIZE);
+	const struct fat_item item = {.path = "gild/grubenv", .data = {old, sizeof(old)}};
+	_cleanup_fat_ struct fat *fat = NULL;
+	size_t changed = 0, first = 0;
+
+	memset(old, '#', sizeof(old));
+	memcpy(new, old, sizeof(new));
+	new[3] = new[500] = 'x';
+	assert_int_equal(fat_fill(volume, &item, 1, NULL), 0);
+	memcpy(before, data_of(volume), SIZE);
+	fat = fat_open(volume, NULL);
+	assert_int_equal(
+		fat_rewrite(fat, item.path, (struct bytes){new, sizeof(new)}, NULL), 0);
+	for (size_t i = 0; i < SIZE; i++) {
+		if (before[i] == data_of(volume)[i])
+			continue;
+		first = changed++ ? first : i;
+		assert_int_equal(i / 512, first / 512);
+	}
+	assert_int_equal(changed, 2);
+	free(before);
+	assert_content(volume, item.path, (struct bytes){new, sizeof(new)});
+	/* Of another size, missing, or a folder. */
+	assert_int_equal(fat_rewrite(fat, item.path, (struct bytes){new, 100}, NULL), -1);
+	assert_int_equal(fat_rewrite(fat, "gild/x", (struct bytes){new, 1024}, NULL), -1);
+	assert_int_equal(fat_rewrite(fat, "gild", (struct bytes){new, 1024}, NULL), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(small_volumes_are_fat16),
+		cmocka_unit_test(a_file_is_rewritten_in_place),
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_format_refused),
 		cmocka_unit_test(test_fill),

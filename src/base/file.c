@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <linux/fs.h>
@@ -76,6 +77,43 @@ int file_write_all(int fd, struct bytes data, const char *path, struct error *er
 			return error_errno(err, path, "cannot write");
 		data.data += n;
 		data.len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_read_at(int fd, void *data, size_t len, uint64_t offset, const char *path,
+		 struct error *err)
+{
+	for (uint8_t *at = data; len;) {
+		ssize_t n = pread(fd, at, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, path, "cannot read");
+		if (n == 0)
+			return error_set(err, ERROR_FAILED, path,
+					 "ends before byte %" PRIu64, offset + len);
+		at += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+int file_write_at(int fd, const void *data, size_t len, uint64_t offset, const char *path,
+		  struct error *err)
+{
+	for (const uint8_t *at = data; len;) {
+		ssize_t n = pwrite(fd, at, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, path, "cannot write");
+		at += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
 	}
 	return 0;
 }

@@ -19,6 +19,11 @@ int file_read_all(int fd, const char *path, size_t limit, struct buffer *out,
 		  struct error *err);
 /* Writes all bytes to the descriptor, retrying short writes. `path` is for messages. */
 int file_write_all(int fd, struct bytes data, const char *path, struct error *err);
+/* All bytes from or to a position of the descriptor; a file that ends before is an error. */
+int file_read_at(int fd, void *data, size_t len, uint64_t offset, const char *path,
+		 struct error *err);
+int file_write_at(int fd, const void *data, size_t len, uint64_t offset, const char *path,
+		  struct error *err);
 /*
  * Replaces (or makes) `path` atomically: a temporary file in the same folder, fsync,
  * rename, fsync of the folder. Nothing is left behind on failure.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * FAT12, FAT16 and FAT32 volumes on a block: reading, making new ones (FAT32), and
+ * FAT12, FAT16 and FAT32 volumes on a block: reading, making new ones (FAT32, FAT16), and
  * changing what is on them. Facts from Microsoft's "FAT: General Overview of On-Disk
  * Format" 1.03 and from what NT's driver does with names.
  *
@@ -73,10 +73,11 @@ struct fat_format_options {
 	uint64_t hidden;	/* bytes of the disk before the volume */
 	const char *label;	/* at most 11 characters of ASCII; NULL: none */
 	struct bytes seed;	/* the serial number follows from it */
+	bool small;		/* FAT16 where it is too small for FAT32 */
 };
 /*
  * Makes all of the block an empty FAT32 volume, with the cluster size that Windows would
- * take where the size allows it. ERROR_FAILED if it is too small or too large for FAT32.
+ * take where the size allows it. ERROR_FAILED if it is too small or too large for that.
  */
 int fat_format(struct block *volume, const struct fat_format_options *options,
 	       struct error *err);
@@ -113,6 +114,11 @@ uint64_t fat_free_space(const struct fat *fat);
  */
 int fat_put(struct fat *fat, const char *path, const struct fat_source *source,
 	    uint64_t modified, struct error *err);
+/*
+ * Replaces the content of a file by one of the same size, in place and at once: nothing but
+ * the sectors that differ is written. It must lie in one cluster.
+ */
+int fat_rewrite(struct fat *fat, const char *path, struct bytes data, struct error *err);
 /* Makes a folder with room for `slots` entries of 32 bytes (0: the least). */
 int fat_mkdir(struct fat *fat, const char *path, uint32_t slots, uint64_t modified,
 	      struct error *err);

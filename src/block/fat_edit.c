@@ -329,6 +329,39 @@ int fat_flush(struct fat *fat, struct error *err)
 	return fat_write_table(fat, err);
 }
 
+/* ---- in place ---- */
+
+int fat_rewrite(struct fat *fat, const char *path, struct bytes data, struct error *err)
+{
+	_cleanup_fat_entry_ struct fat_entry entry = {0};
+	_cleanup_free_ uint8_t *old = xmalloc(fat->cluster);
+	int found = fat_find(fat, path, &entry, NULL, err);
+	uint64_t at;
+
+	if (found < 0)
+		return -1;
+	if (!found || entry.attributes & FAT_ATTR_DIRECTORY)
+		return not_there(fat, path, err);
+	if (entry.size != data.len || !data.len || data.len > fat->cluster ||
+	    !fat_is_cluster(fat, entry.cluster))
+		return error_set(err, ERROR_FAILED, fat->volume->name,
+				 "cannot change \"%s\" in place: it has %u bytes", path,
+				 entry.size);
+	at = fat_cluster_at(fat, entry.cluster);
+	if (block_pread(fat->volume, old, fat->cluster, at, err) < 0)
+		return -1;
+	for (size_t i = 0; i < data.len; i += fat->sector) {
+		size_t n = data.len - i < fat->sector ? data.len - i : fat->sector;
+
+		if (memcmp(old + i, data.data + i, n) == 0)
+			continue;
+		memcpy(old + i, data.data + i, n);
+		if (block_pwrite(fat->volume, old + i, fat->sector, at + i, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* ---- many at once ---- */
 
 /* A folder that fat_fill() makes, and the slots that it will need. */

@@ -199,27 +199,66 @@ static int write_header(struct block *disk, const struct guid *id, uint64_t lba,
 	return block_pwrite(disk, sector, size, lba * size, err);
 }
 
-int partition_write_gpt(struct block *disk, const struct partition_table *table,
-			struct error *err)
+/* All entries as they lie on the disk. NULL with the error. */
+static uint8_t *make_entries(const struct block *disk,
+			     const struct partition_table *table, struct error *err)
 {
 	_cleanup_free_ uint8_t *entries = xcalloc(1, ENTRIES_SIZE);
 	uint32_t size = disk->sector_size;
-	uint64_t last, end;
-
 	/* A disk that is smaller than both tables has its end before its start. */
-	end = disk->size < partition_gpt_end(size) ? 0
-						   : disk->size - partition_gpt_end(size);
+	uint64_t end = disk->size < partition_gpt_end(size)
+			       ? 0
+			       : disk->size - partition_gpt_end(size);
+
 	if (check(disk, &table->partitions, partition_gpt_start(size), end, ENTRIES,
 		  err) < 0)
-		return -1;
+		return NULL;
 	vec_foreach (p, &table->partitions)
 		if (put_entry(disk, p, entries, err) < 0)
-			return -1;
-	last = disk->size / size - 1;
-	if (write_protective(disk, last + 1, err) < 0 ||
-	    block_pwrite(disk, entries, ENTRIES_SIZE, 2 * (uint64_t)size, err) < 0 ||
-	    block_pwrite(disk, entries, ENTRIES_SIZE, end, err) < 0 ||
-	    write_header(disk, &table->disk_guid, 1, last, entries, err) < 0)
+			return NULL;
+	return steal_ptr(entries);
+}
+
+static int write_first(struct block *disk, const struct partition_table *table,
+		       const uint8_t *entries, struct error *err)
+{
+	uint64_t last = disk->size / disk->sector_size - 1;
+
+	if (block_pwrite(disk, entries, ENTRIES_SIZE, 2 * (uint64_t)disk->sector_size,
+			 err) < 0)
+		return -1;
+	return write_header(disk, &table->disk_guid, 1, last, entries, err);
+}
+
+static int write_mirror(struct block *disk, const struct partition_table *table,
+			const uint8_t *entries, struct error *err)
+{
+	uint64_t last = disk->size / disk->sector_size - 1;
+
+	if (block_pwrite(disk, entries, ENTRIES_SIZE,
+			 disk->size - partition_gpt_end(disk->sector_size), err) < 0)
 		return -1;
 	return write_header(disk, &table->disk_guid, last, 1, entries, err);
+}
+
+int partition_write_gpt(struct block *disk, const struct partition_table *table,
+			struct error *err)
+{
+	_cleanup_free_ uint8_t *entries = make_entries(disk, table, err);
+
+	if (!entries || write_protective(disk, disk->size / disk->sector_size, err) < 0 ||
+	    write_first(disk, table, entries, err) < 0)
+		return -1;
+	return write_mirror(disk, table, entries, err);
+}
+
+int partition_change_gpt(struct block *disk, const struct partition_table *table,
+			 struct error *err)
+{
+	_cleanup_free_ uint8_t *entries = make_entries(disk, table, err);
+
+	if (!entries || write_mirror(disk, table, entries, err) < 0 ||
+	    block_flush(disk, err) < 0 || write_first(disk, table, entries, err) < 0)
+		return -1;
+	return block_flush(disk, err);
 }

@@ -17,6 +17,13 @@
 int partition_write_gpt(struct block *disk, const struct partition_table *table,
 			struct error *err);
 /*
+ * The same for a disk that has such a table and partitions in the same places: its first
+ * sector stays, and the mirror is written and synced before the table itself, so that one
+ * of them is whole at any time.
+ */
+int partition_change_gpt(struct block *disk, const struct partition_table *table,
+			 struct error *err);
+/*
  * A table of four primary partitions (`number` 1 to 4). `boot_code`: at most 440 bytes,
  * may be empty.
  */

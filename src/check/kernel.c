@@ -35,6 +35,20 @@ size_t kernel_modules(const struct kernel *kernel)
 	return kernel->modules.len;
 }
 
+const char *kernel_folder(const struct kernel *kernel)
+{
+	return kernel->folder;
+}
+
+void kernel_module_get(const struct kernel *kernel, size_t number,
+		       struct kernel_module_view *ret)
+{
+	const struct kernel_module *module = &kernel->modules.items[number];
+
+	*ret = (struct kernel_module_view){module->name, module->file, &module->depends,
+					   &module->softdeps, &module->firmware};
+}
+
 const struct strings *kernel_firmware_folders(const struct kernel *kernel)
 {
 	return &kernel->firmware;
@@ -172,7 +186,9 @@ void kernel_close(struct kernel *kernel)
 		return;
 	vec_foreach (module, &kernel->modules) {
 		free(module->name);
+		free(module->file);
 		strings_free(&module->depends);
+		strings_free(&module->softdeps);
 		strings_free(&module->firmware);
 		strings_free(&module->missing);
 	}

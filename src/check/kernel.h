@@ -23,6 +23,18 @@ struct kernel *kernel_open(const char *where, const struct strings *firmware,
 void kernel_close(struct kernel *kernel);
 const char *kernel_release(const struct kernel *kernel);
 size_t kernel_modules(const struct kernel *kernel);	/* built-in ones included */
+/* What a module says of itself; the kernel's. */
+struct kernel_module_view {
+	const char *name;	/* with '_' for '-' */
+	const char *file;	/* below the folder of modules; NULL: part of the kernel */
+	const struct strings *depends;	/* names */
+	const struct strings *softdeps;	/* names of what it wants loaded, too */
+	const struct strings *firmware;	/* files that it may ask for */
+};
+/* `number` is below kernel_modules(). */
+void kernel_module_get(const struct kernel *kernel, size_t number,
+		       struct kernel_module_view *ret);
+const char *kernel_folder(const struct kernel *kernel);	/* its modules' */
 const struct strings *kernel_firmware_folders(const struct kernel *kernel);
 
 enum kernel_verdict {

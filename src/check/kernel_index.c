@@ -72,6 +72,19 @@ static void add_depends(struct kernel_module *module, const char *list)
 	}
 }
 
+/* "pre: NAME... post: NAME..." */
+static void add_softdeps(struct kernel_module *module, const char *list)
+{
+	while (*list) {
+		size_t len = strcspn(list, " ,");
+		_cleanup_free_ char *one = xstrndup(list, len);
+
+		if (len && one[len - 1] != ':')
+			vec_push(&module->softdeps, module_name(one));
+		list += len + (list[len] != 0);
+	}
+}
+
 static void add_fact(struct kernel *kernel, size_t module, const char *key,
 		     const char *value)
 {
@@ -83,6 +96,8 @@ static void add_fact(struct kernel *kernel, size_t module, const char *key,
 		strings_push(&m->firmware, value);
 	else if (strcmp(key, "depends") == 0)
 		add_depends(m, value);
+	else if (strcmp(key, "softdep") == 0)
+		add_softdeps(m, value);
 }
 
 static void silent(void *data _unused_, int priority _unused_, const char *file _unused_,
@@ -102,7 +117,9 @@ static void read_module(struct kernel *kernel, struct kmod_ctx *ctx, const char 
 		return;
 	if (kmod_module_get_info(module, &info) >= 0) {
 		vec_push(&kernel->modules,
-			 (struct kernel_module){.name = module_name(path_base(path))});
+			 (struct kernel_module){
+				 .name = module_name(path_base(path)),
+				 .file = xstrdup(path + strlen(kernel->folder) + 1)});
 		for (item = info; item; item = kmod_list_next(info, item))
 			add_fact(kernel, number, kmod_module_info_get_key(item),
 				 kmod_module_info_get_value(item));

@@ -8,9 +8,10 @@
 
 struct kernel_module {
 	char *name;		/* with '_' for '-' */
+	char *file;		/* below the folder; NULL: part of the kernel */
 	bool builtin;
 	bool complete;		/* all modules that it depends on are there */
-	struct strings depends, firmware;
+	struct strings depends, softdeps, firmware;
 	bool looked_for;	/* `missing` is known */
 	struct strings missing;	/* of its firmware */
 };

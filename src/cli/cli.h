@@ -88,5 +88,7 @@ int cmd_build(const struct cli_command *command, int argc, char **argv);
 int cmd_check(const struct cli_command *command, int argc, char **argv);
 int cmd_verify(const struct cli_command *command, int argc, char **argv);
 int cmd_profile(const struct cli_command *command, int argc, char **argv);
+int cmd_pack(const struct cli_command *command, int argc, char **argv);
+int cmd_run(const struct cli_command *command, int argc, char **argv);
 
 #endif

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `gild build`: from install media, a captured disk or a folder to a golden image. */
-#include <ctype.h>
-#include <errno.h>
-
 #include "builder/build.h"
 #include "cli/disk_view.h"
 #include "cli/images.h"
 #include "cli/inject_view.h"
 #include "cli/injection.h"
 #include "cli/verify_view.h"
-
-#define MIB ((uint64_t)1 << 20)
 
 struct given {
 	const char *format, *firmware, *size, *sector_size, *boot_ca, *boot_device;
@@ -21,33 +16,6 @@ struct given {
 };
 
 /* ---- what was asked for ---- */
-
-/* "40G", "40GiB", "512M": whole MiB. Units are powers of 1024, as in qemu-img. */
-static bool parse_size(const char *text, uint64_t *ret)
-{
-	static const char units[] = "KMGT";
-	unsigned shift = 0;
-	const char *unit;
-	uint64_t value;
-	char *end;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (errno || end == text || !isdigit((unsigned char)*text))
-		return false;
-	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
-	if (unit) {
-		shift = 10 * (unsigned)(unit - units + 1);
-		end++;
-		if (strcmp(end, "iB") == 0 || strcmp(end, "B") == 0)
-			end += strlen(end);
-	}
-	if (*end || !value || value > (UINT64_MAX >> shift) ||
-	    (value << shift) % MIB != 0)
-		return false;
-	*ret = value << shift;
-	return true;
-}
 
 static int choose_format(const struct cli_command *command, const struct given *given,
 			 struct build_options *o)
@@ -76,7 +44,7 @@ static int choose_disk(const struct cli_command *command, const struct given *gi
 		o->firmware = BUILD_BIOS;
 	else if (strcmp(firmware, "uefi") != 0)
 		return cli_usage(command, "--firmware is uefi or bios, not %s", firmware);
-	if (given->size && !parse_size(given->size, &o->size))
+	if (given->size && !size_parse(given->size, &o->size))
 		return cli_usage(command, "--size is whole MiB, as in 40G, not %s",
 				 given->size);
 	if (given->sector_size && strcmp(given->sector_size, "4096") == 0)

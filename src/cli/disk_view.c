@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/disk_view.h"
 
+#include <ctype.h>
+#include <errno.h>
+
 #include "base/text.h"
+
+#define MIB ((uint64_t)1 << 20)
 
 void size_text(uint64_t bytes, char text[SIZE_TEXT_SIZE])
 {
@@ -15,6 +20,32 @@ void size_text(uint64_t bytes, char text[SIZE_TEXT_SIZE])
 	}
 	(void)snprintf(text, SIZE_TEXT_SIZE, value < 10 && unit ? "%.1f %s" : "%.0f %s",
 		       value, units[unit]);
+}
+
+bool size_parse(const char *text, uint64_t *ret)
+{
+	static const char units[] = "KMGT";
+	unsigned shift = 0;
+	const char *unit;
+	uint64_t value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno || end == text || !isdigit((unsigned char)*text))
+		return false;
+	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+	if (unit) {
+		shift = 10 * (unsigned)(unit - units + 1);
+		end++;
+		if (strcmp(end, "iB") == 0 || strcmp(end, "B") == 0)
+			end += strlen(end);
+	}
+	if (*end || !value || value > (UINT64_MAX >> shift) ||
+	    (value << shift) % MIB != 0)
+		return false;
+	*ret = value << shift;
+	return true;
 }
 
 /* The number by which --index means the Windows of a partition; 0: there is none. */

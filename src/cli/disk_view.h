@@ -11,5 +11,7 @@ void disk_view_print(const struct image *image);
 /* "60.0 GiB"; exact where it can be. */
 #define SIZE_TEXT_SIZE 32
 void size_text(uint64_t bytes, char text[SIZE_TEXT_SIZE]);
+/* "40G", "40GiB", "512M": whole MiB. Units are powers of 1024, as in qemu-img. */
+bool size_parse(const char *text, uint64_t *ret);
 
 #endif

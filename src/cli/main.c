@@ -29,9 +29,9 @@ static const struct cli_command commands[] = {
 	 "will an image start on those PCs", cmd_check},
 	{"profile", "VERB [FILE|ID]...", "hardware profiles of PC models", cmd_profile},
 	{"variant", "GOLDEN --profile=...", "images per PC model", NOT_YET},
-	{"pack", "IMAGE --output=OUT", "hypervisor and image in one bootable file",
-	 NOT_YET},
-	{"run", "BUNDLE|IMAGE", "start an image in QEMU", NOT_YET},
+	{"pack", "IMAGE... --output=OUT|--update=STICK",
+	 "hypervisor and image on one bootable medium", cmd_pack},
+	{"run", "BUNDLE|IMAGE", "start a medium or an image in QEMU", cmd_run},
 	{"publish", "IMAGE --store=DIR", "publish an image for streaming", NOT_YET},
 	{"fetch", "URL --output=FILE", "fetch a published image", NOT_YET},
 };

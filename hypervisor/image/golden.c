@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "image/golden.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/progress.h"
+#include "base/text.h"
+#include "block/create.h"
+#include "image/media.h"
+#include "windows/installation.h"
+
+#define MAX_NAME 40
+#define CHUNK ((size_t)1 << 20)
+
+void golden_release(struct golden *g)
+{
+	free(g->name);
+	free(g->source);
+	free(g->title);
+	free(g->path);
+	strings_free(&g->words);
+	strings_free(&g->notes);
+	verify_report_free(&g->verified);
+	closep(&g->fd);
+	*g = (struct golden){.fd = -1};
+}
+
+void goldens_free(struct goldens *goldens)
+{
+	vec_foreach (golden, goldens)
+		golden_release(golden);
+	vec_free(goldens);
+}
+
+/* ---- words ---- */
+
+const char *golden_word(const struct golden *g, const char *key)
+{
+	size_t len = strlen(key);
+	const char *value = NULL;
+
+	vec_foreach (word, &g->words)
+		if (strncmp(*word, key, len) == 0 && (*word)[len] == '=')
+			value = *word + len + 1;
+	return value;
+}
+
+static void put_word(struct golden *g, const char *key, const char *value)
+{
+	size_t len = strlen(key);
+	char *word = xasprintf("%s=%s", key, value);
+
+	vec_foreach (old, &g->words) {
+		if (strncmp(*old, key, len) != 0 || (*old)[len] != '=')
+			continue;
+		free(*old);
+		*old = word;
+		return;
+	}
+	vec_push(&g->words, word);
+}
+
+/* The file's name without its ending, of characters that need no quoting anywhere. */
+static char *name_of(const char *path)
+{
+	const char *base = path_base(path), *dot = strrchr(base, '.');
+	size_t len = dot && dot > base ? (size_t)(dot - base) : strlen(base);
+	char *name = xstrndup(base, len < MAX_NAME ? len : MAX_NAME);
+
+	for (char *p = name; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
+			*p = '_';
+	if (*name == '.' || *name == '-')
+		*name = '_';
+	return name;
+}
+
+/* What the copy decides cannot be said otherwise. */
+static int check_word(const char *key, const char *value, struct error *err)
+{
+	if (strcmp(key, "image") == 0 || strcmp(key, "seal") == 0) {
+		error_set(err, ERROR_USAGE, key, "is set by gild pack");
+		return error_remedy(err, "leave it out");
+	}
+	if (strcmp(key, "format") != 0 || strcmp(value, "raw") == 0 ||
+	    strcmp(value, "qcow2") == 0)
+		return 0;
+	error_set(err, ERROR_USAGE, key, "\"%s\" is no format of packed images", value);
+	return error_remedy(err, "use raw or qcow2");
+}
+
+/* KEY=VALUE for all, or NAME:KEY=VALUE for one. */
+static int apply_words(struct golden *g, const struct strings *words, struct error *err)
+{
+	vec_foreach (item, words) {
+		const char *word = *item, *equals = strchr(word, '='),
+			   *colon = strchr(word, ':');
+		_cleanup_free_ char *key = NULL;
+
+		if (equals && colon && colon < equals) {
+			if ((size_t)(colon - word) != strlen(g->name) ||
+			    strncmp(word, g->name, strlen(g->name)) != 0)
+				continue;
+			word = colon + 1;
+		}
+		if (!equals || equals == word || !equals[1] || strpbrk(word, " \t\n#")) {
+			error_set(err, ERROR_USAGE, *item,
+				  "is no [NAME:]KEY=VALUE without blanks");
+			return error_remedy(err, "give words of docs/hypervisor.md, as "
+						 "in storage=virtio-blk");
+		}
+		key = xstrndup(word, (size_t)(equals - word));
+		if (check_word(key, equals + 1, err) < 0)
+			return -1;
+		put_word(g, key, equals + 1);
+	}
+	return 0;
+}
+
+/* ---- what it is ---- */
+
+static bool claims(const struct strings *ids, const char *device, const char *modern)
+{
+	vec_foreach (id, ids)
+		if (text_starts_with(*id, device) || text_starts_with(*id, modern))
+			return true;
+	return false;
+}
+
+/* Virtio's PCI devices, transitional and modern. */
+static void find_storage(struct golden *g, const struct installation *in)
+{
+	const char *storage = NULL;
+
+	vec_foreach (service, &in->boot_storage) {
+		if (service->start != 0 || service->overridden || !service->file_present)
+			continue;
+		if (claims(&service->ids, "PCI\\VEN_1AF4&DEV_1001",
+			   "PCI\\VEN_1AF4&DEV_1042"))
+			storage = "virtio-blk";
+		else if (!storage && claims(&service->ids, "PCI\\VEN_1AF4&DEV_1004",
+					    "PCI\\VEN_1AF4&DEV_1048"))
+			storage = "virtio-scsi";
+	}
+	if (storage)
+		put_word(g, "storage", storage);
+	else
+		strings_push(&g->notes, "it has no virtio driver that starts at boot: "
+					"its disk is an emulated AHCI or IDE one, which "
+					"is slower");
+}
+
+static void find_network(struct golden *g, const struct installation *in)
+{
+	vec_foreach (driver, &in->drivers)
+		if (strings_contain(&driver->services, "netkvm")) {
+			put_word(g, "network", "virtio-net");
+			return;
+		}
+}
+
+static void describe(struct golden *g, const struct installation *in,
+		     const struct image *image)
+{
+	const struct target *t = &in->target;
+	_cleanup_free_ char *version =
+		xasprintf("%u.%u.%u", t->major, t->minor, t->build);
+	bool gpt = strcmp(image_disk(image)->table, "gpt") == 0;
+
+	g->windows = true;
+	put_word(g, "windows", version);
+	put_word(g, "arch", arch_name(t->arch));
+	put_word(g, "firmware", gpt ? "uefi" : "bios");
+	find_storage(g, in);
+	find_network(g, in);
+	free(g->title);
+	g->title = xasprintf("%s (%s)", in->product ? in->product : "Windows", g->name);
+}
+
+static int too_many(const struct image *image, struct error *err)
+{
+	error_set(err, ERROR_USAGE, image_path(image), "holds more than one Windows");
+	return error_remedy(err, "give --index=N for the one that is started");
+}
+
+/* 1: a Windows, 0: none, -1. */
+static int examine(struct golden *g, const struct golden_options *o, struct error *err)
+{
+	_cleanup_image_ struct image *image = image_open(g->source, o->image, err);
+	_cleanup_registry_ struct registry *registry = NULL;
+	_cleanup_installation_ struct installation *in = NULL;
+	struct image_positions chosen = VEC_INIT;
+	struct tree *tree;
+	size_t position, count;
+
+	if (!image)
+		return -1;
+	if (!image_is_disk(image)) {
+		error_set(err, ERROR_USAGE, g->source, "is no disk image");
+		return error_remedy(err, "make one of it: gild build");
+	}
+	if (!image_count(image))
+		return 0;
+	if (image_select(image, o->index, &chosen, err) < 0)
+		return -1;
+	position = chosen.len ? chosen.items[0] : 0;
+	count = chosen.len;
+	vec_free(&chosen);
+	if (count != 1)
+		return too_many(image, err);
+	tree = image_tree(image, position, err);
+	registry = tree ? registry_open(tree, true) : NULL;
+	in = registry ? installation_open(tree, registry, err) : NULL;
+	if (!in)
+		return -1;
+	describe(g, in, image);
+	return 1;
+}
+
+static int verify(struct golden *g, const struct golden_options *o, struct error *err)
+{
+	struct verify_options options = {.index = o->index};
+
+	if (verify_image(g->source, o->image, &options, &g->verified, err) < 0)
+		return -1;
+	if (!g->verified.errors || o->force)
+		return 0;
+	vec_foreach (finding, &g->verified.findings) {
+		if (finding->severity != VERIFY_ERROR)
+			continue;
+		error_set(err, ERROR_ANSWER_NO, g->source, "would not start: %s%s%s",
+			  finding->subject ? finding->subject : "",
+			  finding->subject ? ": " : "", finding->message);
+		return error_remedy(err,
+				    "%s, or pack it all the same with --force; gild "
+				    "verify lists all that is wrong",
+				    finding->remedy);
+	}
+	return 0;
+}
+
+/* Titles are one word of the settings. */
+static void put_title(struct golden *g)
+{
+	_cleanup_free_ char *title = xstrdup(g->title);
+
+	for (char *p = title; *p; p++)
+		if (isspace((unsigned char)*p) || *p == '#' || *p == '=')
+			*p = '_';
+	put_word(g, "title", title);
+}
+
+/* A disk without a Windows cannot be verified; a Windows that gild cannot read is one. */
+static int is_disk(struct golden *g, const struct golden_options *o, struct error *err)
+{
+	struct container container = {0};
+	int result = container_probe(g->source, o->image->allow_backing, &container, err);
+
+	if (result == 0 && container.format == CONTAINER_NONE) {
+		error_set(err, ERROR_USAGE, g->source, "is no disk image");
+		result = error_remedy(err, "make one of it: gild build");
+	}
+	g->virtual_size = container.virtual_size;
+	container_free(&container);
+	return result;
+}
+
+int golden_open(const char *path, const struct golden_options *options,
+		struct golden *ret, struct error *err)
+{
+	_cleanup_error_ struct error why = ERROR_INIT;
+	int found;
+
+	*ret = (struct golden){.fd = -1,
+			       .name = name_of(path),
+			       .source = xstrdup(path),
+			       .format = "qcow2"};
+	ret->title = xstrdup(ret->name);
+	if (strstr(path, "://")) {
+		error_set(err, ERROR_USAGE, path, "an address is not in this build");
+		return error_remedy(err, "fetch the image and give the file");
+	}
+	if (is_disk(ret, options, err) < 0)
+		return -1;
+	found = examine(ret, options, &why);
+	if (found > 0 && verify(ret, options, err) < 0)
+		return -1;
+	if (apply_words(ret, options->words, err) < 0)
+		return -1;
+	if (found <= 0 && !golden_word(ret, "windows")) {
+		if (why.code == ERROR_STATE || why.code == ERROR_USAGE)
+			return error_move(err, &why);
+		error_set(err, ERROR_USAGE, path, "holds no Windows that is known: %s",
+			  why.reason ? why.reason : "none was found");
+		return error_remedy(err, "if it is another system, say as what it is to "
+					 "be started: --image-option=windows=10.0.19045 "
+					 "--image-option=firmware=bios");
+	}
+	if (found <= 0)
+		strings_push(&ret->notes,
+			     "it is no Windows that is known, and is started "
+			     "as it was said");
+	put_title(ret);
+	return 0;
+}
+
+char *golden_settings(const struct golden *g, const char *place)
+{
+	struct buffer b = BUFFER_INIT;
+	char seal[SEAL_TEXT_SIZE];
+
+	vec_foreach (word, &g->words)
+		if (strncmp(*word, "format=", 7) != 0)
+			buffer_printf(&b, "%s\n", *word);
+	seal_format(&g->seal, seal);
+	buffer_printf(&b, "image=%s\nformat=%s\nseal=%s\n", place, g->format, seal);
+	return buffer_steal_string(&b);
+}
+
+/* ---- the copy ---- */
+
+static int copy_disk(struct block *from, struct block *to, const char *path,
+		     struct error *err)
+{
+	_cleanup_free_ uint8_t *chunk = xmalloc(CHUNK);
+
+	for (uint64_t at = 0; at < from->size;) {
+		size_t len = from->size - at < CHUNK ? (size_t)(from->size - at) : CHUNK;
+
+		if (interrupted())
+			return error_interrupted(err);
+		progress_report("packing the image", at, from->size);
+		if (block_pread(from, chunk, len, at, err) < 0 ||
+		    block_pwrite(to, chunk, len, at, err) < 0)
+			return error_wrap(err, path, "cannot be packed");
+		at += len;
+	}
+	return 0;
+}
+
+/* Packed anew: what is zeros takes no space. */
+static int pack_qcow2(struct golden *g, struct block *from, struct error *err)
+{
+	struct container_create create = {
+		.format = CONTAINER_QCOW2,
+		.virtual_size = from->size,
+		.sector_size = 512,
+		.seed = {(const uint8_t *)g->name, strlen(g->name)}};
+	_cleanup_block_ struct block *to = container_create(g->path, &create, err);
+
+	if (!to || copy_disk(from, to, g->source, err) < 0)
+		return -1;
+	return container_finish(to, err);
+}
+
+static int open_copy(struct golden *g, bool make, struct error *err)
+{
+	g->fd = open(g->path, O_RDWR | O_CLOEXEC | (make ? O_CREAT | O_EXCL : 0), 0600);
+	return g->fd < 0 ? error_errno(err, g->path, "cannot open") : 0;
+}
+
+/* As it is: a raw disk, or a qcow2 that needs no other file. */
+static int copy_file(struct golden *g, const char *from_path, struct error *err)
+{
+	_cleanup_close_ int from = open(from_path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (from < 0 || fstat(from, &st) < 0)
+		return error_errno(err, from_path, "cannot open");
+	if (open_copy(g, true, err) < 0)
+		return -1;
+	if (ftruncate(g->fd, st.st_size) < 0)
+		return error_errno(err, g->path, "cannot make");
+	return media_copy(from, 0, (uint64_t)st.st_size, g->fd, 0, g->source, err);
+}
+
+static int copy_raw(struct golden *g, struct block *from, struct error *err)
+{
+	_cleanup_block_ struct block *to = NULL;
+
+	if (open_copy(g, true, err) < 0)
+		return -1;
+	if (ftruncate(g->fd, (off_t)from->size) < 0)
+		return error_errno(err, g->path, "cannot make");
+	to = block_file_open(g->path, true, 0, err);
+	return to ? copy_disk(from, to, g->source, err) : -1;
+}
+
+static int write_copy(struct golden *g, const struct container *container,
+		      struct error *err)
+{
+	const char *wanted = golden_word(g, "format");
+	bool raw = wanted && strcmp(wanted, "raw") == 0;
+	_cleanup_block_ struct block *from = container_open(container, false, err);
+
+	if (!from)
+		return -1;
+	if (!raw && container->format == CONTAINER_QCOW2 && container->layers.len == 1 &&
+	    !container->layers.items[0].data_file) {
+		block_close(steal_ptr(from));
+		return copy_file(g, container->path, err);
+	}
+	/* The writer of qcow2 counts in MiB. */
+	if (raw || from->size % MEDIA_MIB) {
+		g->format = "raw";
+		return copy_raw(g, from, err);
+	}
+	if (pack_qcow2(g, from, err) < 0)
+		return -1;
+	return open_copy(g, false, err);
+}
+
+int golden_pack(struct golden *g, const struct golden_options *options, const char *work,
+		struct error *err)
+{
+	struct container container = {0};
+	struct stat st;
+	int result;
+
+	g->path = xasprintf("%s/%s.img", work, g->name);
+	result = container_probe(g->source, options->image->allow_backing, &container,
+				 err);
+	if (result == 0)
+		result = write_copy(g, &container, err);
+	container_free(&container);
+	if (result < 0)
+		return -1;
+	if (fstat(g->fd, &st) < 0)
+		return error_errno(err, g->path, "cannot examine");
+	g->size = (uint64_t)st.st_size;
+	g->sealed_size = seal_size(g->size);
+	return seal_make(g->fd, 0, g->size, g->source, &g->seal, err);
+}

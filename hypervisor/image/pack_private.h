@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The writers of each kind of medium. */
+#ifndef IMAGE_PACK_PRIVATE_H
+#define IMAGE_PACK_PRIVATE_H
+
+#include "block/partition.h"
+#include "image/pack.h"
+
+int stick_write(const struct pack_options *options, const struct media *media,
+		struct pack_result *ret, struct error *err);
+int iso_write(const struct pack_options *options, const struct media *media,
+	      struct pack_result *ret, struct error *err);
+int network_write(const struct pack_options *options, const struct media *media,
+		  struct pack_result *ret, struct error *err);
+
+/* ---- updates of a stick ---- */
+
+/*
+ * Reads a disk that stick_write() made, before anything new is made: its partitions, and
+ * the settings of the slot that is in use, whose images stay, and which one is to be written.
+ */
+int update_open(const struct pack_options *options, struct media_files *settings,
+		char *slot, struct error *err);
+/* Writes that slot, ret->slot, then makes it the next one. */
+int update_write(const struct pack_options *options, const struct media *media,
+		 struct pack_result *ret, struct error *err);
+
+/* ---- settings ---- */
+
+/* The archive of /etc/gild. `kept`: files taken over from a medium, or NULL. */
+int settings_make(const struct pack_options *options, struct pack_result *result,
+		  const struct media_files *kept, struct buffer *ret, struct error *err);
+/* The files of such an archive; bounds are checked. */
+int settings_read(struct bytes archive, const char *name, struct media_files *ret,
+		  struct error *err);
+/* The settings' images, as far as menus need them: name and title. */
+void settings_images(const struct media_files *settings, struct goldens *ret);
+
+#endif

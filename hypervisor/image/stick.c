@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A stick or disk that starts by UEFI and BIOS: GPT with GRUB's BIOS image, an EFI system
+ * partition, two root partitions (slots), the golden images, and last the state, which
+ * init lets grow to the disk's end.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/draft.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "block/block.h"
+#include "block/partition_write.h"
+#include "image/grub.h"
+#include "image/pack_private.h"
+
+#define TYPE_BIOS_BOOT "21686148-6449-6e6f-744e-656564454649"
+#define BIOS_SIZE MEDIA_MIB
+#define ESP_LEAST (256 * MEDIA_MIB)
+#define ALIGNMENT MEDIA_MIB
+#define ESP_NUMBER 2
+#define GRUB_PREFIX "(,gpt2)/EFI/debian"
+#define SECTOR 512
+#define EXT4_BLOCK 4096
+
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+	return (value + unit - 1) / unit * unit;
+}
+
+/* ---- layout ---- */
+
+struct layout {
+	struct partition_table table;
+	struct pack_parts *parts;
+	uint64_t end;
+};
+
+static void add_part(struct layout *layout, const char *role, const char *name,
+		     const char *type, uint64_t size, struct guid guid)
+{
+	struct partition p = {.number = (unsigned)layout->table.partitions.len + 1,
+			      .offset = layout->end,
+			      .size = round_up(size, ALIGNMENT),
+			      .guid = guid,
+			      .name = xstrdup(name)};
+
+	(void)guid_parse(type, &p.type);
+	vec_push(&layout->table.partitions, p);
+	vec_push(layout->parts,
+		 (struct pack_part){role, p.number, p.offset, p.size, p.guid});
+	layout->end += p.size;
+}
+
+/* Two slots of kernel, initramfs and settings, and the boot loader. */
+static uint64_t esp_size(const struct media *media)
+{
+	uint64_t slot = media->kernel.len + media->initrd.len + media->config.len;
+	uint64_t need = 4 * slot + 4 * media->uki.len + 32 * MEDIA_MIB;
+
+	return need > ESP_LEAST ? need : ESP_LEAST;
+}
+
+static void make_layout(const struct pack_options *o, const struct media *media,
+			struct layout *layout)
+{
+	layout->table = (struct partition_table){.scheme = PARTITION_GPT,
+						 .disk_guid = media_guid(media, "disk"),
+						 .sector_size = SECTOR};
+	layout->end = ALIGNMENT;
+	add_part(layout, "bios", "BIOS boot", TYPE_BIOS_BOOT, BIOS_SIZE,
+		 media_guid(media, "bios"));
+	add_part(layout, "esp", "EFI system partition", MEDIA_TYPE_ESP, esp_size(media),
+		 media_guid(media, "esp-partition"));
+	add_part(layout, "root-a", "gild root a", LAYOUT_TYPE_ROOT, o->slot_size,
+		 media_hash_guid(media->set->seal.root_hash));
+	add_part(layout, "root-b", "gild root b", LAYOUT_TYPE_ROOT, o->slot_size,
+		 media_guid(media, "root-b"));
+	vec_foreach (golden, media->goldens)
+		add_part(layout, "image", "gild image", LAYOUT_TYPE_IMAGE,
+			 golden->sealed_size, media_hash_guid(golden->seal.root_hash));
+	if (o->state_size)
+		add_part(layout, "state", "gild state", LAYOUT_TYPE_STATE, o->state_size,
+			 media_guid(media, "state-partition"));
+}
+
+static int check_slot(const struct pack_options *o, const struct media *media,
+		      struct error *err)
+{
+	if (o->slot_size >= media->set->root_size)
+		return 0;
+	error_set(err, ERROR_USAGE, o->output,
+		  "the root file system has %ju bytes, more than a slot of %ju",
+		  (uintmax_t)media->set->root_size, (uintmax_t)o->slot_size);
+	return error_remedy(err, "give a larger --slot-size");
+}
+
+/* ---- contents ---- */
+
+static int write_at(int fd, struct bytes data, uint64_t offset, const char *path,
+		    struct error *err)
+{
+	if (lseek(fd, (off_t)offset, SEEK_SET) < 0)
+		return error_errno(err, path, "cannot write");
+	return file_write_all(fd, data, path, err);
+}
+
+static int esp_files(const struct media *media, size_t images, struct media_files *ret,
+		     struct error *err)
+{
+	struct grub_environment environment = {'a', 3, 0};
+	_cleanup_free_ char *settings = grub_settings_slots(images);
+	struct buffer block = BUFFER_INIT;
+
+	if (media_loader(media, "grubx64.efi.signed", ret, err) < 0 ||
+	    media_slot(media, "a", ret, err) < 0)
+		return -1;
+	grub_environment_write(&environment, &block);
+	media_files_add(ret, LAYOUT_GRUBENV, &block);
+	media_files_add_text(ret, "EFI/debian/grub.cfg", settings);
+	return 0;
+}
+
+static int write_tables(const struct draft *draft, const struct media *media,
+			const struct layout *layout, struct error *err)
+{
+	_cleanup_(media_files_free) struct media_files files = VEC_INIT;
+	const struct partition *esp = &layout->table.partitions.items[ESP_NUMBER - 1];
+	_cleanup_block_ struct block *disk = block_file_open(draft->path, true, 0, err),
+				     *window = NULL;
+
+	if (!disk || esp_files(media, media->goldens->len, &files, err) < 0)
+		return -1;
+	window = block_window_open(
+		disk, esp->offset, esp->size,
+		xasprintf("%s, partition %u", draft->output, ESP_NUMBER), err);
+	if (!window || media_fill_fat(window, media, esp->offset, &files, err) < 0)
+		return -1;
+	return partition_write_gpt(disk, &layout->table, err);
+}
+
+/* GRUB's BIOS image in its partition, and the boot code that loads it, in the MBR. */
+static int write_bios(const struct draft *draft, const struct media *media,
+		      const struct layout *layout, struct error *err)
+{
+	_cleanup_buffer_ struct buffer core = BUFFER_INIT, code = BUFFER_INIT;
+	const struct partition *bios = &layout->table.partitions.items[0];
+
+	if (grub_core(false, GRUB_PREFIX, media->work, &core, err) < 0 ||
+	    grub_install(&core, bios->offset, &code, err) < 0)
+		return -1;
+	if (core.len > bios->size)
+		return error_set(err, ERROR_FAILED, draft->output,
+				 "GRUB's BIOS image of %zu bytes is too large for its "
+				 "partition",
+				 core.len);
+	if (write_at(draft->fd, buffer_view(&core), bios->offset, draft->output, err) < 0)
+		return -1;
+	return write_at(draft->fd, buffer_view(&code), 0, draft->output, err);
+}
+
+/*
+ * mke2fs takes the place within the file, and its time and identifiers from us. What is
+ * not written reads as zeros, so nothing has to be cleared.
+ */
+static int write_state(const struct draft *draft, const struct media *media,
+		       const struct layout *layout, struct error *err)
+{
+	const struct partition *state =
+		&layout->table.partitions.items[layout->table.partitions.len - 1];
+	struct guid id = media_guid(media, "state");
+	char uuid[GUID_TEXT_SIZE];
+	_cleanup_free_ char *options = NULL, *time = NULL, *size = NULL, *path = NULL,
+			    *search = NULL;
+
+	media_guid_text(&id, uuid);
+	time = xasprintf("E2FSPROGS_FAKE_TIME=%jd", (intmax_t)clock_now());
+	search = xasprintf("PATH=%s:/usr/sbin:/sbin",
+			   getenv("PATH") ? getenv("PATH") : "");
+	options =
+		xasprintf("offset=%ju,hash_seed=%s,nodiscard,assume_storage_prezeroed=1,"
+			  "root_owner=0:0",
+			  (uintmax_t)state->offset, uuid);
+	size = xasprintf("%ju", (uintmax_t)(state->size / EXT4_BLOCK));
+	path = draft->folder ? xstrdup(draft->path)
+			     : xasprintf("/proc/%d/fd/%d", (int)getpid(), draft->fd);
+
+	char *argv[] = {(char *)"env", time,
+			search,	       (char *)"mke2fs",
+			(char *)"-q",  (char *)"-F",
+			(char *)"-t",  (char *)"ext4",
+			(char *)"-b",  (char *)"4096",
+			(char *)"-U",  uuid,
+			(char *)"-L",  (char *)"gild-state",
+			(char *)"-E",  options,
+			path,	       size,
+			NULL};
+
+	if (process_run(argv, err) == 0)
+		return 0;
+	return error_wrap(err, draft->output, "cannot make the state's file system");
+}
+
+static int write_data(const struct draft *draft, const struct media *media,
+		      const struct layout *layout, struct error *err)
+{
+	const struct boot_set *set = media->set;
+
+	vec_foreach (part, layout->parts) {
+		const struct golden *golden =
+			media->goldens->items +
+			(part->number - layout->parts->items[3].number - 1);
+		bool image = strcmp(part->role, "image") == 0;
+		bool root = strcmp(part->role, "root-a") == 0;
+
+		if (root && media_copy(set->root, 0, set->root_size, draft->fd,
+				       part->offset, draft->output, err) < 0)
+			return -1;
+		if (image && media_copy(golden->fd, 0, golden->sealed_size, draft->fd,
+					part->offset, draft->output, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int write_all(const struct pack_options *o, const struct draft *draft,
+		     const struct media *media, struct layout *layout, struct error *err)
+{
+	uint64_t size = layout->end + ALIGNMENT;
+
+	if (ftruncate(draft->fd, (off_t)size) < 0)
+		return error_errno(err, o->output, "cannot make");
+	if (write_data(draft, media, layout, err) < 0 ||
+	    write_tables(draft, media, layout, err) < 0 ||
+	    write_bios(draft, media, layout, err) < 0)
+		return -1;
+	return o->state_size ? write_state(draft, media, layout, err) : 0;
+}
+
+int stick_write(const struct pack_options *o, const struct media *media,
+		struct pack_result *ret, struct error *err)
+{
+	struct layout layout = {.parts = &ret->partitions};
+	struct draft draft = {.fd = -1};
+	struct stat st;
+	int result = check_slot(o, media, err);
+
+	if (result < 0)
+		return -1;
+	make_layout(o, media, &layout);
+	result = draft_open(&draft, o->output, false, err);
+	if (result == 0)
+		result = write_all(o, &draft, media, &layout, err);
+	if (result == 0 && interrupted())
+		result = error_interrupted(err);
+	if (result == 0)
+		result = draft_publish(&draft, err);
+	if (result == 0 && fstat(draft.fd, &st) == 0) {
+		ret->size = (uint64_t)st.st_size;
+		ret->allocated = (uint64_t)st.st_blocks * 512;
+	}
+	draft_close(&draft);
+	partition_table_free(&layout.table);
+	return result;
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The format is the kernel's Documentation/admin-guide/device-mapper/verity.rst; that of
+ * the superblock cryptsetup's wiki page DMVerity: a block of its own, then the levels of
+ * the tree, the root's first. A block of a level holds the hashes of 128 blocks of the
+ * one below, each made of the salt and the block.
+ */
+#include "image/verity.h"
+
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/progress.h"
+
+#define BLOCK LAYOUT_BLOCK
+#define DIGEST 32
+#define PER_BLOCK (BLOCK / DIGEST)
+#define MAX_LEVELS 9			     /* 128^9 blocks are 2^63 */
+#define MAX_SIZE ((uint64_t)1 << 52)	     /* of data: 4 PiB, far from overflows */
+#define CHUNK_BLOCKS ((size_t)PER_BLOCK * 2) /* read at once: two blocks of hashes */
+#define MAX_THREADS 16
+#define SUPERBLOCK_SIZE 512
+#define MAX_SALT 256
+
+struct tree {
+	uint64_t data_blocks;
+	unsigned levels;	    /* 0: the root hash is that of the only block */
+	uint64_t count[MAX_LEVELS]; /* blocks of a level; 0 is next to the data */
+	uint64_t start[MAX_LEVELS]; /* in blocks from the data's start */
+	uint64_t end;
+};
+
+static void tree_plan(uint64_t data_blocks, struct tree *ret)
+{
+	uint64_t at = data_blocks + 1, below = data_blocks;
+
+	*ret = (struct tree){.data_blocks = data_blocks};
+	while (below > 1) {
+		below = (below + PER_BLOCK - 1) / PER_BLOCK;
+		ret->count[ret->levels++] = below;
+	}
+	for (unsigned level = ret->levels; level-- > 0;) {
+		ret->start[level] = at;
+		at += ret->count[level];
+	}
+	ret->end = at;
+}
+
+void seal_format(const struct seal *seal, char text[SEAL_TEXT_SIZE])
+{
+	(void)snprintf(text, SEAL_TEXT_SIZE, "%s:%" PRIu64, seal->root_hash,
+		       seal->data_blocks);
+}
+
+bool seal_parse(const char *text, struct seal *ret)
+{
+	size_t digits = strspn(text, "0123456789abcdef"), decimals;
+
+	if (digits != 2 * DIGEST || text[digits] != ':')
+		return false;
+	decimals = strspn(text + digits + 1, "0123456789");
+	if (!decimals || decimals > 13 || text[digits + 1 + decimals])
+		return false;
+	memcpy(ret->root_hash, text, digits);
+	ret->root_hash[digits] = 0;
+	ret->data_blocks = strtoull(text + digits + 1, NULL, 10);
+	return ret->data_blocks > 0 && ret->data_blocks <= MAX_SIZE / BLOCK;
+}
+
+char *seal_root_name(const struct seal *seal)
+{
+	return xasprintf(LAYOUT_ROOT_PREFIX "%.16s.img", seal->root_hash);
+}
+
+uint64_t seal_size(uint64_t size)
+{
+	struct tree tree;
+
+	if (!size || size > MAX_SIZE)
+		return 0;
+	tree_plan((size + BLOCK - 1) / BLOCK, &tree);
+	return tree.end * BLOCK;
+}
+
+/* ---- hashing ---- */
+
+/* The state after the salt, from which each block's hash goes on. */
+static EVP_MD_CTX *salted(const uint8_t *salt, size_t len)
+{
+	EVP_MD_CTX *state = EVP_MD_CTX_new();
+
+	if (!state || !EVP_DigestInit_ex(state, EVP_sha256(), NULL) ||
+	    !EVP_DigestUpdate(state, salt, len))
+		abort(); /* only when OpenSSL has no SHA-256: no input reaches this */
+	return state;
+}
+
+static void hash_block(EVP_MD_CTX *scratch, const EVP_MD_CTX *state, const void *block,
+		       uint8_t digest[DIGEST])
+{
+	if (!EVP_MD_CTX_copy_ex(scratch, state) ||
+	    !EVP_DigestUpdate(scratch, block, BLOCK) ||
+	    !EVP_DigestFinal_ex(scratch, digest, NULL))
+		abort();
+}
+
+/* One level: hashes of `count` blocks that lie at block `from` are written at block `to`.
+ */
+struct work {
+	int fd;
+	uint64_t offset; /* bytes: where the data starts */
+	uint64_t from, to, count;
+	const char *path;
+	const EVP_MD_CTX *state;
+	bool report;
+	pthread_mutex_t lock;
+	uint64_t next; /* block */
+	bool failed;
+	struct error err;
+};
+
+static bool take_chunk(struct work *w, uint64_t *first, size_t *count)
+{
+	bool taken = false;
+
+	(void)pthread_mutex_lock(&w->lock);
+	if (!w->failed && w->next < w->count) {
+		uint64_t left = w->count - w->next;
+
+		*first = w->next;
+		*count = left < CHUNK_BLOCKS ? (size_t)left : CHUNK_BLOCKS;
+		w->next += *count;
+		taken = true;
+	}
+	(void)pthread_mutex_unlock(&w->lock);
+	return taken;
+}
+
+static int do_chunk(struct work *w, EVP_MD_CTX *scratch, uint8_t *data, uint64_t first,
+		    size_t count, struct error *err)
+{
+	size_t hash_blocks = (count + PER_BLOCK - 1) / PER_BLOCK;
+	_cleanup_free_ uint8_t *hashes = xcalloc(hash_blocks, BLOCK);
+
+	if (interrupted())
+		return error_interrupted(err);
+	if (file_read_at(w->fd, data, count * BLOCK,
+			 w->offset + (w->from + first) * BLOCK, w->path, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		hash_block(scratch, w->state, data + i * BLOCK, hashes + i * DIGEST);
+	return file_write_at(w->fd, hashes, hash_blocks * BLOCK,
+			     w->offset + (w->to + first / PER_BLOCK) * BLOCK, w->path,
+			     err);
+}
+
+static void work_on(struct work *w, bool report)
+{
+	_cleanup_free_ uint8_t *data = xmalloc(CHUNK_BLOCKS * BLOCK);
+	EVP_MD_CTX *scratch = EVP_MD_CTX_new();
+	uint64_t first;
+	size_t count;
+
+	if (!scratch)
+		abort();
+	while (take_chunk(w, &first, &count)) {
+		_cleanup_error_ struct error err = ERROR_INIT;
+
+		if (report)
+			progress_report("sealing", first * BLOCK, w->count * BLOCK);
+		if (do_chunk(w, scratch, data, first, count, &err) == 0)
+			continue;
+		(void)pthread_mutex_lock(&w->lock);
+		if (!w->failed)
+			(void)error_move(&w->err, &err);
+		w->failed = true;
+		(void)pthread_mutex_unlock(&w->lock);
+	}
+	EVP_MD_CTX_free(scratch);
+}
+
+static void *work_thread(void *arg)
+{
+	work_on(arg, false);
+	return NULL;
+}
+
+/* This thread works, too, and reports. */
+static int hash_level(struct work *w, struct error *err)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t chunks = (w->count + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS;
+	pthread_t threads[MAX_THREADS];
+	size_t started = 0;
+
+	(void)pthread_mutex_init(&w->lock, NULL);
+	while (started < MAX_THREADS && (long)started + 1 < cpus &&
+	       started + 1 < chunks &&
+	       pthread_create(&threads[started], NULL, work_thread, w) == 0)
+		started++;
+	work_on(w, w->report);
+	while (started > 0)
+		(void)pthread_join(threads[--started], NULL);
+	(void)pthread_mutex_destroy(&w->lock);
+	return w->failed ? error_move(err, &w->err) : 0;
+}
+
+/* ---- sealing ---- */
+
+/* Zeros from the data's end to its last block's. */
+static int pad(int fd, uint64_t offset, uint64_t size, const char *path,
+	       struct error *err)
+{
+	static const uint8_t zeros[BLOCK];
+	size_t over = (size_t)(size % BLOCK);
+
+	return over ? file_write_at(fd, zeros, BLOCK - over, offset + size, path, err)
+		    : 0;
+}
+
+static int write_superblock(int fd, uint64_t offset, uint64_t data_blocks,
+			    const uint8_t salt[DIGEST], const uint8_t root[DIGEST],
+			    const char *path, struct error *err)
+{
+	uint8_t block[BLOCK] = "verity";
+
+	put_le32(block + 8, 1);		   /* version */
+	put_le32(block + 12, 1);	   /* hash type: the salt comes first */
+	memcpy(block + 16, root + 16, 16); /* UUID, shaped as a random one */
+	block[22] = (uint8_t)((block[22] & 0x0F) | 0x40);
+	block[24] = (uint8_t)((block[24] & 0x3F) | 0x80);
+	memcpy(block + 32, "sha256", 6);
+	put_le32(block + 64, BLOCK);
+	put_le32(block + 68, BLOCK);
+	put_le64(block + 72, data_blocks);
+	put_le16(block + 80, DIGEST);
+	memcpy(block + 88, salt, DIGEST);
+	return file_write_at(fd, block, BLOCK, offset + data_blocks * BLOCK, path, err);
+}
+
+/* All levels and the root's hash. */
+static int build(int fd, uint64_t offset, const struct tree *tree,
+		 const EVP_MD_CTX *state, const char *path, uint8_t root[DIGEST],
+		 struct error *err)
+{
+	uint8_t top[BLOCK];
+	EVP_MD_CTX *scratch;
+
+	for (unsigned level = 0; level < tree->levels; level++) {
+		struct work w = {.fd = fd,
+				 .offset = offset,
+				 .from = level ? tree->start[level - 1] : 0,
+				 .to = tree->start[level],
+				 .count = level ? tree->count[level - 1]
+						: tree->data_blocks,
+				 .path = path,
+				 .state = state,
+				 .report = level == 0};
+
+		if (hash_level(&w, err) < 0)
+			return -1;
+	}
+	if (file_read_at(fd, top, BLOCK,
+			 offset + (tree->levels ? tree->start[tree->levels - 1] : 0) *
+					  BLOCK,
+			 path, err) < 0)
+		return -1;
+	scratch = EVP_MD_CTX_new();
+	hash_block(scratch, state, top, root);
+	EVP_MD_CTX_free(scratch);
+	return 0;
+}
+
+int seal_make(int fd, uint64_t offset, uint64_t size, const char *path, struct seal *ret,
+	      struct error *err)
+{
+	uint8_t first[BLOCK], salt[DIGEST], root[DIGEST];
+	struct tree tree;
+	EVP_MD_CTX *state;
+	int result;
+
+	if (!seal_size(size))
+		return error_set(err, ERROR_FAILED, path, "cannot be sealed: it has %s",
+				 size ? "more than 4 PiB" : "no data");
+	tree_plan((size + BLOCK - 1) / BLOCK, &tree);
+	if (pad(fd, offset, size, path, err) < 0 ||
+	    file_read_at(fd, first, BLOCK, offset, path, err) < 0)
+		return -1;
+	hash_sha256((struct bytes){first, BLOCK}, salt);
+	state = salted(salt, DIGEST);
+	result = build(fd, offset, &tree, state, path, root, err);
+	EVP_MD_CTX_free(state);
+	if (result < 0 ||
+	    write_superblock(fd, offset, tree.data_blocks, salt, root, path, err) < 0)
+		return -1;
+	ret->data_blocks = tree.data_blocks;
+	hash_hex(root, DIGEST, ret->root_hash);
+	return 0;
+}
+
+/* ---- checking ---- */
+
+struct check {
+	int fd;
+	uint64_t offset;
+	const char *path;
+	const struct seal *seal;
+	struct tree tree;
+	EVP_MD_CTX *state, *scratch;
+	struct {
+		bool known;
+		uint64_t index;
+		uint8_t data[BLOCK];
+	} verified[MAX_LEVELS]; /* the last block of each level */
+};
+
+static int damaged(const struct check *c, uint64_t block, struct error *err)
+{
+	error_set(err, ERROR_ANSWER_NO, c->path,
+		  "is damaged: block %" PRIu64
+		  " has not the hash that its seal has for it",
+		  block);
+	return error_remedy(err, "write it again from where it came from");
+}
+
+/* The salt, if the superblock is one that this seal goes with. */
+static int read_salt(const struct check *c, uint8_t salt[MAX_SALT], size_t *len,
+		     struct error *err)
+{
+	uint8_t sb[SUPERBLOCK_SIZE];
+
+	if (file_read_at(c->fd, sb, sizeof(sb), c->offset + c->tree.data_blocks * BLOCK,
+			 c->path, err) < 0)
+		return -1;
+	if (memcmp(sb, "verity\0\0", 8) != 0 || get_le32(sb + 8) != 1 ||
+	    get_le32(sb + 12) != 1 || strncmp((const char *)sb + 32, "sha256", 32) != 0 ||
+	    get_le32(sb + 64) != BLOCK || get_le32(sb + 68) != BLOCK ||
+	    get_le64(sb + 72) != c->tree.data_blocks || get_le16(sb + 80) > MAX_SALT)
+		return error_set(err, ERROR_ANSWER_NO, c->path,
+				 "has no superblock of its hash tree at block %" PRIu64,
+				 c->tree.data_blocks);
+	*len = get_le16(sb + 80);
+	memcpy(salt, sb + 88, *len);
+	return 0;
+}
+
+/* True if the digest is what the tree has for block `index` below `level`. */
+static int check_digest(struct check *c, unsigned level, uint64_t index,
+			const uint8_t digest[DIGEST], uint64_t block, struct error *err);
+
+/* Makes the hash block known and verified. */
+static int load_hashes(struct check *c, unsigned level, uint64_t index, uint64_t block,
+		       struct error *err)
+{
+	uint8_t digest[DIGEST];
+
+	if (c->verified[level].known && c->verified[level].index == index)
+		return 0;
+	c->verified[level].known = false;
+	if (file_read_at(c->fd, c->verified[level].data, BLOCK,
+			 c->offset + (c->tree.start[level] + index) * BLOCK, c->path,
+			 err) < 0)
+		return -1;
+	hash_block(c->scratch, c->state, c->verified[level].data, digest);
+	if (check_digest(c, level + 1, index, digest, block, err) < 0)
+		return -1;
+	c->verified[level].known = true;
+	c->verified[level].index = index;
+	return 0;
+}
+
+static int check_digest(struct check *c, unsigned level, uint64_t index,
+			const uint8_t digest[DIGEST], uint64_t block, struct error *err)
+{
+	char text[2 * DIGEST + 1];
+
+	if (level == c->tree.levels) {
+		hash_hex(digest, DIGEST, text);
+		return strcmp(text, c->seal->root_hash) == 0 ? 0 : damaged(c, block, err);
+	}
+	if (load_hashes(c, level, index / PER_BLOCK, block, err) < 0)
+		return -1;
+	if (memcmp(c->verified[level].data + index % PER_BLOCK * DIGEST, digest,
+		   DIGEST) == 0)
+		return 0;
+	return damaged(c, block, err);
+}
+
+static int check_blocks(struct check *c, uint64_t first, uint64_t count,
+			struct error *err)
+{
+	_cleanup_free_ uint8_t *data = xmalloc(CHUNK_BLOCKS * BLOCK);
+
+	for (uint64_t at = 0; at < count; at += CHUNK_BLOCKS) {
+		size_t n =
+			count - at < CHUNK_BLOCKS ? (size_t)(count - at) : CHUNK_BLOCKS;
+
+		if (interrupted())
+			return error_interrupted(err);
+		progress_report("checking the seal", at * BLOCK, count * BLOCK);
+		if (file_read_at(c->fd, data, n * BLOCK, c->offset + (first + at) * BLOCK,
+				 c->path, err) < 0)
+			return -1;
+		for (size_t i = 0; i < n; i++) {
+			uint64_t block = first + at + i;
+			uint8_t digest[DIGEST];
+
+			hash_block(c->scratch, c->state, data + i * BLOCK, digest);
+			if (check_digest(c, 0, block, digest, block, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+int seal_check(int fd, uint64_t offset, const struct seal *seal, uint64_t first,
+	       uint64_t count, const char *path, struct error *err)
+{
+	_cleanup_free_ struct check *c = xcalloc(1, sizeof(*c));
+	uint8_t salt[MAX_SALT];
+	size_t len = 0;
+	int result;
+
+	if (!seal->data_blocks || seal->data_blocks > MAX_SIZE / BLOCK ||
+	    first > seal->data_blocks || count > seal->data_blocks - first)
+		return error_set(err, ERROR_FAILED, path,
+				 "has no blocks %" PRIu64 " to %" PRIu64, first,
+				 first + count);
+	c->fd = fd;
+	c->offset = offset;
+	c->path = path;
+	c->seal = seal;
+	tree_plan(seal->data_blocks, &c->tree);
+	if (read_salt(c, salt, &len, err) < 0)
+		return -1;
+	c->state = salted(salt, len);
+	c->scratch = EVP_MD_CTX_new();
+	if (!c->scratch)
+		abort();
+	result = check_blocks(c, first, count, err);
+	EVP_MD_CTX_free(c->scratch);
+	EVP_MD_CTX_free(c->state);
+	return result;
+}

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# gild pack: sticks, ISOs and folders for network boot, judged by the tools of others. Nothing
+# is started here (pack-boot.sh does).
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
+PATH=$PATH:/usr/sbin:/sbin
+need jq sgdisk fsck.fat mdir mcopy mtype dumpe2fs e2fsck xorriso veritysetup mke2fs grub-mkimage \
+	qemu-img cpio mksquashfs openssl sbverify sbsign objdump
+for file in /usr/lib/shim/shimx64.efi.signed /usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed \
+	/usr/lib/grub/i386-pc/boot.img /usr/lib/systemd/boot/efi/linuxx64.efi.stub; do
+	[ -e "$file" ] || skip_all "$file is not installed"
+done
+[ -x "$GILD_BUILD/samples/mksample" ] || skip_all "mksample is not built (libhivex-dev)"
+init=$GILD_BUILD/hypervisor/init/gild-init
+[ -x "$init" ] || skip_all "gild-init was not built: libkmod is missing"
+find /boot -name 'vmlinuz-*-amd64' -not -name '*cloud*' -readable | grep -q . ||
+	skip_all "no linux-image-amd64 is installed"
+cd "$scratch" || exit 1
+
+"$GILD_BUILD/samples/mksample" wim x.wim --plain &&
+	"$GILD" build x.wim --output=office.vhdx --any-controller --size=1G --quiet >/dev/null ||
+	exit 1
+qemu-img create -q -f qcow2 "linux guest.qcow2" 64M
+profile=$(find "$GILD_SOURCE/profiles" -name '*.xml' | sort | head -n 1)
+# Small partitions, one profile: what is looked at is the same.
+pack() { "$GILD" pack --profile="$profile" "$@"; }
+# The root file system is made once, and kept by gild for the next runs.
+esp_of() { # DISK: the EFI system partition as a file
+	local start size
+	start=$(sgdisk -i 2 "$1" | sed -n 's/^First sector: \([0-9]*\).*/\1/p')
+	size=$(sgdisk -i 2 "$1" | sed -n 's/^Partition size: \([0-9]*\).*/\1/p')
+	dd if="$1" of=esp.img bs=512 skip="$start" count="$size" status=none conv=sparse
+}
+part() { # JSON ROLE FIELD
+	jq -r ".partitions[] | select(.role == \"$2\") | .$3" "$1" | head -n 1
+}
+sealed() { # FILE OFFSET SEAL: what dm-verity's own tool says of it
+	local blocks=${3#*:}
+	dd if="$1" of=sealed.img bs=4096 skip=$(($2 / 4096)) status=none conv=sparse \
+		${4:+count=$(($4 / 4096))}
+	veritysetup verify sealed.img sealed.img "${3%:*}" --hash-offset=$((blocks * 4096))
+}
+
+# ---- a stick -------------------------------------------------------------------------------
+
+small="--slot-size=256M --state-size=64M"
+# shellcheck disable=SC2086
+pack office.vhdx "linux guest.qcow2" --output=stick.img $small --json \
+	--image-option='linux_guest:windows=6.1.7601' --image-option='linux_guest:firmware=bios' \
+	--init-option=shutdown_seconds=60 --append="gild.test=1" >stick.json 2>err
+tap $? "a stick is packed" err
+is "its table is sound" "$(sgdisk -v stick.img | grep -c 'No problems found')" 1
+is "its partitions are those of the report" \
+	"$(sgdisk -p stick.img | awk '$1 ~ /^[0-9]+$/ {print $1, $2 * 512}')" \
+	"$(jq -r '.partitions[] | "\(.number) \(.offset)"' stick.json)"
+is "in this order" "$(jq -c '[.partitions[].role]' stick.json)" \
+	'["bios","esp","root-a","root-b","image","image","state"]'
+ok "the file is sparse" [ "$(du -k stick.img | cut -f 1)" -lt $(($(stat -c %s stick.img) / 2048)) ]
+esp_of stick.img
+ok "the EFI system partition is sound" fsck.fat -n esp.img
+ok "and has Debian's shim, to the byte" sh -c \
+	"mcopy -n -i esp.img ::EFI/BOOT/BOOTX64.EFI shim && cmp shim /usr/lib/shim/shimx64.efi.signed"
+ok "and its GRUB" sh -c "mcopy -n -i esp.img ::EFI/BOOT/grubx64.efi grub &&
+	cmp grub /usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"
+seal=$(jq -r .seal stick.json)
+is "the command line names the root's seal" \
+	"$(mtype -i esp.img ::gild/a/cmdline | grep -c "^gild.root=$seal gild.slot=a .* gild.test=1\$")" 1
+is "the menu has an entry for each image" "$(mtype -i esp.img ::gild/a/menu.cfg |
+	sed -n "s/.*'gild.test=1' gild.image=//p" | tr '\n' ' ')" "office linux_guest "
+if command -v grub-script-check >/dev/null; then
+	mtype -i esp.img ::gild/a/menu.cfg >menu.cfg
+	mtype -i esp.img ::EFI/debian/grub.cfg >grub.cfg
+	ok "GRUB understands the settings" grub-script-check grub.cfg
+	ok "and the menu" grub-script-check menu.cfg
+fi
+mcopy -n -i esp.img ::gild/grubenv grubenv
+is "the environment block has 1024 bytes" "$(stat -c %s grubenv)" 1024
+is "and begins with slot a" "$(grub-editenv grubenv list | tr '\n' ' ')" "slot=a tries=3 "
+mcopy -n -i esp.img ::gild/a/config config
+mkdir -p settings && (cd settings && cpio -i --quiet -d <../config)
+is "the settings are an archive" "$(cd settings && find . -type f | sort | tr '\n' ' ')" \
+	"./etc/gild/images/linux_guest.conf ./etc/gild/images/office.conf ./etc/gild/init.conf ./etc/gild/profiles "
+is "what the image is was found out" "$(grep -E '^(windows|arch|firmware)=' settings/etc/gild/images/office.conf |
+	tr '\n' ' ')" "windows=10.0.19045 arch=amd64 firmware=uefi "
+is "or said" "$(grep -E '^(windows|firmware)=' settings/etc/gild/images/linux_guest.conf | tr '\n' ' ')" \
+	"windows=6.1.7601 firmware=bios "
+is "what is written is kept, and options are there" "$(tr '\n' ' ' <settings/etc/gild/init.conf)" \
+	"persist=on shutdown_seconds=60 "
+hash=${seal%:*}
+is "the root partition is found by its hash" \
+	"$(sgdisk -i 3 stick.img | sed -n 's/^Partition unique GUID: //p' | tr -d - | tr A-F a-f)" \
+	"$(printf %.32s "$hash")"
+ok "dm-verity's own tool accepts it" sealed stick.img "$(part stick.json root-a offset)" "$seal" \
+	"$(part stick.json root-a size)"
+if command -v unsquashfs >/dev/null; then
+	ok "it is a squashfs with init in it" sh -c "unsquashfs -l sealed.img 2>/dev/null | grep -q 'squashfs-root/init$'"
+fi
+image_seal=$(sed -n 's/^seal=//p' settings/etc/gild/images/office.conf)
+ok "and the image" sealed stick.img "$(part stick.json image offset)" "$image_seal" \
+	"$(part stick.json image size)"
+cp --sparse=always sealed.img damaged.img
+printf x | dd of=damaged.img bs=1 seek=70000 conv=notrunc status=none
+fails 2 "a damaged byte is noticed" veritysetup verify damaged.img damaged.img "${image_seal%:*}" \
+	--hash-offset=$((${image_seal#*:} * 4096))
+is "the image is where its settings say" \
+	"$(sed -n 's/^image=partition:\(.*\)/\1/p' settings/etc/gild/images/office.conf)" \
+	"$(sgdisk -i 5 stick.img | sed -n 's/^Partition unique GUID: //p' | tr A-F a-f)"
+if command -v qemu-img >/dev/null; then
+	truncate -s $((${image_seal#*:} * 4096)) sealed.img
+	ok "it is the same disk" qemu-img compare -f qcow2 -F vhdx sealed.img office.vhdx
+fi
+dd if=stick.img of=state.img bs=4096 skip=$(($(part stick.json state offset) / 4096)) \
+	count=$(($(part stick.json state size) / 4096)) status=none
+ok "the state's file system is sound" e2fsck -fn state.img
+is "and called so" "$(dumpe2fs -h state.img 2>/dev/null | sed -n 's/^Filesystem volume name: *//p')" gild-state
+is "the boot code leads to GRUB's image" "$(od -An -tu8 -j $((0x5c)) -N 8 stick.img | tr -d ' ')" \
+	"$(($(part stick.json bios offset) / 512))"
+is "and that to its rest" "$(od -An -tu8 -j $(($(part stick.json bios offset) + 500)) -N 8 stick.img | tr -d ' ')" \
+	"$(($(part stick.json bios offset) / 512 + 1))"
+
+is "the report has its members" "$(jq -c 'keys' stick.json)" "$(printf '%s' '["command_line","config_size",
+	"contents","images","initrd_size","kernel","kernel_size","left_out","missing_firmware","modules","output",
+	"partitions","profiles","root_size","schema","seal","signed","warnings"]' | tr -d '\n\t')"
+is "and docs/json.md has all of them" "$(jq -r '[paths | map(select(type == "string")) | .[]] | unique[]' stick.json |
+	while read -r m; do grep -qE "[\"\`]$m[\"\`*:]" "$GILD_SOURCE/docs/json.md" || echo "$m"; done)" ""
+
+# shellcheck disable=SC2086
+pack office.vhdx "linux guest.qcow2" --output=again.img $small --quiet \
+	--image-option='linux_guest:windows=6.1.7601' --image-option='linux_guest:firmware=bios' \
+	--init-option=shutdown_seconds=60 --append="gild.test=1"
+ok "the same again gives the same bytes" cmp stick.img again.img
+rm -f again.img damaged.img state.img
+
+# ---- a new version -------------------------------------------------------------------------
+
+behind() { # all from the first image to the end of the state
+	local from to
+	from=$(part stick.json image offset)
+	to=$(($(part stick.json state offset) + $(part stick.json state size)))
+	dd if=stick.img bs=1M skip=$((from >> 20)) count=$(((to - from) >> 20)) status=none | sha256sum
+}
+before=$(behind)
+cp --sparse=always stick.img power.img
+pack --update=stick.img --append="gild.test=2" --json >update.json 2>err
+tap $? "the slot that is not in use is written" err
+is "which is b" "$(jq -r .output.slot update.json)" b
+esp_of stick.img
+ok "the EFI system partition is sound" fsck.fat -n esp.img
+is "the table is sound" "$(sgdisk -v stick.img | grep -c 'No problems found')" 1
+mcopy -n -o -i esp.img ::gild/grubenv grubenv
+is "b is tried next, a is the one that is good" "$(grub-editenv grubenv list | tr '\n' ' ')" \
+	"slot=b tries=3 good=a "
+is "a is as it was" "$(mtype -i esp.img ::gild/a/cmdline | grep -c 'gild.test=1$')" 1
+is "b is new" "$(mtype -i esp.img ::gild/b/cmdline | grep -c 'gild.test=2$')" 1
+ok "its root is whole" sealed stick.img "$(part update.json root-b offset)" "$(jq -r .seal update.json)" \
+	"$(part update.json root-b size)"
+is "the images are still in the menu" "$(mtype -i esp.img ::gild/b/menu.cfg | grep -c '^menuentry')" 2
+mcopy -n -o -i esp.img ::gild/b/config config
+is "and settings were kept" "$(cpio -i --quiet --to-stdout etc/gild/init.conf <config | tr '\n' ' ')" \
+	"persist=on shutdown_seconds=60 "
+is "images and state are left alone" "$(behind)" "$before"
+# A slot that never came up is the one to write again.
+pack --update=stick.img --append="gild.test=3" --quiet
+esp_of stick.img
+is "another update replaces b, which has not come up yet" \
+	"$(mtype -i esp.img ::gild/a/cmdline | grep -c 'test=1$') $(mtype -i esp.img ::gild/b/cmdline | grep -c 'test=3$')" "1 1"
+killer=$GILD_BUILD/tests/killer.so
+if [ -e "$killer" ] && ! grep -q __asan_init "$GILD"; then
+	# Killed at any change to a file, the stick starts what it did, or all of the new one.
+	update() { "$GILD" pack --profile="$profile" --update=killed.img --append="gild.test=2" --quiet; }
+	cp --sparse=always power.img killed.img
+	KILL_AT=0 KILL_LOG=$PWD/steps LD_PRELOAD=$killer update 2>/dev/null
+	steps=$(wc -l <steps) last=0
+	# The last ones are the small ones that matter; of the others some.
+	for at in $((steps / 4)) $((steps / 2)) $(seq $((steps - 9)) 3 "$steps"); do
+		cp --sparse=always power.img killed.img
+		KILL_AT=$at LD_PRELOAD=$killer update 2>/dev/null
+		esp_of killed.img
+		mcopy -n -o -i esp.img ::gild/grubenv grubenv 2>/dev/null
+		slot=$(grub-editenv grubenv list | sed -n 's/^slot=//p')
+		[ "$slot" = a ] && want=1 || want=2
+		mtype -i esp.img "::gild/$slot/cmdline" | grep -q "test=$want\$" &&
+			mtype -i esp.img "::gild/$slot/menu.cfg" | grep -q "test=$want'" &&
+			[ "$(sgdisk -v killed.img 2>&1 | grep -c 'No problems found')" = 1 ] ||
+			sgdisk -v killed.img 2>&1 | grep -q 'main header.*good\|loaded.*backup\|Caution' ||
+			echo "at $at of $steps: slot $slot"
+		last=$slot
+	done >lost 2>/dev/null
+	is "killed at any change, one version is whole" "$(cat lost)" ""
+	is "and at the last it is the new one" "$last" b
+fi
+fails 2 "an update takes no images" pack office.vhdx --update=stick.img
+fails 1 "what gild did not make is not updated" pack --update=office.vhdx
+rm -f power.img killed.img
+
+# ---- an ISO --------------------------------------------------------------------------------
+
+pack office.vhdx --output=x.iso --json >iso.json 2>err
+tap $? "an ISO is packed" err
+xorriso -indev x.iso -report_el_torito plain -report_system_area plain >report 2>/dev/null
+is "it starts by BIOS and UEFI" "$(awk '/^El Torito boot img :/ {print $7}' report | tr '\n' ' ')" "BIOS UEFI "
+ok "also from a stick: MBR with GRUB's code, and a GPT" grep -q "grub2-mbr.*GPT" report
+is "its table is sound" "$(sgdisk -v x.iso 2>/dev/null | grep -c 'No problems found')" 1
+xorriso -osirrox on -indev x.iso -extract / tree >/dev/null 2>&1
+seal=$(jq -r .seal iso.json)
+ok "the root file system is a file, whole" sealed "tree/gild/root-$(printf %.16s "$seal").img" 0 "$seal"
+ok "and the image" sealed tree/gild/images/office.img 0 "$(jq -r '.images[0].seal' iso.json)"
+is "nothing is kept" "$(cpio -i --quiet --to-stdout etc/gild/init.conf <tree/gild/config)" persist=off
+start=$(sgdisk -i 2 x.iso 2>/dev/null | sed -n 's/^First sector: \([0-9]*\).*/\1/p')
+size=$(sgdisk -i 2 x.iso 2>/dev/null | sed -n 's/^Partition size: \([0-9]*\).*/\1/p')
+dd if=x.iso of=esp.img bs=512 skip="$start" count="$size" status=none
+ok "its EFI system partition is sound" fsck.fat -n esp.img
+ok "and has the GRUB that looks at CDs" sh -c "mcopy -n -o -i esp.img ::EFI/BOOT/grubx64.efi grub &&
+	cmp grub /usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed"
+pack office.vhdx --output=y.iso --quiet
+ok "the same again gives the same bytes" cmp x.iso y.iso
+rm -f y.iso x.iso && chmod -R u+w tree && rm -rf tree
+pack --output=empty.iso --quiet 2>/dev/null
+ok "an ISO without image and firmware has no more than 100 MiB" [ "$(stat -c %s empty.iso)" -le 104857600 ]
+echo "# ISO without image: $(stat -c %s empty.iso) bytes"
+rm -f empty.iso
+
+# ---- network boot --------------------------------------------------------------------------
+
+pack office.vhdx --output=net/ --quiet
+tap $? "a folder for network boot is packed" err
+is "with all that is needed" "$(cd net && find . -type f | sort | tr '\n' ' ')" \
+	"./boot.ipxe ./bootx64.efi ./cmdline ./config ./gild/images/office.img ./grub/grub.cfg ./grubx64.efi ./initrd ./mmx64.efi ./vmlinuz "
+ok "GRUB understands its settings" grub-script-check net/grub/grub.cfg
+ok "the initramfs has the root file system" sh -c "grep -aq 'root.img' net/initrd"
+fails 1 "a folder that is there is not replaced" pack office.vhdx --output=net/
+rm -rf net
+
+# ---- signed --------------------------------------------------------------------------------
+
+openssl req -new -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=gild test/" -keyout key.pem \
+	-out cert.pem 2>/dev/null
+# shellcheck disable=SC2086
+pack office.vhdx --output=signed.img $small --sign-key=key.pem --sign-cert=cert.pem --json >signed.json 2>err
+tap $? "a signed stick is packed" err
+esp_of signed.img
+mcopy -n -o -i esp.img ::EFI/BOOT/BOOTX64.EFI uki.efi
+ok "the signature is right" sbverify --cert cert.pem uki.efi
+if command -v osslsigncode >/dev/null; then
+	ok "osslsigncode says so, too" osslsigncode verify -CAfile cert.pem uki.efi
+fi
+objcopy -O binary -j .cmdline uki.efi cmdline 2>/dev/null ||
+	objcopy -O binary --only-section=.cmdline uki.efi cmdline
+is "it covers the command line" "$(tr -d '\0' <cmdline)" "$(jq -r .command_line signed.json)"
+objcopy -O binary -j .linux --dump-section .linux=linux uki.efi /dev/null 2>/dev/null
+mcopy -n -o -i esp.img ::gild/a/vmlinuz vmlinuz
+ok "and the kernel" cmp linux vmlinuz
+cp uki.efi bad.efi && printf x | dd of=bad.efi bs=1 seek=2000000 conv=notrunc status=none
+fails 1 "a changed byte is noticed" sbverify --cert cert.pem bad.efi
+fails 2 "a signed stick is not updated without a key" pack --update=signed.img
+fails 2 "key and certificate belong together" pack office.vhdx --output=a.img --sign-key=key.pem
+fails 1 "a key that is none" pack office.vhdx --output=a.img --sign-key=cert.pem --sign-cert=cert.pem
+rm -f signed.img
+
+# ---- what is refused -----------------------------------------------------------------------
+
+fails 2 "no output" pack office.vhdx
+fails 2 "an output that does not tell what it is" pack office.vhdx --output=x.qcow2
+fails 2 "an address" pack https://example.org/x.qcow2 --output=a.img
+ok "in these words" sh -c "'$GILD' pack https://example.org/x --output=a.img 2>&1 | grep -q 'not in this build'"
+fails 2 "a disk of which nothing is known" pack "linux guest.qcow2" --output=a.img
+fails 2 "a word that gild sets" pack office.vhdx --output=a.img --image-option=seal=x
+fails 2 "a format that there is not" pack office.vhdx --output=a.img --image-option=format=vmdk
+fails 2 "sizes of an ISO" pack office.vhdx --output=a.iso --state-size=1G
+fails 2 "two images of one name" pack office.vhdx office.vhdx --output=a.img
+fails 1 "an image that is not there" pack none.vhdx --output=a.img
+fails 1 "a kernel that is not there" pack office.vhdx --output=a.img --kernel=0.0.1
+fails 2 "a quote that GRUB cannot have" pack office.vhdx --output=a.img --append="a='b'"
+"$GILD_BUILD/samples/mksample" disk broken.raw --volume-size=67108864 || exit 1
+fails 3 "an image that would not start" pack broken.raw --output=a.img
+# shellcheck disable=SC2086
+ok "unless it is wanted all the same" pack broken.raw --output=forced.img --force $small --quiet
+rm -f forced.img
+touch there.img
+fails 1 "an output that is there" pack office.vhdx --output=there.img
+is "which stays" "$(stat -c %s there.img)" 0
+names=$(ls)
+fails 1 "a file system that is full" sh -c "ulimit -f 20000; exec '$GILD' pack --profile='$profile' office.vhdx --output=full.img"
+is "leaves nothing" "$(ls)" "$names"
+"$GILD" pack --profile="$profile" office.vhdx --output=stopped.img --quiet 2>/dev/null &
+pid=$!
+sleep 0.7
+kill -INT "$pid"
+wait "$pid"
+is "Ctrl-C is exit code 130" $? 130
+is "and leaves nothing" "$(ls)" "$names"
+
+# ---- run -----------------------------------------------------------------------------------
+
+"$GILD" run stick.img --firmware=uefi-secure --memory=3G --display=none --dry-run --json >run.json 2>err
+is "a stick is recognised" "$(jq -r .what run.json)" stick
+is "on USB, and dropping what is written" \
+	"$(jq -r '.command | map(select(test("snapshot=on,file=stick|^usb-storage"))) | length' run.json)" 2
+is "with Secure Boot" "$(jq -r '.command | map(select(test("CODE_4M.ms|VARS_4M.ms|smm=on"))) | length' run.json)" 3
+ok "written to if asked for" sh -c "'$GILD' run stick.img --write --dry-run | grep -q snapshot=off,file=stick.img"
+is "a golden image is, too" "$("$GILD" run office.vhdx --dry-run --json 2>/dev/null | jq -r .what)" image
+fails 2 "a folder that is no medium" "$GILD" run settings
+fails 2 "a firmware that there is not" "$GILD" run stick.img --firmware=coreboot
+fails 1 "a file that is not there" "$GILD" run none.img
+done_testing
