@@ -126,6 +126,8 @@ truncate -s 4M nonce.raw
 nonce_seal=$(seal nonce.raw)
 guest filler filler.raw
 truncate -s 24M filler.raw
+# (A block of zeros is not read at all: its hash tells.)
+printf gild | dd of=filler.raw bs=1 seek=$((12 << 20)) conv=notrunc status=none
 filler_seal=$(seal filler.raw)
 # What a bad flash cell makes of it, where nothing reads at the start.
 cp filler.raw damaged.raw
