@@ -155,7 +155,7 @@ static void assert_variable(const char *folder, const char *name, struct bytes v
 
 static void test_option_is_made(void **state _unused_)
 {
-	char *folder = fake_root();
+	_cleanup_free_ char *folder = fake_root();
 	_cleanup_buffer_ struct buffer shell = BUFFER_INIT, expected = BUFFER_INIT;
 	_cleanup_free_ char *order = xasprintf("%s/BootOrder" GLOBAL, folder);
 	struct native_efi_choice choice;
@@ -183,7 +183,7 @@ static void test_option_is_made(void **state _unused_)
 
 static void test_option_is_found(void **state _unused_)
 {
-	char *folder = fake_root();
+	_cleanup_free_ char *folder = fake_root();
 	_cleanup_buffer_ struct buffer windows = BUFFER_INIT;
 	struct native_efi_choice choice;
 
