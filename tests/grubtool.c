@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Prints the GRUB settings of a stick with one image, for tests/e2e/hypervisor-grub.sh. */
+/* Prints the GRUB settings of a stick with one image, for tests/e2e/hypervisor-grub.sh.
+ */
 #include <stdio.h>
 
 #include "image/grub.h"

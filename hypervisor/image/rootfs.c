@@ -85,7 +85,8 @@ static int find_kernel(const struct boot_options *options, const char *sysroot,
 	ret->kernel_path = xasprintf("%s/vmlinuz-%s", boot, ret->kernel_version);
 	*folder = modules_folder(sysroot, ret->kernel_version);
 	if (*folder && access(ret->kernel_path, R_OK) == 0) {
-		/* Or the same input would be another image, and compressed anew, each time. */
+		/* Or the same input would be another image, and compressed anew, each
+		 * time. */
 		if (stat(ret->kernel_path, &st) == 0 && st.st_mtime > 0)
 			clock_begin(st.st_mtime);
 		return 0;
