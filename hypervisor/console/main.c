@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -317,6 +318,8 @@ static int start(struct program *p, int argc, char **argv, struct error *err)
 	if (open_events(p, options_get(&p->options, "events"), err) < 0)
 		return -1;
 	p->uevents = open_uevents();
+	/* The panel says that the medium is gone: what it needs for that is not on it. */
+	(void)mlockall(MCL_CURRENT);
 	if (sandbox && sandbox_enter(err) < 0)
 		return -1;
 	return find_output(p, err);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -62,7 +63,10 @@ static void take_terminal(struct keeper *k)
 
 static _Noreturn void run_presenter(struct keeper *k)
 {
+	static const struct rlimit any = {RLIM_INFINITY, RLIM_INFINITY};
+
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	(void)setrlimit(RLIMIT_MEMLOCK, &any); /* it stays when its stick is pulled out */
 	if (k->uid) {
 		take_terminal(k);
 		if (setgroups(0, NULL) < 0 || setgid((gid_t)k->uid) < 0 ||
