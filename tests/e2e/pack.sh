@@ -174,12 +174,12 @@ if [ -e "$killer" ] && ! grep -q __asan_init "$GILD"; then
 	# Killed at any change to a file, the stick starts what it did, or all of the new one.
 	update() { "$GILD" pack --profile="$profile" --update=killed.img --append="gild.test=2" --quiet; }
 	cp --sparse=always power.img killed.img
-	KILL_AT=0 KILL_LOG=$PWD/steps LD_PRELOAD=$killer update 2>/dev/null
+	TMPDIR=$PWD KILL_AT=0 KILL_LOG=$PWD/steps LD_PRELOAD=$killer update 2>/dev/null
 	steps=$(wc -l <steps) last=0
 	# The last ones are the small ones that matter; of the others some.
 	for at in $((steps / 4)) $((steps / 2)) $(seq $((steps - 9)) 3 "$steps"); do
 		cp --sparse=always power.img killed.img
-		KILL_AT=$at LD_PRELOAD=$killer update 2>/dev/null
+		TMPDIR=$PWD KILL_AT=$at LD_PRELOAD=$killer update 2>/dev/null
 		esp_of killed.img
 		mcopy -n -o -i "$esp" ::gild/grubenv grubenv 2>/dev/null
 		slot=$(grub-editenv grubenv list | sed -n 's/^slot=//p')
