@@ -3,7 +3,7 @@
 # Microsoft's keys, which verifies shim, GRUB and the kernel. That init speaks is enough here.
 . "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 PATH=$PATH:/usr/sbin:/sbin
-need qemu-system-x86_64 xorriso mke2fs grub-mkimage cpio mksquashfs
+need qemu-system-x86_64 qemu-img xorriso mke2fs grub-mkimage cpio mksquashfs
 ovmf=/usr/share/OVMF
 for file in /usr/lib/shim/shimx64.efi.signed /usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed \
 	/usr/lib/grub/i386-pc/boot.img $ovmf/OVMF_CODE_4M.ms.fd $ovmf/OVMF_VARS_4M.ms.fd; do
@@ -17,10 +17,10 @@ find /boot -name 'vmlinuz-*-amd64' -not -name '*cloud*' -readable | grep -q . ||
 cd "$scratch" || exit 1
 
 profile=$(find "$GILD_SOURCE/profiles" -name 'qemu*.xml' | sort | head -n 1)
-truncate -s 16M guest.raw && printf '\125\252' | dd of=guest.raw bs=1 seek=510 conv=notrunc status=none
+qemu-img create -q -f qcow2 guest.qcow2 16M
 pack() {
-	"$GILD" pack guest.raw --image-option=windows=6.1.7601 --image-option=firmware=bios \
-		--image-option=format=raw --profile="$profile" --append=loglevel=6 --quiet "$@"
+	"$GILD" pack guest.qcow2 --image-option=windows=6.1.7601 --image-option=firmware=bios \
+		--profile="$profile" --append=loglevel=6 --quiet "$@"
 }
 ok "a stick is packed" pack --output=stick.img --slot-size=256M --state-size=64M
 ok "an ISO is packed" pack --output=x.iso

@@ -24,11 +24,17 @@ profile=$(find "$GILD_SOURCE/profiles" -name '*.xml' | sort | head -n 1)
 # Small partitions, one profile: what is looked at is the same.
 pack() { "$GILD" pack --profile="$profile" "$@"; }
 # The root file system is made once, and kept by gild for the next runs.
-esp_of() { # DISK: the EFI system partition as a file
-	local start size
-	start=$(sgdisk -i 2 "$1" | sed -n 's/^First sector: \([0-9]*\).*/\1/p')
-	size=$(sgdisk -i 2 "$1" | sed -n 's/^Partition size: \([0-9]*\).*/\1/p')
-	dd if="$1" of=esp.img bs=512 skip="$start" count="$size" status=none conv=sparse
+esp_of() { # DISK: its EFI system partition, as mtools name it
+	local start
+	start=$(sgdisk -i 2 "$1" 2>/dev/null | sed -n 's/^First sector: \([0-9]*\).*/\1/p')
+	esp=$1@@$((start * 512))
+}
+check_esp() { # DISK
+	local size
+	esp_of "$1"
+	size=$(sgdisk -i 2 "$1" 2>/dev/null | sed -n 's/^Partition size: \([0-9]*\).*/\1/p')
+	dd if="$1" of=esp.img bs=512 skip=$((${esp#*@@} / 512)) count="$size" status=none conv=sparse
+	fsck.fat -n esp.img
 }
 part() { # JSON ROLE FIELD
 	jq -r ".partitions[] | select(.role == \"$2\") | .$3" "$1" | head -n 1
@@ -56,26 +62,26 @@ is "in this order" "$(jq -c '[.partitions[].role]' stick.json)" \
 	'["bios","esp","root-a","root-b","image","image","state"]'
 ok "the file is sparse" [ "$(du -k stick.img | cut -f 1)" -lt $(($(stat -c %s stick.img) / 2048)) ]
 esp_of stick.img
-ok "the EFI system partition is sound" fsck.fat -n esp.img
+ok "the EFI system partition is sound" check_esp stick.img
 ok "and has Debian's shim, to the byte" sh -c \
-	"mcopy -n -i esp.img ::EFI/BOOT/BOOTX64.EFI shim && cmp shim /usr/lib/shim/shimx64.efi.signed"
-ok "and its GRUB" sh -c "mcopy -n -i esp.img ::EFI/BOOT/grubx64.efi grub &&
+	"mcopy -n -i '$esp' ::EFI/BOOT/BOOTX64.EFI shim && cmp shim /usr/lib/shim/shimx64.efi.signed"
+ok "and its GRUB" sh -c "mcopy -n -i '$esp' ::EFI/BOOT/grubx64.efi grub &&
 	cmp grub /usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"
 seal=$(jq -r .seal stick.json)
 is "the command line names the root's seal" \
-	"$(mtype -i esp.img ::gild/a/cmdline | grep -c "^gild.root=$seal gild.slot=a .* gild.test=1\$")" 1
-is "the menu has an entry for each image" "$(mtype -i esp.img ::gild/a/menu.cfg |
+	"$(mtype -i "$esp" ::gild/a/cmdline | grep -c "^gild.root=$seal gild.slot=a .* gild.test=1\$")" 1
+is "the menu has an entry for each image" "$(mtype -i "$esp" ::gild/a/menu.cfg |
 	sed -n "s/.*'gild.test=1' gild.image=//p" | tr '\n' ' ')" "office linux_guest "
 if command -v grub-script-check >/dev/null; then
-	mtype -i esp.img ::gild/a/menu.cfg >menu.cfg
-	mtype -i esp.img ::EFI/debian/grub.cfg >grub.cfg
+	mtype -i "$esp" ::gild/a/menu.cfg >menu.cfg
+	mtype -i "$esp" ::EFI/debian/grub.cfg >grub.cfg
 	ok "GRUB understands the settings" grub-script-check grub.cfg
 	ok "and the menu" grub-script-check menu.cfg
 fi
-mcopy -n -i esp.img ::gild/grubenv grubenv
+mcopy -n -i "$esp" ::gild/grubenv grubenv
 is "the environment block has 1024 bytes" "$(stat -c %s grubenv)" 1024
 is "and begins with slot a" "$(grub-editenv grubenv list | tr '\n' ' ')" "slot=a tries=3 "
-mcopy -n -i esp.img ::gild/a/config config
+mcopy -n -i "$esp" ::gild/a/config config
 mkdir -p settings && (cd settings && cpio -i --quiet -d <../config)
 is "the settings are an archive" "$(cd settings && find . -type f | sort | tr '\n' ' ')" \
 	"./etc/gild/images/linux_guest.conf ./etc/gild/images/office.conf ./etc/gild/init.conf ./etc/gild/profiles "
@@ -144,17 +150,17 @@ pack --update=stick.img --append="gild.test=2" --json >update.json 2>err
 tap $? "the slot that is not in use is written" err
 is "which is b" "$(jq -r .output.slot update.json)" b
 esp_of stick.img
-ok "the EFI system partition is sound" fsck.fat -n esp.img
+ok "the EFI system partition is sound" check_esp stick.img
 is "the table is sound" "$(sgdisk -v stick.img | grep -c 'No problems found')" 1
-mcopy -n -o -i esp.img ::gild/grubenv grubenv
+mcopy -n -o -i "$esp" ::gild/grubenv grubenv
 is "b is tried next, a is the one that is good" "$(grub-editenv grubenv list | tr '\n' ' ')" \
 	"slot=b tries=3 good=a "
-is "a is as it was" "$(mtype -i esp.img ::gild/a/cmdline | grep -c 'gild.test=1$')" 1
-is "b is new" "$(mtype -i esp.img ::gild/b/cmdline | grep -c 'gild.test=2$')" 1
+is "a is as it was" "$(mtype -i "$esp" ::gild/a/cmdline | grep -c 'gild.test=1$')" 1
+is "b is new" "$(mtype -i "$esp" ::gild/b/cmdline | grep -c 'gild.test=2$')" 1
 ok "its root is whole" sealed stick.img "$(part update.json root-b offset)" "$(jq -r .seal update.json)" \
 	"$(part update.json root-b size)"
-is "the images are still in the menu" "$(mtype -i esp.img ::gild/b/menu.cfg | grep -c '^menuentry')" 2
-mcopy -n -o -i esp.img ::gild/b/config config
+is "the images are still in the menu" "$(mtype -i "$esp" ::gild/b/menu.cfg | grep -c '^menuentry')" 2
+mcopy -n -o -i "$esp" ::gild/b/config config
 is "and settings were kept" "$(cpio -i --quiet --to-stdout etc/gild/init.conf <config | tr '\n' ' ')" \
 	"persist=on shutdown_seconds=60 "
 is "images and state are left alone" "$(behind)" "$before"
@@ -162,24 +168,24 @@ is "images and state are left alone" "$(behind)" "$before"
 pack --update=stick.img --append="gild.test=3" --quiet
 esp_of stick.img
 is "another update replaces b, which has not come up yet" \
-	"$(mtype -i esp.img ::gild/a/cmdline | grep -c 'test=1$') $(mtype -i esp.img ::gild/b/cmdline | grep -c 'test=3$')" "1 1"
+	"$(mtype -i "$esp" ::gild/a/cmdline | grep -c 'test=1$') $(mtype -i "$esp" ::gild/b/cmdline | grep -c 'test=3$')" "1 1"
 killer=$GILD_BUILD/tests/killer.so
 if [ -e "$killer" ] && ! grep -q __asan_init "$GILD"; then
 	# Killed at any change to a file, the stick starts what it did, or all of the new one.
 	update() { "$GILD" pack --profile="$profile" --update=killed.img --append="gild.test=2" --quiet; }
 	cp --sparse=always power.img killed.img
-	KILL_AT=0 KILL_LOG=$PWD/steps LD_PRELOAD=$killer update 2>/dev/null
+	TMPDIR=$PWD KILL_AT=0 KILL_LOG=$PWD/steps LD_PRELOAD=$killer update 2>/dev/null
 	steps=$(wc -l <steps) last=0
 	# The last ones are the small ones that matter; of the others some.
 	for at in $((steps / 4)) $((steps / 2)) $(seq $((steps - 9)) 3 "$steps"); do
 		cp --sparse=always power.img killed.img
-		KILL_AT=$at LD_PRELOAD=$killer update 2>/dev/null
+		TMPDIR=$PWD KILL_AT=$at LD_PRELOAD=$killer update 2>/dev/null
 		esp_of killed.img
-		mcopy -n -o -i esp.img ::gild/grubenv grubenv 2>/dev/null
+		mcopy -n -o -i "$esp" ::gild/grubenv grubenv 2>/dev/null
 		slot=$(grub-editenv grubenv list | sed -n 's/^slot=//p')
 		[ "$slot" = a ] && want=1 || want=2
-		mtype -i esp.img "::gild/$slot/cmdline" | grep -q "test=$want\$" &&
-			mtype -i esp.img "::gild/$slot/menu.cfg" | grep -q "test=$want'" &&
+		mtype -i "$esp" "::gild/$slot/cmdline" | grep -q "test=$want\$" &&
+			mtype -i "$esp" "::gild/$slot/menu.cfg" | grep -q "test=$want'" &&
 			[ "$(sgdisk -v killed.img 2>&1 | grep -c 'No problems found')" = 1 ] ||
 			sgdisk -v killed.img 2>&1 | grep -q 'main header.*good\|loaded.*backup\|Caution' ||
 			echo "at $at of $steps: slot $slot"
@@ -205,11 +211,9 @@ seal=$(jq -r .seal iso.json)
 ok "the root file system is a file, whole" sealed "tree/gild/root-$(printf %.16s "$seal").img" 0 "$seal"
 ok "and the image" sealed tree/gild/images/office.img 0 "$(jq -r '.images[0].seal' iso.json)"
 is "nothing is kept" "$(cpio -i --quiet --to-stdout etc/gild/init.conf <tree/gild/config)" persist=off
-start=$(sgdisk -i 2 x.iso 2>/dev/null | sed -n 's/^First sector: \([0-9]*\).*/\1/p')
-size=$(sgdisk -i 2 x.iso 2>/dev/null | sed -n 's/^Partition size: \([0-9]*\).*/\1/p')
-dd if=x.iso of=esp.img bs=512 skip="$start" count="$size" status=none
-ok "its EFI system partition is sound" fsck.fat -n esp.img
-ok "and has the GRUB that looks at CDs" sh -c "mcopy -n -o -i esp.img ::EFI/BOOT/grubx64.efi grub &&
+esp_of x.iso
+ok "its EFI system partition is sound" check_esp x.iso
+ok "and has the GRUB that looks at CDs" sh -c "mcopy -n -o -i '$esp' ::EFI/BOOT/grubx64.efi grub &&
 	cmp grub /usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed"
 pack office.vhdx --output=y.iso --quiet
 ok "the same again gives the same bytes" cmp x.iso y.iso
@@ -238,7 +242,7 @@ openssl req -new -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=gild test/"
 pack office.vhdx --output=signed.img $small --sign-key=key.pem --sign-cert=cert.pem --json >signed.json 2>err
 tap $? "a signed stick is packed" err
 esp_of signed.img
-mcopy -n -o -i esp.img ::EFI/BOOT/BOOTX64.EFI uki.efi
+mcopy -n -o -i "$esp" ::EFI/BOOT/BOOTX64.EFI uki.efi
 ok "the signature is right" sbverify --cert cert.pem uki.efi
 if command -v osslsigncode >/dev/null; then
 	ok "osslsigncode says so, too" osslsigncode verify -CAfile cert.pem uki.efi
@@ -247,7 +251,7 @@ objcopy -O binary -j .cmdline uki.efi cmdline 2>/dev/null ||
 	objcopy -O binary --only-section=.cmdline uki.efi cmdline
 is "it covers the command line" "$(tr -d '\0' <cmdline)" "$(jq -r .command_line signed.json)"
 objcopy -O binary -j .linux --dump-section .linux=linux uki.efi /dev/null 2>/dev/null
-mcopy -n -o -i esp.img ::gild/a/vmlinuz vmlinuz
+mcopy -n -o -i "$esp" ::gild/a/vmlinuz vmlinuz
 ok "and the kernel" cmp linux vmlinuz
 cp uki.efi bad.efi && printf x | dd of=bad.efi bs=1 seek=2000000 conv=notrunc status=none
 fails 1 "a changed byte is noticed" sbverify --cert cert.pem bad.efi
