@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/io.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -200,8 +199,6 @@ int main(void)
 	(void)mount("proc", "/proc", "proc", 0, NULL);
 	(void)mount("sysfs", "/sys", "sysfs", 0, NULL);
 	(void)mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
-	if (iopl(3) < 0)
-		fail("ports", "%m");
 	load_modules();
 	check_disk();
 	check_network();

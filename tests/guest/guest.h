@@ -39,7 +39,7 @@ void check_hyperv(void);
 void check_tpm(void);
 int disk_open(void); /* -1: there is none */
 
-/* QEMU's ports (ports.c). */
+/* QEMU's own devices (ports.c). */
 bool read_nonce(char *ret, size_t size);
 void echo(const char *text);
 void draw(bool good);
