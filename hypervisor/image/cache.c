@@ -17,7 +17,7 @@
 #include "base/text.h"
 #include "image/elf.h"
 
-#define FORMAT "gild image cache 1" /* changes with what files.c writes */
+#define FORMAT "gild image cache 2" /* changes with what files.c writes */
 #define CHUNK ((size_t)1 << 20)
 #define DIGEST 32
 #define SIDECAR ".note"

@@ -249,8 +249,9 @@ static int open_archive(struct cpio *c, enum image_compression compression, int 
 		       archive_write_set_filter_option(c->archive, "zstd",
 						       "compression-level",
 						       CPIO_LEVEL) == ARCHIVE_OK;
-	(void)archive_write_set_bytes_in_last_block(c->archive,
-						    compression == IMAGE_PLAIN ? 512 : 1);
+	/* Zeros behind it, so that another archive can follow: the kernel wants that one
+	 * at a multiple of 4. */
+	(void)archive_write_set_bytes_in_last_block(c->archive, 512);
 	if (good)
 		good = (buffer ? archive_write_open(c->archive, buffer, NULL,
 						    write_buffer, NULL)
