@@ -222,10 +222,13 @@ static _Noreturn void run_pid1(bool second_stage)
 	power_open("", &buttons);
 	if (result == 0) {
 		write_verdict(&s);
-		if (s.verdict.mode != VERDICT_NATIVE)
+		if (s.verdict.mode != VERDICT_NATIVE) {
 			result = session_run(&s, &buttons, stop_fd, &failed, &err);
-		else
+		} else {
+			/* What the PC lacks, another version would not have either. */
+			session_came_up(&s);
 			result = session_native(&s, &restart, &err);
+		}
 	}
 	if (result < 0) {
 		/* What was found out since then. */

@@ -41,6 +41,7 @@ struct session {
 	struct verdict verdict;
 	struct verdict_question question;
 	enum session_policy no_kvm;
+	bool marked;		/* session_came_up() */
 	struct native native;	/* the Windows on a disk of the PC, if one was looked for */
 	struct strings kept;	/* PCI addresses that stay with the host (keep=) */
 	struct strings spared;	/* those that no driver of the host shall have */
@@ -63,6 +64,9 @@ int session_drivers(struct session *session, struct error *err);
 /* Mounts, binds, prepares the disk and runs QEMU until it is gone for good. */
 int session_run(struct session *session, const struct power_buttons *buttons, int stop_fd,
 		bool *failed, struct error *err);
+
+/* Once: this version has come up, so that GRUB need not take the other slot any more. */
+void session_came_up(struct session *session);
 
 /*
  * Where no virtual machine runs: the disks are searched for a Windows, for some seconds

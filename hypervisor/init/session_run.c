@@ -158,7 +158,6 @@ static int prepare_firmware(struct session *s, struct plan *p, struct error *err
 struct start {
 	struct session *session;
 	const struct plan *plan;
-	bool marked; /* that the slot came up */
 };
 
 static int start_tpm(void *arg, struct error *err)
@@ -350,22 +349,25 @@ static bool is_lost(void *arg, char **ret)
 	return session_disk_lost(start->session, &start->plan->disk, ret);
 }
 
-/* Once: GRUB need not take the other slot any more. */
-static void mark_slot(void *arg)
+void session_came_up(struct session *s)
 {
-	struct start *start = arg;
-	const struct options *facts = &start->session->facts;
+	const struct options *facts = &s->facts;
 	const char *slot = options_get(facts, "slot"), *disk = options_get(facts, "disk");
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_free_ char *text = NULL;
 
-	if (!slot || !disk || start->marked)
+	if (!slot || !disk || s->marked)
 		return;
-	start->marked = true;
+	s->marked = true;
 	if (slot_came_up(disk, slot, SESSION_RUN "/esp", &err) == 0)
 		return;
 	text = err.reason ? error_message(&err) : NULL;
-	say(start->session, "slot %s: %s", slot, text ? text : "marked as good");
+	say(s, "slot %s: %s", slot, text ? text : "marked as good");
+}
+
+static void mark_slot(void *arg)
+{
+	session_came_up(((struct start *)arg)->session);
 }
 
 /*
