@@ -160,7 +160,8 @@ pc_dell() {
 	checks_linux dell linux8 "OptiPlex 7040" dell-optiplex-7040
 	told dell "firmware=uefi" "it was started by UEFI"
 	told dell "hyperv=runtime,time,hypercall,vpindex,reset,tsc" "it has what Windows 8.1 is to have of Hyper-V without an APIC"
-	told dell "tpm=none" "and no TPM"
+	told dell 'clocksource=hyperv_clocksource_\(tsc_page\|msr\)' "its clock is Hyper-V's, where KVM is hidden"
+	told dell "tpm=none" "there is no TPM"
 }
 pc_lenovo() {
 	copy_stick lenovo windows
