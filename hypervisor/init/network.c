@@ -8,7 +8,6 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -18,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/sysfs.h"
+#include "init/say.h"
 
 #define CABLE_WAIT 3000 /* ms: what a switch takes to see a cable */
 #define CABLE_STEP 100
@@ -32,19 +32,6 @@
 #define LEASE_MARK "gild_lease" /* in the environment of dhcpcd's script */
 
 const char *const network_modules[] = {"bridge", "tun", "vhost_net", NULL};
-
-static _printf_(2, 3) void say(const struct network *n, const char *fmt, ...)
-{
-	_cleanup_free_ char *line = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&line, fmt, ap) < 0)
-		line = NULL;
-	va_end(ap);
-	if (line)
-		n->say(line);
-}
 
 static void say_error(const struct network *n, const struct error *err)
 {
@@ -217,12 +204,13 @@ static void take_port(struct network *n, const struct network_port *port)
 		(void)set_up(port->name, true);
 	}
 	if (set_port(port->name, true) < 0) {
-		say(n, "network: %s cannot be bridged: %s", port->name, strerror(errno));
+		say_to(n->say, "network: %s cannot be bridged: %s", port->name,
+		       strerror(errno));
 		return;
 	}
 	(void)set_address(NETWORK_BRIDGE, *n->port_mac ? n->port_mac : port->address);
 	memcpy(n->port, port->name, sizeof(n->port));
-	say(n, "network: the guest is %s on %s", n->mac, port->name);
+	say_to(n->say, "network: the guest is %s on %s", n->mac, port->name);
 }
 
 /* One that was pulled and plugged in again has its old name, and is in no bridge. */
@@ -257,8 +245,8 @@ bool network_follow(struct network *n)
 	}
 	n->carrier = port && port->carrier;
 	if (n->carrier != was)
-		say(n, "network: the cable of %s is %s", port ? n->port : "the PC",
-		    n->carrier ? "in" : "out");
+		say_to(n->say, "network: the cable of %s is %s",
+		       port ? n->port : "the PC", n->carrier ? "in" : "out");
 	return n->carrier != was;
 }
 
@@ -359,7 +347,7 @@ static void start_wifi(struct network *n)
 	}
 	(void)set_up(port->name, true);
 	start_helper(n, &n->wifi, argv, &rights);
-	say(n, "network: Wi-Fi by %s", port->name);
+	say_to(n->say, "network: Wi-Fi by %s", port->name);
 }
 
 /* ---- start and end ---- */

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 #include "init/medium.h"
 #include "init/power.h"
 #include "init/root_move.h"
+#include "init/say.h"
 #include "init/uevent.h"
 #include "init/verity.h"
 #include "layout.h"
@@ -49,19 +49,6 @@ struct stage {
 	bool loop;
 };
 
-static _printf_(2, 3) void say(const struct stage *s, const char *fmt, ...)
-{
-	_cleanup_free_ char *line = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&line, fmt, ap) < 0)
-		line = NULL;
-	va_end(ap);
-	if (line)
-		s->say(line);
-}
-
 static int seconds(const struct stage *s)
 {
 	struct timespec now;
@@ -90,7 +77,7 @@ static int copy_to_memory(struct stage *s, const char *label, struct error *err)
 
 	if (find_memory(s, err) < 0)
 		return -1;
-	say(s, "the root is copied to memory from %s", label);
+	say_to(s->say, "the root is copied to memory from %s", label);
 	size = xasprintf("mode=0700,size=%llu",
 			 (unsigned long long)seal_whole_size(&s->seal) + (1u << 20));
 	(void)mkdir(RAM, 0700);
@@ -125,7 +112,7 @@ static void give_up(struct stage *s)
 
 static void say_percent(void *arg, unsigned percent)
 {
-	say(arg, "the root is verified: %u %%", percent);
+	say_to(((const struct stage *)arg)->say, "the root is verified: %u %%", percent);
 }
 
 static int mount_root(struct stage *s, const char *label, struct error *err)
@@ -159,7 +146,7 @@ static int open_root(struct stage *s, const struct medium *m, struct error *err)
 		_cleanup_free_ char *text = error_message(&memory);
 
 		s->toram = false;
-		say(s, "%s: the medium must stay in", text);
+		say_to(s->say, "%s: the medium must stay in", text);
 	}
 	if (dm_open_sealed(ROOT_DEVICE, s->device, m->label, &s->seal, &s->opened, err) <
 	    0)
@@ -221,12 +208,12 @@ static void say_state(struct stage *s)
 		buffer_append_string(&list, "none");
 	buffer_append(&list, "", 1);
 	if (s->last_message < DEADLINE && now >= DEADLINE)
-		say(s,
-		    "not found within %d s: put the medium in (another port, another "
-		    "stick), or press the power button to switch the PC off",
-		    DEADLINE);
-	say(s, "looking for the root file system %.16s for %d s; disks: %s", s->seal.hash,
-	    now, (const char *)list.data);
+		say_to(s->say,
+		       "not found within %d s: put the medium in (another port, another "
+		       "stick), or press the power button to switch the PC off",
+		       DEADLINE);
+	say_to(s->say, "looking for the root file system %.16s for %d s; disks: %s",
+	       s->seal.hash, now, (const char *)list.data);
 	s->last_message = now;
 	power_close(&s->buttons);
 	power_open("", &s->buttons);
@@ -242,7 +229,7 @@ static int try_all(struct stage *s, struct medium *ret)
 		if (open_root(s, ret, &err) == 0)
 			return 1;
 		text = error_message(&err);
-		say(s, "%s", text);
+		say_to(s->say, "%s", text);
 		give_up(s);
 		medium_release(&s->search, ret);
 	}
@@ -263,7 +250,7 @@ static int try_initramfs(struct stage *s, struct medium *ret)
 	if (open_root(s, ret, &err) == 0)
 		return 1;
 	text = error_message(&err);
-	say(s, "%s", text);
+	say_to(s->say, "%s", text);
 	give_up(s);
 	medium_free(ret);
 	return 0;
@@ -331,7 +318,7 @@ static int switch_to(struct stage *s, struct error *err)
 
 	if (result != 0)
 		return result;
-	say(s, "root file system %.16s from %s", s->seal.hash, m.label);
+	say_to(s->say, "root file system %.16s from %s", s->seal.hash, m.label);
 	/* A copy needs its file system no more. */
 	if (s->toram && m.mounted)
 		(void)umount2(ROOT_MEDIUM, 0);

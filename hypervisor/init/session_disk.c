@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 #include "init/images.h"
 #include "init/mounts.h"
 #include "init/root.h"
+#include "init/say.h"
 #include "init/state.h"
 #include "init/uevent.h"
 #include "layout.h"
@@ -24,19 +24,6 @@
 #define ROOM ((uint64_t)32 << 20) /* bytes that make it worth while to go on */
 #define MAX_ASIDE 99
 #define OVERLAY_LEAST ((uint64_t)64 << 20)
-
-static _printf_(2, 3) void say(const struct session *s, const char *fmt, ...)
-{
-	_cleanup_free_ char *line = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&line, fmt, ap) < 0)
-		line = NULL;
-	va_end(ap);
-	if (line)
-		s->say(line);
-}
 
 void session_disk_free(struct session_disk *d)
 {
@@ -169,7 +156,8 @@ static int find_image(struct session *s, const struct image_place *place,
 
 static void say_percent(void *arg, unsigned percent)
 {
-	say(arg, "the image is verified: %u %%", percent);
+	say_to(((const struct session *)arg)->say, "the image is verified: %u %%",
+	       percent);
 }
 
 /* The device by which QEMU reads it: through dm-verity where there is a seal. */
@@ -283,7 +271,7 @@ static int open_state(struct session *s, struct session_disk *d, struct error *e
 		return 0;
 	result = state_mount(&m, s->root, SESSION_STATE, s->say, err);
 	if (result == 0) {
-		say(s, "state on %s", m.label);
+		say_to(s->say, "state on %s", m.label);
 		d->state = xstrdup(SESSION_STATE);
 		d->state_disk = xstrdup(m.disk);
 	}
@@ -339,7 +327,7 @@ static int put_aside(const struct session *s, const struct session_disk *d,
 			return errno == ENOENT ? 0
 					       : error_errno(err, d->overlay,
 							     "cannot be renamed");
-		say(s, "what the guest wrote is kept aside as %s", aside);
+		say_to(s->say, "what the guest wrote is kept aside as %s", aside);
 		return 0;
 	}
 	return error_set(err, ERROR_STATE, d->state, "has %u overlays aside already",
@@ -377,11 +365,12 @@ static void say_disk(const struct session *s, const struct session_disk *d)
 	const char *sealed = d->sealed ? " under its seal" : "";
 
 	if (d->persist)
-		say(s, "%s%s, changes are kept", d->label, sealed);
+		say_to(s->say, "%s%s, changes are kept", d->label, sealed);
 	else
-		say(s,
-		    "%s%s, changes are dropped at the end (%llu MiB of memory for them)",
-		    d->label, sealed, (unsigned long long)d->reserved >> 20);
+		say_to(s->say,
+		       "%s%s, changes are dropped at the end (%llu MiB of memory for "
+		       "them)",
+		       d->label, sealed, (unsigned long long)d->reserved >> 20);
 }
 
 static int prepare_overlay(struct session *s, struct session_disk *d, struct error *err)

@@ -2,7 +2,6 @@
 /* From the verdict to the virtual machine: session.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include "base/process.h"
 #include "base/sysfs.h"
 #include "init/devices.h"
+#include "init/say.h"
 #include "init/screen.h"
 #include "init/session_disk.h"
 #include "init/slot.h"
@@ -24,19 +24,6 @@
 #define ACPI_TABLES "/sys/firmware/acpi/tables/"
 #define OVMF "/usr/share/OVMF/"
 #define MAX_VARS ((size_t)4 << 20)
-
-static _printf_(2, 3) void say(const struct session *s, const char *fmt, ...)
-{
-	_cleanup_free_ char *line = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&line, fmt, ap) < 0)
-		line = NULL;
-	va_end(ap);
-	if (line)
-		s->say(line);
-}
 
 static void sleep_ms(unsigned ms)
 {
@@ -78,8 +65,8 @@ int session_drivers(struct session *s, struct error *err)
 			return -1;
 		sleep_ms(SETTLE);
 	}
-	say(s, "%zu drivers for %zu devices", s->coldplug.loaded.len,
-	    s->coldplug.seen.len);
+	say_to(s->say, "%zu drivers for %zu devices", s->coldplug.loaded.len,
+	       s->coldplug.seen.len);
 	return 0;
 }
 
@@ -213,8 +200,8 @@ static void bind_devices(struct session *s)
 			continue;
 		(void)passthrough_release(s->root, set, sysfs_write, NULL);
 		verdict_refuse(&s->verdict, set, &err);
-		say(s, "%s",
-		    s->verdict.reasons.items[s->verdict.reasons.len - 1].message);
+		say_to(s->say, "%s",
+		       s->verdict.reasons.items[s->verdict.reasons.len - 1].message);
 	}
 }
 
@@ -313,7 +300,7 @@ static void start_screen(const struct session *s, struct screen *screen)
 		return;
 	/* The guest runs without, and the log tells why nobody sees it. */
 	text = error_message(&err);
-	say(s, "%s", text);
+	say_to(s->say, "%s", text);
 }
 
 /* ---- what the supervisor asks ---- */
@@ -362,7 +349,7 @@ void session_came_up(struct session *s)
 	if (slot_came_up(disk, slot, SESSION_RUN "/esp", &err) == 0)
 		return;
 	text = err.reason ? error_message(&err) : NULL;
-	say(s, "slot %s: %s", slot, text ? text : "marked as good");
+	say_to(s->say, "slot %s: %s", slot, text ? text : "marked as good");
 }
 
 static void mark_slot(void *arg)
@@ -377,7 +364,7 @@ static void mark_slot(void *arg)
 static void stay_in_memory(const struct session *s)
 {
 	if (s->facts.words.len && mlockall(MCL_CURRENT) < 0)
-		say(s, "init cannot be kept in memory: %s", strerror(errno));
+		say_to(s->say, "init cannot be kept in memory: %s", strerror(errno));
 }
 
 int session_run(struct session *s, const struct power_buttons *buttons, int stop_fd,

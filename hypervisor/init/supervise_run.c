@@ -62,10 +62,9 @@ static _printf_(2, 3) void say(const struct run *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&line, fmt, ap) < 0)
-		line = NULL;
+	line = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (line && r->config->say)
+	if (r->config->say)
 		r->config->say(r->config->say_arg, line);
 }
 
