@@ -25,8 +25,9 @@ kernel=$(find /boot -name 'vmlinuz-*-amd64' -not -name '*cloud*' | sort -V | tai
 version=${kernel#/boot/vmlinuz-}
 modules=/lib/modules/$version
 [ -n "$kernel" ] && [ -r "$kernel" ] && [ -d "$modules" ] || skip_all "no linux-image-amd64 is installed"
+take_turn
 root=$scratch/root
-pc_initrd=$scratch/initrd pc_limit=170
+pc_initrd=$scratch/initrd pc_limit=300
 qemu_modules=/usr/lib/x86_64-linux-gnu/qemu
 
 with_libraries() { # PROGRAM TARGET

@@ -87,6 +87,11 @@ appliance_missing() {
 	done
 	echo "no kernel in /boot that this user can read"
 }
+# Scripts that start PCs take turns: their time limits are those of a machine that has
+# nothing else of that weight to do.
+take_turn() {
+	mkdir -p "$GILD_BUILD/tests" && exec 19>"$GILD_BUILD/tests/machines.lock" && flock 19
+}
 done_testing() {
 	echo "1..$tap_count"
 	[ "$tap_failed" = 0 ]

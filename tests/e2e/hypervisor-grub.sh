@@ -10,6 +10,7 @@ modules=/usr/lib/grub/i386-pc
 	skip_all "the stand-in boot manager was not built (Debian: clang lld)"
 ! ldd "$GILD" 2>/dev/null | grep -q libasan || skip_all "disks of the build without sanitizers are started"
 cd "$scratch" || exit 1
+take_turn
 
 "$GILD_BUILD/samples/mksample" wim sample.wim --generalized >/dev/null || exit 1
 "$GILD" build sample.wim --output=windows.raw --size=256M --firmware=bios --quiet || exit 1
@@ -37,7 +38,7 @@ grub-mkimage -O i386-pc -c early.cfg -p /boot/grub -o core.img biosdisk part_gpt
 	terminal boot true && cat "$modules/lnxboot.img" core.img >grub.img
 
 start() { # prints what came of it
-	timeout 60 qemu-system-x86_64 -accel tcg -machine pc -m 128 -nodefaults -display none \
+	timeout 150 qemu-system-x86_64 -accel tcg -machine pc -m 128 -nodefaults -display none \
 		-serial "file:$PWD/serial" -kernel grub.img -drive file=stick.img,format=raw,if=ide \
 		-drive file=windows.raw,format=raw,if=ide >errors 2>&1 &
 	pid=$!

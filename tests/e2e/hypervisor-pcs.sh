@@ -17,7 +17,7 @@ need_boot uefi
 [ -e "$GILD_BUILD/samples/boot/bootmgfw.efi" ] ||
 	skip_all "the stand-in boot manager was not built (Debian: clang lld)"
 cd "$scratch" || exit 1
-pc_limit=400
+pc_limit=600
 picture=$GILD_SOURCE/tests/guest/picture.py
 
 # ---- the stick -----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ version=${kernel#/boot/vmlinuz-}
 modules=/lib/modules/$version
 [ -n "$kernel" ] && [ -r "$kernel" ] && [ -d "$modules" ] || skip_all "no linux-image-amd64 is installed"
 cd "$scratch" || exit 1
+take_turn
 
 # ---- initramfs and root file system --------------------------------------------------------
 
@@ -79,7 +80,7 @@ guest() { # NAME ADDRESS: its boot sector
 start() { # NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...: in the background; $pid
 	local name=$1 arguments=$2
 	shift 2
-	timeout 100 qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -m 1024 -cpu max,+svm \
+	timeout 200 qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -m 1024 -cpu max,+svm \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel" -initrd initrd \
 		-append "console=ttyS0 quiet panic=-1 rdinit=/init $arguments" \

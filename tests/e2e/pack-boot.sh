@@ -15,6 +15,7 @@ init=$GILD_BUILD/hypervisor/init/gild-init
 find /boot -name 'vmlinuz-*-amd64' -not -name '*cloud*' -readable | grep -q . ||
 	skip_all "no linux-image-amd64 is installed"
 cd "$scratch" || exit 1
+take_turn
 
 profile=$(find "$GILD_SOURCE/profiles" -name 'qemu*.xml' | sort | head -n 1)
 qemu-img create -q -f qcow2 guest.qcow2 16M
@@ -35,7 +36,7 @@ start() { # NAME bios|secure QEMU-ARGUMENT...: until init speaks
 	}
 	shift 2
 	: >"$name.log"
-	timeout 150 qemu-system-x86_64 -machine q35 "${firmware[@]}" -accel tcg,thread=multi -cpu max \
+	timeout 300 qemu-system-x86_64 -machine q35 "${firmware[@]}" -accel tcg,thread=multi -cpu max \
 		-m 1024 -nodefaults -no-user-config -display none -vga std -no-reboot \
 		-serial "file:$name.log" "$@" >"$name.err" 2>&1 &
 	pid=$!
