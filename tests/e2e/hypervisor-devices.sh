@@ -143,16 +143,16 @@ await wired "guest running (kvm) $nonce"
 said wired "guest running (kvm) $nonce" "the guest runs, its network card served by the kernel"
 said wired "port 2-1 stays: it holds a disk" "the stick with the image stays with the host"
 qmp wired device_add '{"driver":"usb-storage","bus":"usb.0","port":"2","drive":"stick","id":"later"}' >/dev/null
-await wired "port 2-2 goes to the guest" 30
+await wired "port 2-2 goes to the guest" 90
 said wired "port 2-2 goes to the guest" "another one that is plugged in goes to the guest"
 sleep 3
 is "whose QEMU has taken it from the host's driver" "$(tr -d '\r' <wired.log | grep 'probe: disks' | tail -n 1)" "probe: disks sda"
 qmp wired device_del '{"id":"later"}' >/dev/null
-await wired "port 2-2 is taken from the guest" 30
+await wired "port 2-2 is taken from the guest" 90
 said wired "port 2-2 is taken from the guest" "until it is pulled out"
 fails 1 "QEMU refused none of it" grep "QEMU refuses" wired.log
 qmp wired set_link '{"name":"nic","up":false}' >/dev/null
-await wired "cable of eth0 is out" 30
+await wired "cable of eth0 is out" 90
 said wired "cable of eth0 is out" "a cable that is pulled is seen"
 mac=$(sed -n 's/.*the guest is \([0-9a-f:]*\) on eth0.*/\1/p' wired.log)
 press wired
@@ -182,10 +182,10 @@ start_pc radio "" -cpu max,+svm \
 	-device qemu-xhci,id=usb -device usb-storage,bus=usb.0,port=1,drive=media
 await radio "guest running (kvm) $nonce"
 said radio "guest running (kvm) $nonce" "a guest behind the PC's address runs"
-await radio "probe: nameserver 10.77.0.1" 60
+await radio "probe: nameserver 10.77.0.1" 120
 said radio "Wi-Fi by wlan0" "a radio that comes later is used"
 said radio "probe: nameserver 10.77.0.1" "the PC has an address over it, and the guest its name server"
-await radio "probe: end" 10
+await radio "probe: end" 60
 press radio
 await radio "gild: off"
 wait "$pid"
@@ -203,7 +203,7 @@ start_pc known "" -cpu max,+svm \
 await known "guest running (kvm) $nonce"
 said known "the guest is 52:54:00:00:00:01 on eth0" "the guest has the port's hardware address"
 own=$(tr -d '\r' <known.log | sed -n 's/^probe: port //p' | tail -n 1)
-for _ in $(seq 150); do
+for _ in $(seq 400); do
 	stations known.pcap 52:54:00:00:00:01 "$own" >/dev/null && break
 	sleep 0.2
 done

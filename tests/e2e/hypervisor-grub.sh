@@ -42,7 +42,7 @@ start() { # prints what came of it
 		-serial "file:$PWD/serial" -kernel grub.img -drive file=stick.img,format=raw,if=ide \
 		-drive file=windows.raw,format=raw,if=ide >errors 2>&1 &
 	pid=$!
-	for _ in $(seq 200); do
+	for _ in $(seq 1000); do
 		grep -aqE 'gild stand-in: .*\.exe|the slot was started' serial 2>/dev/null && break
 		sleep 0.1
 	done

@@ -84,7 +84,7 @@ start_pc bios "" -cpu qemu64,svm=off -device VGA -device ahci,id=ahci \
 await bios "press N on the screen"
 said bios "obstacle: the CPU shows neither VT-x nor AMD-V; switch" "a PC without KVM says so"
 said bios "press N on the screen" "and offers the Windows on its disk"
-for _ in $(seq 60); do
+for _ in $(seq 240); do
 	qmp bios send-key '{"keys":[{"type":"qcode","data":"n"}]}' >/dev/null
 	await_end=$(grep -c 'the PC restarts' bios.log)
 	[ "$await_end" = 0 ] || break
