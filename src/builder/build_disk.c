@@ -124,7 +124,15 @@ static int change(const struct build_options *options, const struct build_source
 	_cleanup_image_ struct image *image =
 		image_open_block(disk, build_format_name(options->format), err);
 
-	return image ? build_stage(options, source, image, 0, NULL, ret, err) : -1;
+	if (!image)
+		return -1;
+	if (build_stage(options, source, image, 0, NULL, ret, err) == 0)
+		return 0;
+	/* The volume is ours to make larger. */
+	if (err && err->remedy &&
+	    strncmp(err->remedy, TREE_FULL_REMEDY, strlen(TREE_FULL_REMEDY)) == 0)
+		return error_remedy(err, "give a larger --size, or fewer drivers");
+	return -1;
 }
 
 static int fill(const struct build_options *options, const struct build_source *source,

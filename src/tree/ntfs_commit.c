@@ -401,5 +401,5 @@ int ntfs_check_space(struct ntfs *ntfs, const struct tree *tree, struct error *e
 	error_set(err, ERROR_FAILED, tree_name(tree),
 		  "the volume has %ju bytes free and up to %ju are needed",
 		  (uintmax_t)available, (uintmax_t)needed);
-	return error_remedy(err, "make room on the volume, or give less to it");
+	return error_remedy(err, TREE_FULL_REMEDY ", or give less to it");
 }

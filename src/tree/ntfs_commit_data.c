@@ -164,7 +164,7 @@ static int allocate(struct ntfs_edit *edit, s64 wanted, struct run_list *runs,
 			  "the volume is full: %jd bytes are needed and %jd free",
 			  (intmax_t)wanted * volume->cluster_size,
 			  (intmax_t)sum(runs) * volume->cluster_size);
-		return error_remedy(err, "make room on the volume");
+		return error_remedy(err, TREE_FULL_REMEDY);
 	}
 	keep_longest(runs, wanted);
 	vec_foreach (run, runs) {

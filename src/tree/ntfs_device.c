@@ -74,7 +74,7 @@ int ntfs_failed(struct ntfs *ntfs, struct error *err, const char *subject,
 		why = saved ? strerror(saved) : "it is damaged";
 	error_set(err, ERROR_FAILED, subject, "%s: %s", what, why);
 	if (saved == ENOSPC)
-		return error_remedy(err, "make room on the volume");
+		return error_remedy(err, TREE_FULL_REMEDY);
 	return error_remedy(err, "if it stays so, run chkdsk on the volume in Windows");
 }
 

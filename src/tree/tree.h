@@ -27,6 +27,9 @@ enum tree_type {
 	TREE_LINK,	/* symbolic link or other reparse point: reported, never followed */
 };
 
+/* How the remedy begins when a commit finds the volume full. */
+#define TREE_FULL_REMEDY "make room on the volume"
+
 /* Windows file attributes (FILE_ATTRIBUTE_*). */
 #define TREE_ATTR_READONLY 0x1u
 #define TREE_ATTR_HIDDEN 0x2u

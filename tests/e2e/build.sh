@@ -246,6 +246,11 @@ fails 2 "a size that is none" gild build two.wim --index=1 --output=x.raw --size
 fails 2 "a disk that is too small" gild build two.wim --index=1 --output=x.raw --size=279M
 cp .out said
 ok "which says how much it takes" grep -q 'the files need' said
+cp -r drivers large && rm large/exnic/*.cat && head -c 100M /dev/urandom >>large/exnic/exnic.sys
+fails 1 "drivers that it has no room for" gild build two.wim --index=1 --output=x.raw --size=300M \
+	--driver=large --unsigned=allow
+cp .out said
+ok "and --size is the remedy" grep -q 'larger --size' said
 fails 2 "disk options for a WIM" gild build two.wim --index=1 --output=x.wim --size=1G
 fails 2 "BIOS and 4096-byte sectors" gild build two.wim --index=1 --output=x.raw --firmware=bios --sector-size=4096
 fails 1 "a boot manager that the image does not have" gild build two.wim --index=1 --output=x.raw --size=512M --boot-ca=2023
