@@ -127,6 +127,13 @@ stations() { # PCAP MAC...
 	END
 }
 
+have_addresses() { # PCAP MAC...: waits until they do
+	for _ in $(seq 400); do
+		! stations "$@" >/dev/null || return 0
+		sleep 0.2
+	done
+}
+
 # ---- a PC with a cable ---------------------------------------------------------------------
 
 nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
@@ -151,10 +158,11 @@ qmp wired device_del '{"id":"later"}' >/dev/null
 await wired "port 2-2 is taken from the guest" 90
 said wired "port 2-2 is taken from the guest" "until it is pulled out"
 fails 1 "QEMU refused none of it" grep "QEMU refuses" wired.log
+mac=$(sed -n 's/.*the guest is \([0-9a-f:]*\) on eth0.*/\1/p' wired.log)
+have_addresses wire.pcap "$mac"
 qmp wired set_link '{"name":"nic","up":false}' >/dev/null
 await wired "cable of eth0 is out" 90
 said wired "cable of eth0 is out" "a cable that is pulled is seen"
-mac=$(sed -n 's/.*the guest is \([0-9a-f:]*\) on eth0.*/\1/p' wired.log)
 press wired
 await wired "gild: off"
 wait "$pid"
@@ -203,10 +211,7 @@ start_pc known "" -cpu max,+svm \
 await known "guest running (kvm) $nonce"
 said known "the guest is 52:54:00:00:00:01 on eth0" "the guest has the port's hardware address"
 own=$(tr -d '\r' <known.log | sed -n 's/^probe: port //p' | tail -n 1)
-for _ in $(seq 400); do
-	stations known.pcap 52:54:00:00:00:01 "$own" >/dev/null && break
-	sleep 0.2
-done
+have_addresses known.pcap 52:54:00:00:00:01 "$own"
 ok "guest and host both have an address of the wired network" stations known.pcap 52:54:00:00:00:01 "$own"
 press known
 await known "gild: off"
