@@ -21,7 +21,7 @@ profile=$(find "$GILD_SOURCE/profiles" -name 'qemu*.xml' | sort | head -n 1)
 qemu-img create -q -f qcow2 guest.qcow2 16M
 pack() {
 	"$GILD" pack guest.qcow2 --image-option=windows=6.1.7601 --image-option=firmware=bios \
-		--profile="$profile" --append=loglevel=6 --quiet "$@"
+		--profile="$profile" --append=loglevel=7 --quiet "$@"
 }
 ok "a stick is packed" pack --output=stick.img --slot-size=256M --state-size=64M
 ok "an ISO is packed" pack --output=x.iso
