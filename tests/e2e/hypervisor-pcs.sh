@@ -17,6 +17,7 @@ need_boot uefi
 [ -e "$GILD_BUILD/samples/boot/bootmgfw.efi" ] ||
 	skip_all "the stand-in boot manager was not built (Debian: clang lld)"
 cd "$scratch" || exit 1
+export GILD_PROFILES=$GILD_SOURCE/profiles XDG_CONFIG_HOME=$scratch/config
 pc_limit=600
 picture=$GILD_SOURCE/tests/guest/picture.py
 

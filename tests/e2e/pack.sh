@@ -15,6 +15,7 @@ init=$GILD_BUILD/hypervisor/init/gild-init
 find /boot -name 'vmlinuz-*-amd64' -not -name '*cloud*' -readable | grep -q . ||
 	skip_all "no linux-image-amd64 is installed"
 cd "$scratch" || exit 1
+export GILD_PROFILES=$GILD_SOURCE/profiles XDG_CONFIG_HOME=$scratch/config
 
 "$GILD_BUILD/samples/mksample" wim x.wim --plain &&
 	"$GILD" build x.wim --output=office.vhdx --any-controller --size=1G --quiet >/dev/null ||
