@@ -166,7 +166,12 @@ if command -v python3 >/dev/null; then
 fi
 "$GILD" inf big.zip >/dev/null 2>&1 &
 pid=$!
-sleep 0.05
+# Not before it listens to signals, which takes a sanitizer's program a while.
+for _ in $(seq 500); do
+	caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
+	[ -n "$caught" ] && [ $((0x$caught >> 14 & 1)) = 0 ] || break
+	sleep 0.01
+done
 kill -TERM $pid 2>/dev/null
 wait $pid
 code=$?
