@@ -3,6 +3,9 @@
 # Fills DIR with inputs for one fuzz target: generated ones always, real ones where the
 # test data is there ($GILD_TEST_DATA). usage: seeds.sh fuzz_NAME DIR BUILD-FOLDER
 set -u
+# The same seeds at each run, as far as other programs make them so: what a short search
+# finds shall depend on the change.
+export SOURCE_DATE_EPOCH=1700000000
 [ $# = 3 ] || { echo "usage: $0 TARGET DIR BUILD" >&2; exit 2; }
 source=$(cd "$(dirname "$0")/../.." && pwd)
 build=$3
