@@ -161,6 +161,47 @@ static void test_seal_range(void **state _unused_)
 	assert_int_equal(seal_check(fd, 0, &seal, 0, 1, "x", &err), -1);
 }
 
+/* As sealed_file(), on the way from another file. */
+static void test_seal_copy(void **state _unused_)
+{
+	static const size_t sizes[] = {1, BLOCK, BLOCK + 512, 129 * BLOCK - 5,
+				       1030 * BLOCK};
+	static const uint8_t zeros[BLOCK];
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		size_t size = sizes[i], offset = 3 * BLOCK, sealed = seal_size(size);
+		_cleanup_free_ char *source = xasprintf("%s/source", folder);
+		_cleanup_free_ char *target = xasprintf("%s/target", folder);
+		_cleanup_free_ uint8_t *want = xmalloc(sealed), *got = xmalloc(sealed);
+		_cleanup_close_ int from =
+			open(source, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		_cleanup_close_ int to =
+			open(target, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		_cleanup_block_ struct block *block = NULL;
+		struct seal copied, made;
+
+		/* Data, zeros that are data, and more than a whole chunk of hole. */
+		assert_int_equal(ftruncate(from, (off_t)size), 0);
+		assert_int_equal(pwrite(from, "x", 1, 0), 1);
+		assert_int_equal(pwrite(from, "x", 1, (off_t)size - 1), 1);
+		if (size > 200 * BLOCK)
+			assert_int_equal(pwrite(from, zeros, BLOCK, 20 * BLOCK), BLOCK);
+		block = block_file_open(source, false, 0, NULL);
+		assert_non_null(block);
+		assert_int_equal(seal_copy(block, to, offset, "x", &copied, NULL), 0);
+		assert_int_equal(file_read_at(to, got, sealed, offset, "x", NULL), 0);
+		assert_int_equal(lseek(to, offset + BLOCK, SEEK_DATA),
+				 offset +
+					 (size > BLOCK ? (size - 1) / BLOCK : 1) * BLOCK);
+		assert_int_equal(ftruncate(from, (off_t)sealed), 0);
+		assert_int_equal(seal_make(from, 0, size, "x", &made, NULL), 0);
+		assert_int_equal(file_read_at(from, want, sealed, 0, "x", NULL), 0);
+		assert_string_equal(copied.root_hash, made.root_hash);
+		assert_int_equal(copied.data_blocks, made.data_blocks);
+		assert_memory_equal(got, want, sealed);
+	}
+}
+
 /* ---- ELF ---- */
 
 static void append_segment(struct buffer *b, uint32_t type, uint64_t offset,
@@ -553,6 +594,7 @@ int main(void)
 		cmocka_unit_test(test_seal_text),
 		cmocka_unit_test(test_seal_size),
 		cmocka_unit_test_setup_teardown(test_seal_check, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_seal_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_seal_range, setup, teardown),
 		cmocka_unit_test(test_elf),
 		cmocka_unit_test(test_elf_hostile),

@@ -35,6 +35,7 @@ struct media {
 	struct buffer kernel, initrd, config;
 	char *cmdline;			/* without gild.image */
 	struct goldens *goldens;
+	const struct media_files *kept;	/* settings of the disk that is updated, or NULL */
 	struct guid seed;		/* all identifiers follow from it */
 	struct buffer uki;		/* signed; empty: shim and GRUB */
 	const char *work;		/* temporary folder beside the output */

@@ -243,7 +243,7 @@ static char *word_in(const struct buffer *text, const char *key)
 void settings_images(const struct media_files *settings, struct goldens *ret)
 {
 	vec_foreach (file, settings) {
-		struct golden g = {.fd = -1};
+		struct golden g = {0};
 		const char *base = file->path + strlen(IMAGES);
 
 		if (!text_starts_with(file->path, IMAGES) ||

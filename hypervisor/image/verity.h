@@ -9,6 +9,7 @@
 #define IMAGE_VERITY_H
 
 #include "base/error.h"
+#include "block/block.h"
 #include "layout.h"
 
 struct seal {
@@ -34,6 +35,12 @@ uint64_t seal_size(uint64_t size);
  */
 int seal_make(int fd, uint64_t offset, uint64_t size, const char *path, struct seal *ret,
 	      struct error *err);
+/*
+ * Copies all of `source` to `offset` of `fd`, where zeros are, and seals it there on the
+ * way: it is read once, but for its holes; what is a hole or zeros is not written.
+ */
+int seal_copy(struct block *source, int fd, uint64_t offset, const char *path,
+	      struct seal *ret, struct error *err);
 /*
  * Reads `count` data blocks from block `first` on, and what leads from them to the root
  * hash. ERROR_ANSWER_NO with the number of the first block that is damaged.
