@@ -60,17 +60,6 @@ struct guid media_guid(const struct media *media, const char *name)
 	return guid_from(buffer_view(&b));
 }
 
-struct guid media_hash_guid(const char root_hash[65])
-{
-	_cleanup_free_ char *text =
-		xasprintf("%.8s-%.4s-%.4s-%.4s-%.12s", root_hash, root_hash + 8,
-			  root_hash + 12, root_hash + 16, root_hash + 20);
-	struct guid guid = {{0}};
-
-	(void)guid_parse(text, &guid);
-	return guid;
-}
-
 void media_guid_text(const struct guid *guid, char text[GUID_TEXT_SIZE])
 {
 	guid_format(guid, text);

@@ -42,8 +42,6 @@ struct media {
 };
 /* A GUID that follows from the contents and a name. */
 struct guid media_guid(const struct media *media, const char *name);
-/* The first 16 bytes of a root hash, in the order of its digits. */
-struct guid media_hash_guid(const char root_hash[65]);
 /* Without braces. */
 void media_guid_text(const struct guid *guid, char text[GUID_TEXT_SIZE]);
 

@@ -98,7 +98,7 @@ static struct guid make_seed(const struct pack_options *o, const struct media *m
 		      (uintmax_t)o->slot_size, (uintmax_t)o->state_size);
 	buffer_append(&b, media->config.data, media->config.len);
 	vec_foreach (golden, &r->images)
-		buffer_append_string(&b, golden->seal.root_hash);
+		buffer_append_string(&b, golden->seal.hash);
 	return guid_from(buffer_view(&b));
 }
 

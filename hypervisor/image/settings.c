@@ -76,7 +76,7 @@ static void add_images(const struct pack_options *o, const struct goldens *golde
 		       struct media_files *files)
 {
 	vec_foreach (golden, goldens) {
-		struct guid guid = media_hash_guid(golden->seal.root_hash);
+		struct guid guid = seal_guid(&golden->seal);
 		char guid_text[GUID_TEXT_SIZE];
 		_cleanup_free_ char *place = NULL, *text = NULL, *path = NULL;
 

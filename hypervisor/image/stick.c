@@ -91,9 +91,9 @@ static void name_parts(const struct media *media, struct layout *layout)
 		_cleanup_free_ char *name = xasprintf("%s-partition", part->role);
 
 		if (strcmp(part->role, "root-a") == 0)
-			part->guid = media_hash_guid(media->set->seal.root_hash);
+			part->guid = seal_guid(&media->set->seal);
 		else if (strcmp(part->role, "image") == 0)
-			part->guid = media_hash_guid((golden++)->seal.root_hash);
+			part->guid = seal_guid(&(golden++)->seal);
 		else
 			part->guid = media_guid(media, name);
 		layout->table.partitions.items[part->number - 1].guid = part->guid;

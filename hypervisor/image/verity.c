@@ -18,14 +18,12 @@
 #include "base/progress.h"
 
 #define BLOCK LAYOUT_BLOCK
-#define DIGEST 32
-#define PER_BLOCK (BLOCK / DIGEST)
-#define MAX_LEVELS 9			     /* 128^9 blocks are 2^63 */
-#define MAX_SIZE ((uint64_t)1 << 52)	     /* of data: 4 PiB, far from overflows */
+#define DIGEST SEAL_DIGEST
+#define PER_BLOCK SEAL_PER_BLOCK
+#define MAX_LEVELS 9 /* 128^9 blocks are 2^63 */
+#define MAX_SIZE (SEAL_MAX_BLOCKS * BLOCK)
 #define CHUNK_BLOCKS ((size_t)PER_BLOCK * 2) /* read at once: two blocks of hashes */
 #define MAX_THREADS 16
-#define SUPERBLOCK_SIZE 512
-#define MAX_SALT 256
 
 struct tree {
 	uint64_t data_blocks;
@@ -51,40 +49,11 @@ static void tree_plan(uint64_t data_blocks, struct tree *ret)
 	ret->end = at;
 }
 
-void seal_format(const struct seal *seal, char text[SEAL_TEXT_SIZE])
-{
-	(void)snprintf(text, SEAL_TEXT_SIZE, "%s:%" PRIu64, seal->root_hash,
-		       seal->data_blocks);
-}
-
-bool seal_parse(const char *text, struct seal *ret)
-{
-	size_t digits = strspn(text, "0123456789abcdef"), decimals;
-
-	if (digits != 2 * DIGEST || text[digits] != ':')
-		return false;
-	decimals = strspn(text + digits + 1, "0123456789");
-	if (!decimals || decimals > 13 || text[digits + 1 + decimals])
-		return false;
-	memcpy(ret->root_hash, text, digits);
-	ret->root_hash[digits] = 0;
-	ret->data_blocks = strtoull(text + digits + 1, NULL, 10);
-	return ret->data_blocks > 0 && ret->data_blocks <= MAX_SIZE / BLOCK;
-}
-
-char *seal_root_name(const struct seal *seal)
-{
-	return xasprintf(LAYOUT_ROOT_PREFIX "%.16s.img", seal->root_hash);
-}
-
 uint64_t seal_size(uint64_t size)
 {
-	struct tree tree;
+	struct seal seal = {.blocks = (size + BLOCK - 1) / BLOCK};
 
-	if (!size || size > MAX_SIZE)
-		return 0;
-	tree_plan((size + BLOCK - 1) / BLOCK, &tree);
-	return tree.end * BLOCK;
+	return size && size <= MAX_SIZE ? seal_whole_size(&seal) : 0;
 }
 
 /* ---- hashing ---- */
@@ -270,26 +239,6 @@ static int pad(int fd, uint64_t offset, uint64_t size, const char *path,
 		    : 0;
 }
 
-static int write_superblock(int fd, uint64_t offset, uint64_t data_blocks,
-			    const uint8_t salt[DIGEST], const uint8_t root[DIGEST],
-			    const char *path, struct error *err)
-{
-	uint8_t block[BLOCK] = "verity";
-
-	put_le32(block + 8, 1);		   /* version */
-	put_le32(block + 12, 1);	   /* hash type: the salt comes first */
-	memcpy(block + 16, root + 16, 16); /* UUID, shaped as a random one */
-	block[22] = (uint8_t)((block[22] & 0x0F) | 0x40);
-	block[24] = (uint8_t)((block[24] & 0x3F) | 0x80);
-	memcpy(block + 32, "sha256", 6);
-	put_le32(block + 64, BLOCK);
-	put_le32(block + 68, BLOCK);
-	put_le64(block + 72, data_blocks);
-	put_le16(block + 80, DIGEST);
-	memcpy(block + 88, salt, DIGEST);
-	return file_write_at(fd, block, BLOCK, offset + data_blocks * BLOCK, path, err);
-}
-
 /* What is sealed: it lies at its place, or is put there on the way. */
 struct sealing {
 	struct block *source; /* or NULL */
@@ -340,22 +289,24 @@ static int build(const struct sealing *s, const struct tree *tree,
 static int seal(const struct sealing *s, uint64_t size, const uint8_t first[BLOCK],
 		struct seal *ret, struct error *err)
 {
-	uint8_t salt[DIGEST], root[DIGEST];
+	struct verity_super super = {.salt_len = DIGEST};
+	uint8_t root[DIGEST], block[BLOCK];
 	struct tree tree;
 	EVP_MD_CTX *state;
-	int result;
 
 	tree_plan((size + BLOCK - 1) / BLOCK, &tree);
-	hash_sha256((struct bytes){first, BLOCK}, salt);
-	state = salted(salt, DIGEST);
-	result = build(s, &tree, state, root, err);
-	EVP_MD_CTX_free(state);
-	if (result < 0 || write_superblock(s->fd, s->offset, tree.data_blocks, salt, root,
-					   s->path, err) < 0)
+	hash_sha256((struct bytes){first, BLOCK}, super.salt);
+	state = salted(super.salt, DIGEST);
+	if (build(s, &tree, state, root, err) < 0) {
+		EVP_MD_CTX_free(state);
 		return -1;
-	ret->data_blocks = tree.data_blocks;
-	hash_hex(root, DIGEST, ret->root_hash);
-	return 0;
+	}
+	EVP_MD_CTX_free(state);
+	ret->blocks = tree.data_blocks;
+	hash_hex(root, DIGEST, ret->hash);
+	verity_super_write(ret, &super, block);
+	return file_write_at(s->fd, block, BLOCK, s->offset + seal_data_size(ret),
+			     s->path, err);
 }
 
 static int check_size(uint64_t size, const char *path, struct error *err)
@@ -363,7 +314,7 @@ static int check_size(uint64_t size, const char *path, struct error *err)
 	if (seal_size(size))
 		return 0;
 	return error_set(err, ERROR_FAILED, path, "cannot be sealed: it has %s",
-			 size ? "more than 4 PiB" : "no data");
+			 size ? "more than 64 TiB" : "no data");
 }
 
 int seal_make(int fd, uint64_t offset, uint64_t size, const char *path, struct seal *ret,
@@ -420,25 +371,18 @@ static int damaged(const struct check *c, uint64_t block, struct error *err)
 	return error_remedy(err, "write it again from where it came from");
 }
 
-/* The salt, if the superblock is one that this seal goes with. */
-static int read_salt(const struct check *c, uint8_t salt[MAX_SALT], size_t *len,
-		     struct error *err)
+static int read_super(const struct check *c, struct verity_super *ret, struct error *err)
 {
-	uint8_t sb[SUPERBLOCK_SIZE];
+	uint8_t super[VERITY_SUPER_SIZE];
 
-	if (file_read_at(c->fd, sb, sizeof(sb), c->offset + c->tree.data_blocks * BLOCK,
+	if (file_read_at(c->fd, super, sizeof(super), c->offset + seal_data_size(c->seal),
 			 c->path, err) < 0)
 		return -1;
-	if (memcmp(sb, "verity\0\0", 8) != 0 || get_le32(sb + 8) != 1 ||
-	    get_le32(sb + 12) != 1 || strncmp((const char *)sb + 32, "sha256", 32) != 0 ||
-	    get_le32(sb + 64) != BLOCK || get_le32(sb + 68) != BLOCK ||
-	    get_le64(sb + 72) != c->tree.data_blocks || get_le16(sb + 80) > MAX_SALT)
-		return error_set(err, ERROR_ANSWER_NO, c->path,
-				 "has no superblock of its hash tree at block %" PRIu64,
-				 c->tree.data_blocks);
-	*len = get_le16(sb + 80);
-	memcpy(salt, sb + 88, *len);
-	return 0;
+	if (verity_super_read((struct bytes){super, sizeof(super)}, c->path, c->seal, ret,
+			      err) == 0)
+		return 0;
+	err->code = ERROR_ANSWER_NO;
+	return -1;
 }
 
 /* True if the digest is what the tree has for block `index` below `level`. */
@@ -473,7 +417,7 @@ static int check_digest(struct check *c, unsigned level, uint64_t index,
 
 	if (level == c->tree.levels) {
 		hash_hex(digest, DIGEST, text);
-		return strcmp(text, c->seal->root_hash) == 0 ? 0 : damaged(c, block, err);
+		return strcmp(text, c->seal->hash) == 0 ? 0 : damaged(c, block, err);
 	}
 	if (load_hashes(c, level, index / PER_BLOCK, block, err) < 0)
 		return -1;
@@ -514,12 +458,11 @@ int seal_check(int fd, uint64_t offset, const struct seal *seal, uint64_t first,
 	       uint64_t count, const char *path, struct error *err)
 {
 	_cleanup_free_ struct check *c = xcalloc(1, sizeof(*c));
-	uint8_t salt[MAX_SALT];
-	size_t len = 0;
+	struct verity_super super;
 	int result;
 
-	if (!seal->data_blocks || seal->data_blocks > MAX_SIZE / BLOCK ||
-	    first > seal->data_blocks || count > seal->data_blocks - first)
+	if (!seal->blocks || seal->blocks > SEAL_MAX_BLOCKS || first > seal->blocks ||
+	    count > seal->blocks - first)
 		return error_set(err, ERROR_FAILED, path,
 				 "has no blocks %" PRIu64 " to %" PRIu64, first,
 				 first + count);
@@ -527,10 +470,10 @@ int seal_check(int fd, uint64_t offset, const struct seal *seal, uint64_t first,
 	c->offset = offset;
 	c->path = path;
 	c->seal = seal;
-	tree_plan(seal->data_blocks, &c->tree);
-	if (read_salt(c, salt, &len, err) < 0)
+	tree_plan(seal->blocks, &c->tree);
+	if (read_super(c, &super, err) < 0)
 		return -1;
-	c->state = salted(salt, len);
+	c->state = salted(super.salt, super.salt_len);
 	c->scratch = EVP_MD_CTX_new();
 	if (!c->scratch)
 		abort();

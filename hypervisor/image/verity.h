@@ -8,21 +8,9 @@
 #ifndef IMAGE_VERITY_H
 #define IMAGE_VERITY_H
 
-#include "base/error.h"
 #include "block/block.h"
-#include "layout.h"
+#include "seal.h"
 
-struct seal {
-	uint64_t data_blocks;
-	char root_hash[65];	/* lower-case hex */
-};
-#define SEAL_TEXT_SIZE 96
-
-/* "HASH:BLOCKS", as the kernel's command line and an image's settings have it. */
-void seal_format(const struct seal *seal, char text[SEAL_TEXT_SIZE]);
-bool seal_parse(const char *text, struct seal *ret);
-/* "root-0123456789abcdef.img": name of a sealed root file system as a file. Caller's. */
-char *seal_root_name(const struct seal *seal);
 /*
  * Bytes of `size` bytes of data when they are sealed: a multiple of LAYOUT_BLOCK. 0 if
  * `size` is 0 or too large.
