@@ -13,6 +13,7 @@
 #   await NAME TEXT [SECONDS]          # until the log has it, or the PC is off
 #   said NAME TEXT DESCRIPTION         # a test: the log has it
 #   press NAME                         # the power button
+#   kill_largest NAME                  # what has most memory there; with sysrq_always_enabled
 #   qmp NAME COMMAND [JSON-ARGUMENTS]  # what QEMU answers, as JSON
 #
 # pc_initrd is the initramfs that start_pc starts; pc_limit its limit in seconds.
@@ -76,7 +77,8 @@ start_pc() { # NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...: in the background; $pid
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel" -initrd "$pc_initrd" \
 		-append "console=ttyS0 quiet panic=-1 rdinit=/init $arguments" \
-		-chardev "file,id=serial,path=$PWD/$name.log" -serial chardev:serial \
+		-chardev "socket,id=serial,path=$PWD/$name.tty,server=on,wait=off,logfile=$PWD/$name.log" \
+		-serial chardev:serial \
 		-qmp "unix:$PWD/$name.qmp,server=on,wait=off" "$@" >"$name.err" 2>&1 &
 	pid=$!
 }
@@ -110,6 +112,16 @@ qmp() { # NAME COMMAND [JSON-ARGUMENTS]
 }
 press() { # NAME
 	qmp "$1" system_powerdown >/dev/null
+}
+# The kernel's OOM killer by its own key: a break on the console, then f.
+kill_largest() { # NAME
+	qmp "$1" chardev-send-break '{"id":"serial"}' >/dev/null &&
+		python3 - "$PWD/$1.tty" <<-'END'
+			import socket, sys
+			s = socket.socket(socket.AF_UNIX)
+			s.connect(sys.argv[1])
+			s.send(b'f')
+		END
 }
 said() { # NAME TEXT DESCRIPTION
 	grep -q -- "$2" "$1.log"

@@ -168,11 +168,10 @@ static int check(const char *path, char **words, struct error *err)
 
 	if (fd < 0)
 		return error_errno(err, path, "cannot open");
-	if (!*words || !seal_parse(*words, &s))
+	if (!*words || seal_parse(*words, "seal", &s, NULL) < 0)
 		return error_set(err, ERROR_USAGE, *words, "is no seal");
 	return seal_check(fd, 0, &s, words[1] ? strtoull(words[1], NULL, 10) : 0,
-			  words[1] && words[2] ? strtoull(words[2], NULL, 10)
-					       : s.data_blocks,
+			  words[1] && words[2] ? strtoull(words[2], NULL, 10) : s.blocks,
 			  path, err);
 }
 

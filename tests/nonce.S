@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The smallest guest: a boot sector that looks opt/gild/nonce up in QEMU's fw_cfg (docs/specs/
- * fw_cfg.txt; big-endian), writes its content to the second sector of the disk and then to
- * port 0x402. Then it beeps at 1 kHz and lets the firmware try the network.
+ * fw_cfg.txt; big-endian), writes its content to the first empty sector of the disk after its
+ * own, so that each start leaves a trace, and then to port 0x402. Then it beeps at 1 kHz and
+ * lets the firmware try the network.
  */
 	.code16
 	.globl _start
@@ -47,11 +48,19 @@ found:
 	movw	%cx, %bp
 	movw	$0x9000, %di
 	rep insb
-	movw	$0x0301, %ax		/* INT 13h: write one sector */
-	movw	$0x0002, %cx		/* cylinder 0, sector 2 */
-	movw	$0x0080, %dx		/* head 0, first disk */
-	movw	$0x9000, %bx
 	sti
+	movw	$0x0001, %cx		/* cylinder 0, sector 1 */
+	movw	$0x0080, %dx		/* head 0, first disk */
+used:
+	incw	%cx
+	movw	$0x0201, %ax		/* INT 13h: read one sector */
+	movw	$0xa000, %bx
+	int	$0x13
+	jc	wait
+	cmpb	$0, 0xa000
+	jne	used
+	movw	$0x0301, %ax		/* write one */
+	movw	$0x9000, %bx
 	int	$0x13
 	cli
 	jc	wait

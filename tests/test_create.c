@@ -2,6 +2,7 @@
 /* New containers against a disk in memory; new partition tables against their reader. */
 #include "test.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -177,6 +178,46 @@ static void test_same_bytes(void **state _unused_)
 		assert_true(bytes_equal(buffer_view(&files[0]), buffer_view(&files[1])));
 		buffer_free(&files[0]);
 		buffer_free(&files[1]);
+	}
+}
+
+/* The same bytes from somewhere in a file on, and what lies before stays. */
+static void test_in_a_file(void **state _unused_)
+{
+	static const enum container_format formats[] = {CONTAINER_RAW, CONTAINER_VHD,
+							CONTAINER_VHDX, CONTAINER_QCOW2};
+	enum { OFFSET = 3 << 20 };
+
+	setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		struct container_create options = {.format = formats[i],
+						   .virtual_size = SIZE,
+						   .sector_size = 512,
+						   .seed = {(const uint8_t *)"a", 1}};
+		_cleanup_free_ uint8_t *model = xcalloc(1, SIZE);
+		_cleanup_free_ char *alone = path_of("alone"), *path = path_of("file");
+		_cleanup_block_ struct block *disk = make(alone, formats[i], 512),
+					     *part = NULL;
+		_cleanup_buffer_ struct buffer want = BUFFER_INIT, got = BUFFER_INIT;
+		_cleanup_close_ int fd =
+			open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+		assert_int_equal(pwrite(fd, "before", 6, OFFSET - 6), 6);
+		part = container_create_at(fd, OFFSET, path, &options, NULL);
+		assert_non_null(part);
+		write_some(disk, model, 78);
+		memset(model, 0, SIZE);
+		write_some(part, model, 78);
+		assert_reads(part, model, SIZE, 0);
+		assert_int_equal(container_finish(disk, NULL), 0);
+		assert_int_equal(container_finish(part, NULL), 0);
+		assert_int_equal(file_read(alone, 2 * SIZE, &want, NULL), 0);
+		assert_int_equal(file_read(path, 2 * SIZE, &got, NULL), 0);
+		assert_int_equal(got.len, OFFSET + want.len);
+		assert_memory_equal(got.data + OFFSET - 6, "before", 6);
+		assert_memory_equal(got.data + OFFSET, want.data, want.len);
+		unlink(alone);
+		unlink(path);
 	}
 }
 
@@ -394,10 +435,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),	   cmocka_unit_test(test_packed),
-		cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_large),	   cmocka_unit_test(test_footer),
-		cmocka_unit_test(test_gpt),	   cmocka_unit_test(test_mbr),
-		cmocka_unit_test(test_bad_tables),
+		cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_in_a_file),
+		cmocka_unit_test(test_refused),	   cmocka_unit_test(test_large),
+		cmocka_unit_test(test_footer),	   cmocka_unit_test(test_gpt),
+		cmocka_unit_test(test_mbr),	   cmocka_unit_test(test_bad_tables),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -56,27 +56,6 @@ static char *write_file(const char *name, const void *data, size_t len)
 
 #define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
-static void test_seal_text(void **state _unused_)
-{
-	static const char *const wrong[] = {
-		"",	    ":",	"00:1",	       HASH,
-		HASH ":",   HASH ":0",	HASH ":-1",    HASH ":1x",
-		HASH "0:1", HASH ": 1", "x" HASH ":1", HASH ":99999999999999"};
-	static const char good[] = HASH ":15300";
-	char text[SEAL_TEXT_SIZE];
-	_cleanup_free_ char *name = NULL;
-	struct seal seal;
-
-	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
-		assert_false(seal_parse(wrong[i], &seal));
-	assert_true(seal_parse(good, &seal));
-	assert_int_equal(seal.data_blocks, 15300);
-	seal_format(&seal, text);
-	assert_string_equal(text, good);
-	name = seal_root_name(&seal);
-	assert_string_equal(name, "root-0011223344556677.img");
-}
-
 static void test_seal_size(void **state _unused_)
 {
 	assert_int_equal(seal_size(0), 0);
@@ -123,24 +102,24 @@ static void test_seal_check(void **state _unused_)
 		uint64_t end = offset + seal_size(sizes[i]);
 		_cleanup_error_ struct error err = ERROR_INIT;
 
-		assert_int_equal(seal.data_blocks, (sizes[i] + BLOCK - 1) / BLOCK);
-		assert_int_equal(
-			seal_check(fd, offset, &seal, 0, seal.data_blocks, "x", &err), 0);
+		assert_int_equal(seal.blocks, (sizes[i] + BLOCK - 1) / BLOCK);
+		assert_int_equal(seal_check(fd, offset, &seal, 0, seal.blocks, "x", &err),
+				 0);
 		/* Every block counts, those of the tree too; what is outside does not. */
 		for (uint64_t at = offset; at < end; at += BLOCK) {
-			bool superblock = at == offset + seal.data_blocks * BLOCK;
+			bool superblock = at == offset + seal.blocks * BLOCK;
 
 			flip(fd, at + (superblock ? 8 : 17));
-			assert_int_equal(seal_check(fd, offset, &seal, 0,
-						    seal.data_blocks, "x", &err),
-					 -1);
+			assert_int_equal(
+				seal_check(fd, offset, &seal, 0, seal.blocks, "x", &err),
+				-1);
 			assert_int_equal(err.code, ERROR_ANSWER_NO);
 			flip(fd, at + (superblock ? 8 : 17));
 		}
 		flip(fd, offset - 1);
 		flip(fd, end);
-		assert_int_equal(
-			seal_check(fd, offset, &seal, 0, seal.data_blocks, "x", &err), 0);
+		assert_int_equal(seal_check(fd, offset, &seal, 0, seal.blocks, "x", &err),
+				 0);
 	}
 }
 
@@ -157,8 +136,49 @@ static void test_seal_range(void **state _unused_)
 	assert_non_null(strstr(err.reason, "block 200 "));
 	assert_int_equal(seal_check(fd, 0, &seal, 201, 100, "x", &err), -1);
 	assert_int_equal(err.code, ERROR_FAILED);
-	seal.root_hash[5] ^= 1;
+	seal.hash[5] ^= 1;
 	assert_int_equal(seal_check(fd, 0, &seal, 0, 1, "x", &err), -1);
+}
+
+/* As sealed_file(), on the way from another file. */
+static void test_seal_copy(void **state _unused_)
+{
+	static const size_t sizes[] = {1, BLOCK, BLOCK + 512, 129 * BLOCK - 5,
+				       1030 * BLOCK};
+	static const uint8_t zeros[BLOCK];
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		size_t size = sizes[i], offset = 3 * BLOCK, sealed = seal_size(size);
+		_cleanup_free_ char *source = xasprintf("%s/source", folder);
+		_cleanup_free_ char *target = xasprintf("%s/target", folder);
+		_cleanup_free_ uint8_t *want = xmalloc(sealed), *got = xmalloc(sealed);
+		_cleanup_close_ int from =
+			open(source, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		_cleanup_close_ int to =
+			open(target, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		_cleanup_block_ struct block *block = NULL;
+		struct seal copied, made;
+
+		/* Data, zeros that are data, and more than a whole chunk of hole. */
+		assert_int_equal(ftruncate(from, (off_t)size), 0);
+		assert_int_equal(pwrite(from, "x", 1, 0), 1);
+		assert_int_equal(pwrite(from, "x", 1, (off_t)size - 1), 1);
+		if (size > 200 * BLOCK)
+			assert_int_equal(pwrite(from, zeros, BLOCK, 20 * BLOCK), BLOCK);
+		block = block_file_open(source, false, 0, NULL);
+		assert_non_null(block);
+		assert_int_equal(seal_copy(block, to, offset, "x", &copied, NULL), 0);
+		assert_int_equal(file_read_at(to, got, sealed, offset, "x", NULL), 0);
+		assert_int_equal(lseek(to, offset + BLOCK, SEEK_DATA),
+				 offset +
+					 (size > BLOCK ? (size - 1) / BLOCK : 1) * BLOCK);
+		assert_int_equal(ftruncate(from, (off_t)sealed), 0);
+		assert_int_equal(seal_make(from, 0, size, "x", &made, NULL), 0);
+		assert_int_equal(file_read_at(from, want, sealed, 0, "x", NULL), 0);
+		assert_string_equal(copied.hash, made.hash);
+		assert_int_equal(copied.blocks, made.blocks);
+		assert_memory_equal(got, want, sealed);
+	}
 }
 
 /* ---- ELF ---- */
@@ -550,9 +570,9 @@ static void test_cache(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_seal_text),
 		cmocka_unit_test(test_seal_size),
 		cmocka_unit_test_setup_teardown(test_seal_check, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_seal_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_seal_range, setup, teardown),
 		cmocka_unit_test(test_elf),
 		cmocka_unit_test(test_elf_hostile),

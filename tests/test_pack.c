@@ -145,17 +145,6 @@ static void damaged_settings_are_refused(void **state _unused_)
 
 /* ---- identifiers and copies ---- */
 
-static void a_hash_is_a_guid_as_it_is_read(void **state _unused_)
-{
-	char hash[65] = "00112233445566778899aabbccddeeff"
-			"00000000000000000000000000000000";
-	struct guid guid = media_hash_guid(hash);
-	char guid_text[GUID_TEXT_SIZE];
-
-	media_guid_text(&guid, guid_text);
-	assert_string_equal(guid_text, "00112233-4455-6677-8899-aabbccddeeff");
-}
-
 static void copies_leave_holes(void **state _unused_)
 {
 	enum { SIZE = 3 << 20 };
@@ -279,7 +268,6 @@ int main(void)
 		cmocka_unit_test(waits_only_with_several_images),
 		cmocka_unit_test(settings_are_read_back),
 		cmocka_unit_test(damaged_settings_are_refused),
-		cmocka_unit_test(a_hash_is_a_guid_as_it_is_read),
 		cmocka_unit_test(copies_leave_holes),
 		cmocka_unit_test(sections_are_added),
 		cmocka_unit_test(bad_stubs_are_refused),

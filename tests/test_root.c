@@ -22,8 +22,8 @@
 #include "init/slot.h"
 #include "init/state.h"
 #include "init/uevent.h"
-#include "init/verity.h"
 #include "layout.h"
+#include "seal.h"
 
 #define HASH "00112233445566778899aabbccddeeff0123456789abcdef0123456789abcdef"
 #define UNIQUE "00112233-4455-6677-8899-aabbccddeeff"
@@ -42,7 +42,8 @@ static void refuse_seal(const char *text)
 
 static void test_seal(void **state _unused_)
 {
-	char text[GUID_TEXT_SIZE];
+	char text[GUID_TEXT_SIZE], again[SEAL_TEXT_SIZE];
+	_cleanup_free_ char *name = NULL;
 	struct seal seal;
 	struct guid guid;
 
@@ -52,7 +53,11 @@ static void test_seal(void **state _unused_)
 	/* Superblock, two blocks of hashes, and one above them. */
 	assert_true(seal_whole_size(&seal) == (129 + 1 + 2 + 1) * 4096);
 	seal.blocks = 1;
-	assert_true(seal_whole_size(&seal) == (1 + 1 + 1) * 4096);
+	assert_true(seal_whole_size(&seal) == (1 + 1) * 4096); /* no tree at all */
+	seal_format(&seal, again);
+	assert_string_equal(again, HASH ":1");
+	name = seal_root_name(&seal);
+	assert_string_equal(name, "root-0011223344556677.img");
 	guid = seal_guid(&seal);
 	guid_format(&guid, text);
 	assert_string_equal(text, "{" UNIQUE "}");
@@ -110,11 +115,11 @@ static void test_super(void **state _unused_)
 	assert_int_equal(verity_super_read((struct bytes){s, sizeof(s)}, "sda1", &seal,
 					   &super, NULL),
 			 0);
-	table = verity_table("/dev/sda1", &seal, &super);
+	table = dm_verity_table("/dev/sda1", &seal, &super);
 	assert_string_equal(table, "1 /dev/sda1 /dev/sda1 4096 4096 16 17 sha256 " HASH
 				   " abab 1 ignore_zero_blocks");
 	super.salt_len = 0;
-	bare = verity_table("7:0", &seal, &super);
+	bare = dm_verity_table("7:0", &seal, &super);
 	assert_non_null(strstr(bare, HASH " - 1 "));
 	refuse_super(s, VERITY_SUPER_SIZE - 1, "no dm-verity superblock");
 	refuse_super(s, 0, "no dm-verity superblock");

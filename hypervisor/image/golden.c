@@ -22,12 +22,10 @@ void golden_release(struct golden *g)
 	free(g->name);
 	free(g->source);
 	free(g->title);
-	free(g->path);
 	strings_free(&g->words);
 	strings_free(&g->notes);
 	verify_report_free(&g->verified);
-	closep(&g->fd);
-	*g = (struct golden){.fd = -1};
+	*g = (struct golden){0};
 }
 
 void goldens_free(struct goldens *goldens)
@@ -276,10 +274,8 @@ int golden_open(const char *path, const struct golden_options *options,
 	_cleanup_error_ struct error why = ERROR_INIT;
 	int found;
 
-	*ret = (struct golden){.fd = -1,
-			       .name = name_of(path),
-			       .source = xstrdup(path),
-			       .format = "qcow2"};
+	*ret = (struct golden){
+		.name = name_of(path), .source = xstrdup(path), .format = "qcow2"};
 	ret->title = xstrdup(ret->name);
 	if (strstr(path, "://")) {
 		error_set(err, ERROR_USAGE, path, "an address is not in this build");
@@ -350,96 +346,75 @@ static int copy_disk(struct block *from, struct block *to, const char *path,
 	return 0;
 }
 
-/* Packed anew: what is zeros takes no space. */
-static int pack_qcow2(struct golden *g, struct block *from, struct error *err)
+/* Packed anew: what is zeros takes no space. How large it is comes out at its end. */
+static int pack_qcow2(struct golden *g, struct block *from, int fd, uint64_t offset,
+		      const char *path, struct error *err)
 {
 	struct container_create create = {
 		.format = CONTAINER_QCOW2,
 		.virtual_size = from->size,
 		.sector_size = 512,
 		.seed = {(const uint8_t *)g->name, strlen(g->name)}};
-	_cleanup_block_ struct block *to = container_create(g->path, &create, err);
-
-	if (!to || copy_disk(from, to, g->source, err) < 0)
-		return -1;
-	return container_finish(to, err);
-}
-
-static int open_copy(struct golden *g, bool make, struct error *err)
-{
-	g->fd = open(g->path, O_RDWR | O_CLOEXEC | (make ? O_CREAT | O_EXCL : 0), 0600);
-	return g->fd < 0 ? error_errno(err, g->path, "cannot open") : 0;
-}
-
-/* As it is: a raw disk, or a qcow2 that needs no other file. */
-static int copy_file(struct golden *g, const char *from_path, struct error *err)
-{
-	_cleanup_close_ int from = open(from_path, O_RDONLY | O_CLOEXEC);
+	_cleanup_block_ struct block *to =
+		container_create_at(fd, offset, path, &create, err);
 	struct stat st;
 
-	if (from < 0 || fstat(from, &st) < 0)
-		return error_errno(err, from_path, "cannot open");
-	if (open_copy(g, true, err) < 0)
+	if (!to || copy_disk(from, to, g->source, err) < 0 ||
+	    container_finish(to, err) < 0)
 		return -1;
-	if (ftruncate(g->fd, st.st_size) < 0)
-		return error_errno(err, g->path, "cannot make");
-	return media_copy(from, 0, (uint64_t)st.st_size, g->fd, 0, g->source, err);
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, path, "cannot examine");
+	g->size = (uint64_t)st.st_size - offset;
+	return seal_make(fd, offset, g->size, g->source, &g->seal, err);
 }
 
-static int copy_raw(struct golden *g, struct block *from, struct error *err)
+static int copy(struct golden *g, struct block *from, int fd, uint64_t offset,
+		const char *path, struct error *err)
 {
-	_cleanup_block_ struct block *to = NULL;
-
-	if (open_copy(g, true, err) < 0)
-		return -1;
-	if (ftruncate(g->fd, (off_t)from->size) < 0)
-		return error_errno(err, g->path, "cannot make");
-	to = block_file_open(g->path, true, 0, err);
-	return to ? copy_disk(from, to, g->source, err) : -1;
+	g->size = from->size;
+	if (ftruncate(fd, (off_t)(offset + seal_size(g->size))) < 0)
+		return error_errno(err, path, "cannot make");
+	return seal_copy(from, fd, offset, g->source, &g->seal, err);
 }
 
-static int write_copy(struct golden *g, const struct container *container,
-		      struct error *err)
+/* A qcow2 that needs no other file stays as it is. */
+static bool is_packed(const struct container *container)
+{
+	return container->format == CONTAINER_QCOW2 && container->layers.len == 1 &&
+	       !container->layers.items[0].data_file;
+}
+
+static int write_as(struct golden *g, const struct container *container, int fd,
+		    uint64_t offset, const char *path, struct error *err)
 {
 	const char *wanted = golden_word(g, "format");
 	bool raw = wanted && strcmp(wanted, "raw") == 0;
-	_cleanup_block_ struct block *from = container_open(container, false, err);
+	bool packed = !raw && is_packed(container);
+	_cleanup_block_ struct block *from =
+		packed ? block_file_open(container->path, false, 0, err)
+		       : container_open(container, false, err);
 
 	if (!from)
 		return -1;
-	if (!raw && container->format == CONTAINER_QCOW2 && container->layers.len == 1 &&
-	    !container->layers.items[0].data_file) {
-		block_close(steal_ptr(from));
-		return copy_file(g, container->path, err);
-	}
+	if (packed)
+		return copy(g, from, fd, offset, path, err);
 	/* The writer of qcow2 counts in MiB. */
-	if (raw || from->size % MEDIA_MIB) {
-		g->format = "raw";
-		return copy_raw(g, from, err);
-	}
-	if (pack_qcow2(g, from, err) < 0)
-		return -1;
-	return open_copy(g, false, err);
+	if (!raw && from->size % MEDIA_MIB == 0)
+		return pack_qcow2(g, from, fd, offset, path, err);
+	g->format = "raw";
+	return copy(g, from, fd, offset, path, err);
 }
 
-int golden_pack(struct golden *g, const struct golden_options *options, const char *work,
-		struct error *err)
+int golden_write(struct golden *g, const struct golden_options *options, int fd,
+		 uint64_t offset, const char *path, struct error *err)
 {
 	struct container container = {0};
-	struct stat st;
-	int result;
+	int result = container_probe(g->source, options->image->allow_backing, &container,
+				     err);
 
-	g->path = xasprintf("%s/%s.img", work, g->name);
-	result = container_probe(g->source, options->image->allow_backing, &container,
-				 err);
 	if (result == 0)
-		result = write_copy(g, &container, err);
+		result = write_as(g, &container, fd, offset, path, err);
 	container_free(&container);
-	if (result < 0)
-		return -1;
-	if (fstat(g->fd, &st) < 0)
-		return error_errno(err, g->path, "cannot examine");
-	g->size = (uint64_t)st.st_size;
 	g->sealed_size = seal_size(g->size);
-	return seal_make(g->fd, 0, g->size, g->source, &g->seal, err);
+	return result;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Golden images on a boot medium: what init must know of them (the words of their .conf),
- * and their packed and sealed copy.
+ * and their packed and sealed copy, which is written straight to its place.
  */
 #ifndef IMAGE_GOLDEN_H
 #define IMAGE_GOLDEN_H
@@ -18,10 +18,8 @@ struct golden {
 	struct verify_report verified;	/* of a Windows */
 	bool windows;		/* it holds one that gild knows */
 	const char *format;	/* "raw" or "qcow2": of the copy */
-	int fd;			/* the copy; -1 before golden_pack() */
-	char *path;		/* of the copy */
-	uint64_t virtual_size, size;	/* bytes; of the copy without and with its seal */
-	uint64_t sealed_size;
+	uint64_t virtual_size;	/* bytes */
+	uint64_t size, sealed_size;	/* of the copy, without and with its seal */
 	struct seal seal;
 };
 DEFINE_VEC(goldens, struct golden);
@@ -40,9 +38,13 @@ struct golden_options {
  */
 int golden_open(const char *path, const struct golden_options *options,
 		struct golden *ret, struct error *err);
-/* Writes its sealed copy to a new file in the folder `work`. */
-int golden_pack(struct golden *golden, const struct golden_options *options,
-		const char *work, struct error *err);
+/*
+ * Writes its sealed copy to `fd` (open for reading and writing) from `offset` on, where the
+ * file ends or reads as zeros; it ends with the copy then. What is a hole or zeros is not
+ * written. Sets sizes, format and seal. `path` is the file's, for messages.
+ */
+int golden_write(struct golden *golden, const struct golden_options *options, int fd,
+		 uint64_t offset, const char *path, struct error *err);
 /*
  * The text of its .conf. `place`: "partition:GUID" or "file:PATH".
  */

@@ -86,18 +86,16 @@ static int make_esp(const char *path, const struct media *media, const char *roo
 	return block ? media_fill_fat(block, media, 0, &files, err) : -1;
 }
 
-static int put_images(const char *tree, const struct media *media, struct error *err)
+static int put_images(const char *tree, const struct pack_options *o,
+		      const struct media *media, struct error *err)
 {
 	vec_foreach (golden, media->goldens) {
 		_cleanup_free_ char *path =
 			xasprintf(LAYOUT_FOLDER "/images/%s.img", golden->name);
-		_cleanup_free_ char *full = xasprintf("%s/%s", tree, path);
+		_cleanup_close_ int fd = make_file(tree, path, err);
 
-		/* It was made in the folder beside: no second copy. */
-		if (make_folders(tree, path, err) < 0)
+		if (fd < 0 || golden_write(golden, &o->golden, fd, 0, path, err) < 0)
 			return -1;
-		if (rename(golden->path, full) < 0)
-			return error_errno(err, full, "cannot be put there");
 	}
 	return 0;
 }
@@ -117,10 +115,9 @@ static int make_tree(const char *tree, const struct media *media, const char *ro
 		if (put(tree, file->path, buffer_view(&file->data), err) < 0)
 			return -1;
 	if (grub_core(true, "/boot/grub", media->work, &core, err) < 0 ||
-	    put(tree, CORE, buffer_view(&core), err) < 0 ||
-	    put_copy(tree, root, media->set->root, media->set->root_size, err) < 0)
+	    put(tree, CORE, buffer_view(&core), err) < 0)
 		return -1;
-	return put_images(tree, media, err);
+	return put_copy(tree, root, media->set->root, media->set->root_size, err);
 }
 
 /* The time is all that xorriso makes identifiers of. */
@@ -175,8 +172,8 @@ static int run_xorriso(const char *tree, const char *esp, const char *output,
 	return error_remedy(err, "install the Debian packages xorriso and grub-pc-bin");
 }
 
-static int write_iso(const struct draft *draft, const struct media *media,
-		     struct error *err)
+static int write_iso(const struct pack_options *o, const struct draft *draft,
+		     struct media *media, struct pack_result *ret, struct error *err)
 {
 	_cleanup_free_ char *tree = xasprintf("%s/tree", media->work);
 	_cleanup_free_ char *esp = xasprintf("%s/esp.img", media->work);
@@ -184,22 +181,23 @@ static int write_iso(const struct draft *draft, const struct media *media,
 
 	if (mkdir(tree, 0755) < 0)
 		return error_errno(err, tree, "cannot make");
-	if (make_tree(tree, media, root_name, err) < 0 ||
+	if (put_images(tree, o, media, err) < 0 || media_settle(o, media, ret, err) < 0 ||
+	    make_tree(tree, media, root_name, err) < 0 ||
 	    make_esp(esp, media, root_name, err) < 0)
 		return -1;
 	progress_report("writing the ISO", 0, 0);
 	return run_xorriso(tree, esp, draft->path, err);
 }
 
-int iso_write(const struct pack_options *o, const struct media *media,
-	      struct pack_result *ret, struct error *err)
+int iso_write(const struct pack_options *o, struct media *media, struct pack_result *ret,
+	      struct error *err)
 {
 	struct draft draft = {.fd = -1};
 	struct stat st;
 	int result = draft_open(&draft, o->output, true, err);
 
 	if (result == 0)
-		result = write_iso(&draft, media, err);
+		result = write_iso(o, &draft, media, ret, err);
 	if (result == 0 && interrupted())
 		result = error_interrupted(err);
 	if (result == 0)

@@ -10,7 +10,6 @@
 #include "image/grub.h"
 
 #define CHUNK ((size_t)1 << 20)
-#define HOLE 4096
 #define SHIM "/usr/lib/shim/shimx64.efi.signed"
 #define MOK_MANAGER "/usr/lib/shim/mmx64.efi.signed"
 #define SIGNED_GRUB "/usr/lib/grub/x86_64-efi-signed"
@@ -61,17 +60,6 @@ struct guid media_guid(const struct media *media, const char *name)
 	return guid_from(buffer_view(&b));
 }
 
-struct guid media_hash_guid(const char root_hash[65])
-{
-	_cleanup_free_ char *text =
-		xasprintf("%.8s-%.4s-%.4s-%.4s-%.12s", root_hash, root_hash + 8,
-			  root_hash + 12, root_hash + 16, root_hash + 20);
-	struct guid guid = {{0}};
-
-	(void)guid_parse(text, &guid);
-	return guid;
-}
-
 void media_guid_text(const struct guid *guid, char text[GUID_TEXT_SIZE])
 {
 	guid_format(guid, text);
@@ -80,65 +68,6 @@ void media_guid_text(const struct guid *guid, char text[GUID_TEXT_SIZE])
 }
 
 /* ---- copying ---- */
-
-static int read_whole(int fd, uint8_t *to, size_t len, uint64_t at, const char *path,
-		      struct error *err)
-{
-	while (len) {
-		ssize_t n = pread(fd, to, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR && !interrupted())
-			continue;
-		if (n < 0)
-			return error_errno(err, path, "cannot read");
-		if (n == 0)
-			return error_set(err, ERROR_FAILED, path, "ends too soon");
-		to += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int write_whole(int fd, const uint8_t *from, size_t len, uint64_t at,
-		       const char *path, struct error *err)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, from, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR && !interrupted())
-			continue;
-		if (n < 0)
-			return error_errno(err, path, "cannot write");
-		from += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-/* What of a chunk is not zeros, in runs of whole pieces. */
-static int write_runs(int to, const uint8_t *chunk, size_t len, uint64_t at,
-		      const char *path, struct error *err)
-{
-	static const uint8_t zeros[HOLE];
-	size_t start = 0, i = 0;
-
-	while (i < len) {
-		size_t n = len - i < HOLE ? len - i : HOLE;
-		bool hole = memcmp(chunk + i, zeros, n) == 0;
-
-		if (hole && i > start &&
-		    write_whole(to, chunk + start, i - start, at + start, path, err) < 0)
-			return -1;
-		i += n;
-		if (hole)
-			start = i;
-	}
-	return i > start
-		       ? write_whole(to, chunk + start, i - start, at + start, path, err)
-		       : 0;
-}
 
 /* The next byte that is data; `end` if there is none. */
 static uint64_t next_data(int fd, uint64_t at, uint64_t end)
@@ -166,9 +95,9 @@ int media_copy(int from, uint64_t from_offset, uint64_t size, int to, uint64_t t
 			return error_interrupted(err);
 		progress_report("writing", at - from_offset, size);
 		len = end - at < CHUNK ? (size_t)(end - at) : CHUNK;
-		if (read_whole(from, chunk, len, at, path, err) < 0 ||
-		    write_runs(to, chunk, len, to_offset + (at - from_offset), path,
-			       err) < 0)
+		if (file_read_at(from, chunk, len, at, path, err) < 0 ||
+		    file_write_sparse(to, chunk, len, to_offset + (at - from_offset),
+				      path, err) < 0)
 			return -1;
 		at += len;
 	}

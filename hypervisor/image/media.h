@@ -35,14 +35,13 @@ struct media {
 	struct buffer kernel, initrd, config;
 	char *cmdline;			/* without gild.image */
 	struct goldens *goldens;
+	const struct media_files *kept;	/* settings of the disk that is updated, or NULL */
 	struct guid seed;		/* all identifiers follow from it */
 	struct buffer uki;		/* signed; empty: shim and GRUB */
 	const char *work;		/* temporary folder beside the output */
 };
 /* A GUID that follows from the contents and a name. */
 struct guid media_guid(const struct media *media, const char *name);
-/* The first 16 bytes of a root hash, in the order of its digits. */
-struct guid media_hash_guid(const char root_hash[65]);
 /* Without braces. */
 void media_guid_text(const struct guid *guid, char text[GUID_TEXT_SIZE]);
 

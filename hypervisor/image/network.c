@@ -97,7 +97,8 @@ static int put_ipxe(const char *folder, const struct media *media, struct error 
 	return put_text(folder, "boot.ipxe", text, err);
 }
 
-static int put_images(const char *folder, const struct media *media, struct error *err)
+static int put_images(const char *folder, const struct pack_options *o,
+		      const struct media *media, struct error *err)
 {
 	if (media->goldens->len &&
 	    (make_folder(folder, LAYOUT_FOLDER, err) < 0 ||
@@ -108,9 +109,7 @@ static int put_images(const char *folder, const struct media *media, struct erro
 			xasprintf(LAYOUT_FOLDER "/images/%s.img", golden->name);
 		_cleanup_close_ int fd = make_file(folder, name, err);
 
-		if (fd < 0 || ftruncate(fd, (off_t)golden->sealed_size) < 0)
-			return error_errno(err, name, "cannot make");
-		if (media_copy(golden->fd, 0, golden->sealed_size, fd, 0, name, err) < 0)
+		if (fd < 0 || golden_write(golden, &o->golden, fd, 0, name, err) < 0)
 			return -1;
 		if (fsync(fd) < 0)
 			return error_errno(err, name, "cannot sync");
@@ -118,7 +117,7 @@ static int put_images(const char *folder, const struct media *media, struct erro
 	return 0;
 }
 
-static int put_all(const char *folder, const struct media *media, struct error *err)
+static int put_rest(const char *folder, const struct media *media, struct error *err)
 {
 	_cleanup_free_ char *cmdline = xasprintf("%s\n", media->cmdline);
 
@@ -126,9 +125,9 @@ static int put_all(const char *folder, const struct media *media, struct error *
 	    put_initrd(folder, media, err) < 0 ||
 	    put(folder, "config", buffer_view(&media->config), err) < 0 ||
 	    put_text(folder, "cmdline", cmdline, err) < 0 ||
-	    put_loader(folder, media, err) < 0 || put_ipxe(folder, media, err) < 0)
+	    put_loader(folder, media, err) < 0)
 		return -1;
-	return put_images(folder, media, err);
+	return put_ipxe(folder, media, err);
 }
 
 /* The folder gets its name when all is in it. */
@@ -141,7 +140,7 @@ static int name_folder(const char *folder, const char *output, struct error *err
 	return file_sync_folder(output, err);
 }
 
-int network_write(const struct pack_options *o, const struct media *media,
+int network_write(const struct pack_options *o, struct media *media,
 		  struct pack_result *ret, struct error *err)
 {
 	_cleanup_free_ char *output = xstrdup(o->output);
@@ -150,7 +149,8 @@ int network_write(const struct pack_options *o, const struct media *media,
 	for (size_t len = strlen(output); len > 1 && output[len - 1] == '/'; len--)
 		output[len - 1] = '\0';
 	folder = temp_folder_make(output, err);
-	if (!folder || put_all(folder, media, err) < 0)
+	if (!folder || put_images(folder, o, media, err) < 0 ||
+	    media_settle(o, media, ret, err) < 0 || put_rest(folder, media, err) < 0)
 		return -1;
 	if (interrupted())
 		return error_interrupted(err);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "image/pack.h"
 
-#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,15 +70,6 @@ static int open_images(const struct pack_options *o, struct pack_result *ret,
 	return 0;
 }
 
-static int pack_images(const struct pack_options *o, const char *work,
-		       struct pack_result *ret, struct error *err)
-{
-	vec_foreach (golden, &ret->images)
-		if (golden_pack(golden, &o->golden, work, err) < 0)
-			return -1;
-	return 0;
-}
-
 static int make_cmdline(const struct pack_options *o, struct pack_result *ret,
 			struct error *err)
 {
@@ -108,24 +98,18 @@ static struct guid make_seed(const struct pack_options *o, const struct media *m
 		      (uintmax_t)o->slot_size, (uintmax_t)o->state_size);
 	buffer_append(&b, media->config.data, media->config.len);
 	vec_foreach (golden, &r->images)
-		buffer_append_string(&b, golden->seal.root_hash);
+		buffer_append_string(&b, golden->seal.hash);
 	return guid_from(buffer_view(&b));
 }
 
-static int read_fd(int fd, uint64_t size, struct buffer *ret, struct error *err)
+static int read_initrd(const struct boot_set *set, struct buffer *ret, struct error *err)
 {
-	uint8_t *to = buffer_reserve(ret, (size_t)size);
+	void *to = buffer_reserve(ret, (size_t)set->initrd_size);
 
-	while (ret->len < size) {
-		ssize_t n = pread(fd, to + ret->len, (size_t)size - ret->len,
-				  (off_t)ret->len);
-
-		if (n < 0 && errno == EINTR && !interrupted())
-			continue;
-		if (n <= 0)
-			return error_errno(err, "initramfs", "cannot be read");
-		ret->len += (size_t)n;
-	}
+	if (file_read_at(set->initrd, to, (size_t)set->initrd_size, 0, "initramfs", err) <
+	    0)
+		return -1;
+	ret->len += (size_t)set->initrd_size;
 	return 0;
 }
 
@@ -198,29 +182,31 @@ static int count_losses(const struct pack_options *o, struct pack_result *ret,
 
 /* ---- the medium ---- */
 
-static int gather(const struct pack_options *o, const struct media_files *kept,
-		  struct media *media, struct pack_result *ret, struct error *err)
+int media_settle(const struct pack_options *o, struct media *media,
+		 struct pack_result *ret, struct error *err)
 {
-	if (pack_images(o, media->work, ret, err) < 0 ||
-	    settings_make(o, ret, kept, &media->config, err) < 0 ||
-	    media_read(ret->set.kernel_path, "linux-image-amd64", &media->kernel, err) <
-		    0 ||
-	    read_fd(ret->set.initrd, ret->set.initrd_size, &media->initrd, err) < 0 ||
+	if (settings_make(o, ret, media->kept, &media->config, err) < 0 ||
 	    make_cmdline(o, ret, err) < 0)
 		return -1;
 	media->cmdline = ret->cmdline;
 	media->seed = make_seed(o, media, ret);
-	ret->kernel_size = media->kernel.len;
 	ret->config_size = media->config.len;
 	ret->uki = o->sign_key != NULL;
 	return ret->uki ? make_uki(o, media, err) : 0;
 }
 
-static int write_medium(const struct pack_options *o, const struct media *media,
+static int write_medium(const struct pack_options *o, struct media *media,
 			struct pack_result *ret, struct error *err)
 {
+	if (media_read(ret->set.kernel_path, "linux-image-amd64", &media->kernel, err) <
+		    0 ||
+	    read_initrd(&ret->set, &media->initrd, err) < 0)
+		return -1;
+	ret->kernel_size = media->kernel.len;
 	if (o->update)
-		return update_write(o, media, ret, err);
+		return media_settle(o, media, ret, err) < 0
+			       ? -1
+			       : update_write(o, media, ret, err);
 	switch (o->kind) {
 	case PACK_ISO:
 		return iso_write(o, media, ret, err);
@@ -284,9 +270,8 @@ int pack_run(const struct pack_options *o, struct pack_result *ret, struct error
 	if (!work)
 		return -1;
 	media.work = work;
-	result = gather(o, o->update ? &kept : NULL, &media, ret, err);
-	if (result == 0)
-		result = write_medium(o, &media, ret, err);
+	media.kept = o->update ? &kept : NULL;
+	result = write_medium(o, &media, ret, err);
 	if (result == 0)
 		add_warnings(o, ret);
 	buffer_free(&media.kernel);

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The writers of each kind of medium. */
+/*
+ * The writers of each kind of medium. First they write the golden images to their places,
+ * then media_settle() makes what has the images' seals in it, then the rest is written.
+ */
 #ifndef IMAGE_PACK_PRIVATE_H
 #define IMAGE_PACK_PRIVATE_H
 
 #include "block/partition.h"
 #include "image/pack.h"
 
-int stick_write(const struct pack_options *options, const struct media *media,
+int stick_write(const struct pack_options *options, struct media *media,
 		struct pack_result *ret, struct error *err);
-int iso_write(const struct pack_options *options, const struct media *media,
+int iso_write(const struct pack_options *options, struct media *media,
 	      struct pack_result *ret, struct error *err);
-int network_write(const struct pack_options *options, const struct media *media,
+int network_write(const struct pack_options *options, struct media *media,
 		  struct pack_result *ret, struct error *err);
+/* Settings, command line, identifiers, and the signed kernel: for media without one. */
+int media_settle(const struct pack_options *options, struct media *media,
+		 struct pack_result *ret, struct error *err);
 
 /* ---- updates of a stick ---- */
 

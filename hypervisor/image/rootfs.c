@@ -194,7 +194,7 @@ static int write_root(struct image_files *files, bool no_cache, struct boot_set 
 	if (cache_key(files, "root", key, err) < 0)
 		return -1;
 	set->root = cache_get(key, &set->root_size, note);
-	if (set->root >= 0 && seal_parse(note, &set->seal)) {
+	if (set->root >= 0 && seal_parse(note, key, &set->seal, NULL) == 0) {
 		set->cached = true;
 		return 0;
 	}

@@ -289,7 +289,7 @@ static int plan(const struct run_options *o, struct golden *golden, struct run_p
 
 int run_plan_make(const struct run_options *o, struct run_plan *ret, struct error *err)
 {
-	struct golden golden = {.fd = -1};
+	struct golden golden = {0};
 	int result;
 
 	if (recognise(o->path, &ret->what, err) < 0)

@@ -76,7 +76,7 @@ static void add_images(const struct pack_options *o, const struct goldens *golde
 		       struct media_files *files)
 {
 	vec_foreach (golden, goldens) {
-		struct guid guid = media_hash_guid(golden->seal.root_hash);
+		struct guid guid = seal_guid(&golden->seal);
 		char guid_text[GUID_TEXT_SIZE];
 		_cleanup_free_ char *place = NULL, *text = NULL, *path = NULL;
 
@@ -243,7 +243,7 @@ static char *word_in(const struct buffer *text, const char *key)
 void settings_images(const struct media_files *settings, struct goldens *ret)
 {
 	vec_foreach (file, settings) {
-		struct golden g = {.fd = -1};
+		struct golden g = {0};
 		const char *base = file->path + strlen(IMAGES);
 
 		if (!text_starts_with(file->path, IMAGES) ||

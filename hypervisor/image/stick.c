@@ -20,8 +20,10 @@
 #define TYPE_BIOS_BOOT "21686148-6449-6e6f-744e-656564454649"
 #define BIOS_SIZE MEDIA_MIB
 #define ESP_LEAST (256 * MEDIA_MIB)
+#define SETTINGS_ROOM (16 * MEDIA_MIB)
 #define ALIGNMENT MEDIA_MIB
 #define ESP_NUMBER 2
+#define ROOT_A_NUMBER 3
 #define GRUB_PREFIX "(,gpt2)/EFI/debian"
 #define SECTOR 512
 #define EXT4_BLOCK 4096
@@ -40,51 +42,62 @@ struct layout {
 };
 
 static void add_part(struct layout *layout, const char *role, const char *name,
-		     const char *type, uint64_t size, struct guid guid)
+		     const char *type, uint64_t size)
 {
 	struct partition p = {.number = (unsigned)layout->table.partitions.len + 1,
 			      .offset = layout->end,
 			      .size = round_up(size, ALIGNMENT),
-			      .guid = guid,
 			      .name = xstrdup(name)};
 
 	(void)guid_parse(type, &p.type);
 	vec_push(&layout->table.partitions, p);
 	vec_push(layout->parts,
-		 (struct pack_part){role, p.number, p.offset, p.size, p.guid});
+		 (struct pack_part){.role = role, p.number, p.offset, p.size});
 	layout->end += p.size;
 }
 
-/* Two slots of kernel, initramfs and settings, and the boot loader. */
-static uint64_t esp_size(const struct media *media)
+/*
+ * Two slots of kernel, initramfs and settings, and the boot loader. The settings have the
+ * seals of what is yet to be written, and have to do with the room that is kept for them.
+ */
+static uint64_t esp_size(const struct pack_options *o, const struct media *media)
 {
-	uint64_t slot = media->kernel.len + media->initrd.len + media->config.len;
-	uint64_t need = 4 * slot + 4 * media->uki.len + 32 * MEDIA_MIB;
+	uint64_t slot = media->kernel.len + media->initrd.len + SETTINGS_ROOM;
+	uint64_t need = (o->sign_key ? 8 : 4) * slot + 32 * MEDIA_MIB;
 
 	return need > ESP_LEAST ? need : ESP_LEAST;
 }
 
-static void make_layout(const struct pack_options *o, const struct media *media,
-			struct layout *layout)
+/* What comes before the images, whose sizes are known when they are written. */
+static void begin_layout(const struct pack_options *o, const struct media *media,
+			 struct layout *layout)
 {
-	layout->table = (struct partition_table){.scheme = PARTITION_GPT,
-						 .disk_guid = media_guid(media, "disk"),
-						 .sector_size = SECTOR};
+	layout->table =
+		(struct partition_table){.scheme = PARTITION_GPT, .sector_size = SECTOR};
 	layout->end = ALIGNMENT;
-	add_part(layout, "bios", "BIOS boot", TYPE_BIOS_BOOT, BIOS_SIZE,
-		 media_guid(media, "bios"));
-	add_part(layout, "esp", "EFI system partition", MEDIA_TYPE_ESP, esp_size(media),
-		 media_guid(media, "esp-partition"));
-	add_part(layout, "root-a", "gild root a", LAYOUT_TYPE_ROOT, o->slot_size,
-		 media_hash_guid(media->set->seal.root_hash));
-	add_part(layout, "root-b", "gild root b", LAYOUT_TYPE_ROOT, o->slot_size,
-		 media_guid(media, "root-b"));
-	vec_foreach (golden, media->goldens)
-		add_part(layout, "image", "gild image", LAYOUT_TYPE_IMAGE,
-			 golden->sealed_size, media_hash_guid(golden->seal.root_hash));
-	if (o->state_size)
-		add_part(layout, "state", "gild state", LAYOUT_TYPE_STATE, o->state_size,
-			 media_guid(media, "state-partition"));
+	add_part(layout, "bios", "BIOS boot", TYPE_BIOS_BOOT, BIOS_SIZE);
+	add_part(layout, "esp", "EFI system partition", MEDIA_TYPE_ESP,
+		 esp_size(o, media));
+	add_part(layout, "root-a", "gild root a", LAYOUT_TYPE_ROOT, o->slot_size);
+	add_part(layout, "root-b", "gild root b", LAYOUT_TYPE_ROOT, o->slot_size);
+}
+
+static void name_parts(const struct media *media, struct layout *layout)
+{
+	const struct golden *golden = media->goldens->items;
+
+	layout->table.disk_guid = media_guid(media, "disk");
+	vec_foreach (part, layout->parts) {
+		_cleanup_free_ char *name = xasprintf("%s-partition", part->role);
+
+		if (strcmp(part->role, "root-a") == 0)
+			part->guid = seal_guid(&media->set->seal);
+		else if (strcmp(part->role, "image") == 0)
+			part->guid = seal_guid(&(golden++)->seal);
+		else
+			part->guid = media_guid(media, name);
+		layout->table.partitions.items[part->number - 1].guid = part->guid;
+	}
 }
 
 static int check_slot(const struct pack_options *o, const struct media *media,
@@ -204,43 +217,48 @@ static int write_state(const struct draft *draft, const struct media *media,
 	return error_wrap(err, draft->output, "cannot make the state's file system");
 }
 
-static int write_data(const struct draft *draft, const struct media *media,
-		      const struct layout *layout, struct error *err)
+static int write_images(const struct pack_options *o, const struct draft *draft,
+			const struct media *media, struct layout *layout,
+			struct error *err)
 {
-	const struct boot_set *set = media->set;
-
-	vec_foreach (part, layout->parts) {
-		const struct golden *golden =
-			media->goldens->items +
-			(part->number - layout->parts->items[3].number - 1);
-		bool image = strcmp(part->role, "image") == 0;
-		bool root = strcmp(part->role, "root-a") == 0;
-
-		if (root && media_copy(set->root, 0, set->root_size, draft->fd,
-				       part->offset, draft->output, err) < 0)
+	vec_foreach (golden, media->goldens) {
+		if (golden_write(golden, &o->golden, draft->fd, layout->end,
+				 draft->output, err) < 0)
 			return -1;
-		if (image && media_copy(golden->fd, 0, golden->sealed_size, draft->fd,
-					part->offset, draft->output, err) < 0)
-			return -1;
+		add_part(layout, "image", "gild image", LAYOUT_TYPE_IMAGE,
+			 golden->sealed_size);
 	}
+	if (o->state_size)
+		add_part(layout, "state", "gild state", LAYOUT_TYPE_STATE, o->state_size);
 	return 0;
 }
 
-static int write_all(const struct pack_options *o, const struct draft *draft,
-		     const struct media *media, struct layout *layout, struct error *err)
+static int write_root(const struct draft *draft, const struct media *media,
+		      const struct layout *layout, struct error *err)
 {
-	uint64_t size = layout->end + ALIGNMENT;
+	return media_copy(media->set->root, 0, media->set->root_size, draft->fd,
+			  layout->table.partitions.items[ROOT_A_NUMBER - 1].offset,
+			  draft->output, err);
+}
 
-	if (ftruncate(draft->fd, (off_t)size) < 0)
+static int write_all(const struct pack_options *o, const struct draft *draft,
+		     struct media *media, struct pack_result *ret, struct layout *layout,
+		     struct error *err)
+{
+	if (write_images(o, draft, media, layout, err) < 0 ||
+	    media_settle(o, media, ret, err) < 0)
+		return -1;
+	name_parts(media, layout);
+	if (ftruncate(draft->fd, (off_t)(layout->end + ALIGNMENT)) < 0)
 		return error_errno(err, o->output, "cannot make");
-	if (write_data(draft, media, layout, err) < 0 ||
+	if (write_root(draft, media, layout, err) < 0 ||
 	    write_tables(draft, media, layout, err) < 0 ||
 	    write_bios(draft, media, layout, err) < 0)
 		return -1;
 	return o->state_size ? write_state(draft, media, layout, err) : 0;
 }
 
-int stick_write(const struct pack_options *o, const struct media *media,
+int stick_write(const struct pack_options *o, struct media *media,
 		struct pack_result *ret, struct error *err)
 {
 	struct layout layout = {.parts = &ret->partitions};
@@ -250,10 +268,10 @@ int stick_write(const struct pack_options *o, const struct media *media,
 
 	if (result < 0)
 		return -1;
-	make_layout(o, media, &layout);
+	begin_layout(o, media, &layout);
 	result = draft_open(&draft, o->output, false, err);
 	if (result == 0)
-		result = write_all(o, &draft, media, &layout, err);
+		result = write_all(o, &draft, media, ret, &layout, err);
 	if (result == 0 && interrupted())
 		result = error_interrupted(err);
 	if (result == 0)

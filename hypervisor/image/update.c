@@ -287,7 +287,7 @@ int update_write(const struct pack_options *o, const struct media *media,
 	if (forget_slot(&stick, slot, err) < 0 ||
 	    write_root(&stick, root, media->set, err) < 0)
 		return -1;
-	root->guid = media_hash_guid(media->set->seal.root_hash);
+	root->guid = seal_guid(&media->set->seal);
 	if (partition_change_gpt(stick.disk, &stick.table, err) < 0 ||
 	    write_folder(&stick, media, slot, err) < 0 ||
 	    write_environment(&stick, slot, err) < 0)

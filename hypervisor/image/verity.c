@@ -18,14 +18,12 @@
 #include "base/progress.h"
 
 #define BLOCK LAYOUT_BLOCK
-#define DIGEST 32
-#define PER_BLOCK (BLOCK / DIGEST)
-#define MAX_LEVELS 9			     /* 128^9 blocks are 2^63 */
-#define MAX_SIZE ((uint64_t)1 << 52)	     /* of data: 4 PiB, far from overflows */
+#define DIGEST SEAL_DIGEST
+#define PER_BLOCK SEAL_PER_BLOCK
+#define MAX_LEVELS 9 /* 128^9 blocks are 2^63 */
+#define MAX_SIZE (SEAL_MAX_BLOCKS * BLOCK)
 #define CHUNK_BLOCKS ((size_t)PER_BLOCK * 2) /* read at once: two blocks of hashes */
 #define MAX_THREADS 16
-#define SUPERBLOCK_SIZE 512
-#define MAX_SALT 256
 
 struct tree {
 	uint64_t data_blocks;
@@ -51,40 +49,11 @@ static void tree_plan(uint64_t data_blocks, struct tree *ret)
 	ret->end = at;
 }
 
-void seal_format(const struct seal *seal, char text[SEAL_TEXT_SIZE])
-{
-	(void)snprintf(text, SEAL_TEXT_SIZE, "%s:%" PRIu64, seal->root_hash,
-		       seal->data_blocks);
-}
-
-bool seal_parse(const char *text, struct seal *ret)
-{
-	size_t digits = strspn(text, "0123456789abcdef"), decimals;
-
-	if (digits != 2 * DIGEST || text[digits] != ':')
-		return false;
-	decimals = strspn(text + digits + 1, "0123456789");
-	if (!decimals || decimals > 13 || text[digits + 1 + decimals])
-		return false;
-	memcpy(ret->root_hash, text, digits);
-	ret->root_hash[digits] = 0;
-	ret->data_blocks = strtoull(text + digits + 1, NULL, 10);
-	return ret->data_blocks > 0 && ret->data_blocks <= MAX_SIZE / BLOCK;
-}
-
-char *seal_root_name(const struct seal *seal)
-{
-	return xasprintf(LAYOUT_ROOT_PREFIX "%.16s.img", seal->root_hash);
-}
-
 uint64_t seal_size(uint64_t size)
 {
-	struct tree tree;
+	struct seal seal = {.blocks = (size + BLOCK - 1) / BLOCK};
 
-	if (!size || size > MAX_SIZE)
-		return 0;
-	tree_plan((size + BLOCK - 1) / BLOCK, &tree);
-	return tree.end * BLOCK;
+	return size && size <= MAX_SIZE ? seal_whole_size(&seal) : 0;
 }
 
 /* ---- hashing ---- */
@@ -109,78 +78,125 @@ static void hash_block(EVP_MD_CTX *scratch, const EVP_MD_CTX *state, const void 
 		abort();
 }
 
-/* One level: hashes of `count` blocks that lie at block `from` are written at block `to`.
+/*
+ * One level: hashes of `count` blocks that lie at block `from` are written at block `to`.
+ * With a source, those blocks are its own and are put to their place first.
  */
 struct work {
 	int fd;
 	uint64_t offset; /* bytes: where the data starts */
 	uint64_t from, to, count;
-	const char *path;
+	struct block *source;
+	const char *path, *step; /* no step: nothing is reported */
 	const EVP_MD_CTX *state;
-	bool report;
-	pthread_mutex_t lock;
-	uint64_t next; /* block */
+	uint8_t of_zeros[DIGEST]; /* a block's digest */
+	pthread_mutex_t lock;	  /* of all that follows, and of the source */
+	uint64_t next;		  /* block */
+	uint64_t data, data_end;  /* bytes: where the source goes on */
 	bool failed;
 	struct error err;
 };
 
-static bool take_chunk(struct work *w, uint64_t *first, size_t *count)
+struct chunk {
+	uint64_t first; /* block */
+	size_t count;
+	bool hole; /* of the source: `data` was not read */
+	uint8_t data[CHUNK_BLOCKS * BLOCK];
+};
+
+/* With zeros to the end of the last block. */
+static int read_source(struct work *w, struct chunk *c, struct error *err)
 {
-	bool taken = false;
+	uint64_t at = c->first * BLOCK, left = w->source->size - at;
+	size_t len = left < c->count * BLOCK ? (size_t)left : c->count * BLOCK;
 
-	(void)pthread_mutex_lock(&w->lock);
-	if (!w->failed && w->next < w->count) {
-		uint64_t left = w->count - w->next;
-
-		*first = w->next;
-		*count = left < CHUNK_BLOCKS ? (size_t)left : CHUNK_BLOCKS;
-		w->next += *count;
-		taken = true;
-	}
-	(void)pthread_mutex_unlock(&w->lock);
-	return taken;
+	if (at >= w->data_end &&
+	    block_data(w->source, at, &w->data, &w->data_end, err) < 0)
+		return -1;
+	c->hole = at + len <= w->data;
+	if (c->hole)
+		return 0;
+	memset(c->data + len, 0, c->count * BLOCK - len);
+	return block_pread(w->source, c->data, len, at, err);
 }
 
-static int do_chunk(struct work *w, EVP_MD_CTX *scratch, uint8_t *data, uint64_t first,
-		    size_t count, struct error *err)
+/* 1: a chunk, 0: none is left. */
+static int take_chunk(struct work *w, struct chunk *c, struct error *err)
 {
-	size_t hash_blocks = (count + PER_BLOCK - 1) / PER_BLOCK;
-	_cleanup_free_ uint8_t *hashes = xcalloc(hash_blocks, BLOCK);
+	uint64_t left;
+	int result = 0;
+
+	(void)pthread_mutex_lock(&w->lock);
+	left = w->failed ? 0 : w->count - w->next;
+	if (left) {
+		c->first = w->next;
+		c->count = left < CHUNK_BLOCKS ? (size_t)left : CHUNK_BLOCKS;
+		w->next += c->count;
+		result = w->source && read_source(w, c, err) < 0 ? -1 : 1;
+	}
+	(void)pthread_mutex_unlock(&w->lock);
+	return result;
+}
+
+static int put_data(struct work *w, struct chunk *c, struct error *err)
+{
+	uint64_t at = w->offset + (w->from + c->first) * BLOCK;
+
+	if (!w->source)
+		return file_read_at(w->fd, c->data, c->count * BLOCK, at, w->path, err);
+	return c->hole ? 0
+		       : file_write_sparse(w->fd, c->data, c->count * BLOCK, at, w->path,
+					   err);
+}
+
+static int do_chunk(struct work *w, EVP_MD_CTX *scratch, struct chunk *c,
+		    struct error *err)
+{
+	uint8_t hashes[CHUNK_BLOCKS * DIGEST] = {0};
+	size_t hash_blocks = (c->count + PER_BLOCK - 1) / PER_BLOCK;
 
 	if (interrupted())
 		return error_interrupted(err);
-	if (file_read_at(w->fd, data, count * BLOCK,
-			 w->offset + (w->from + first) * BLOCK, w->path, err) < 0)
+	if (put_data(w, c, err) < 0)
 		return -1;
-	for (size_t i = 0; i < count; i++)
-		hash_block(scratch, w->state, data + i * BLOCK, hashes + i * DIGEST);
+	for (size_t i = 0; i < c->count; i++)
+		if (c->hole)
+			memcpy(hashes + i * DIGEST, w->of_zeros, DIGEST);
+		else
+			hash_block(scratch, w->state, c->data + i * BLOCK,
+				   hashes + i * DIGEST);
 	return file_write_at(w->fd, hashes, hash_blocks * BLOCK,
-			     w->offset + (w->to + first / PER_BLOCK) * BLOCK, w->path,
+			     w->offset + (w->to + c->first / PER_BLOCK) * BLOCK, w->path,
 			     err);
+}
+
+static void fail(struct work *w, struct error *err)
+{
+	(void)pthread_mutex_lock(&w->lock);
+	if (!w->failed)
+		(void)error_move(&w->err, err);
+	w->failed = true;
+	(void)pthread_mutex_unlock(&w->lock);
 }
 
 static void work_on(struct work *w, bool report)
 {
-	_cleanup_free_ uint8_t *data = xmalloc(CHUNK_BLOCKS * BLOCK);
+	_cleanup_free_ struct chunk *chunk = xcalloc(1, sizeof(*chunk));
+	_cleanup_error_ struct error err = ERROR_INIT;
 	EVP_MD_CTX *scratch = EVP_MD_CTX_new();
-	uint64_t first;
-	size_t count;
+	int result;
 
 	if (!scratch)
 		abort();
-	while (take_chunk(w, &first, &count)) {
-		_cleanup_error_ struct error err = ERROR_INIT;
-
+	while ((result = take_chunk(w, chunk, &err)) > 0) {
 		if (report)
-			progress_report("sealing", first * BLOCK, w->count * BLOCK);
-		if (do_chunk(w, scratch, data, first, count, &err) == 0)
-			continue;
-		(void)pthread_mutex_lock(&w->lock);
-		if (!w->failed)
-			(void)error_move(&w->err, &err);
-		w->failed = true;
-		(void)pthread_mutex_unlock(&w->lock);
+			progress_report(w->step, chunk->first * BLOCK, w->count * BLOCK);
+		result = do_chunk(w, scratch, chunk, &err);
+		if (result < 0)
+			break;
 	}
+	if (result < 0)
+		fail(w, &err);
 	EVP_MD_CTX_free(scratch);
 }
 
@@ -203,7 +219,7 @@ static int hash_level(struct work *w, struct error *err)
 	       started + 1 < chunks &&
 	       pthread_create(&threads[started], NULL, work_thread, w) == 0)
 		started++;
-	work_on(w, w->report);
+	work_on(w, w->step);
 	while (started > 0)
 		(void)pthread_join(threads[--started], NULL);
 	(void)pthread_mutex_destroy(&w->lock);
@@ -223,84 +239,111 @@ static int pad(int fd, uint64_t offset, uint64_t size, const char *path,
 		    : 0;
 }
 
-static int write_superblock(int fd, uint64_t offset, uint64_t data_blocks,
-			    const uint8_t salt[DIGEST], const uint8_t root[DIGEST],
-			    const char *path, struct error *err)
-{
-	uint8_t block[BLOCK] = "verity";
-
-	put_le32(block + 8, 1);		   /* version */
-	put_le32(block + 12, 1);	   /* hash type: the salt comes first */
-	memcpy(block + 16, root + 16, 16); /* UUID, shaped as a random one */
-	block[22] = (uint8_t)((block[22] & 0x0F) | 0x40);
-	block[24] = (uint8_t)((block[24] & 0x3F) | 0x80);
-	memcpy(block + 32, "sha256", 6);
-	put_le32(block + 64, BLOCK);
-	put_le32(block + 68, BLOCK);
-	put_le64(block + 72, data_blocks);
-	put_le16(block + 80, DIGEST);
-	memcpy(block + 88, salt, DIGEST);
-	return file_write_at(fd, block, BLOCK, offset + data_blocks * BLOCK, path, err);
-}
+/* What is sealed: it lies at its place, or is put there on the way. */
+struct sealing {
+	struct block *source; /* or NULL */
+	int fd;
+	uint64_t offset;
+	const char *path;
+};
 
 /* All levels and the root's hash. */
-static int build(int fd, uint64_t offset, const struct tree *tree,
-		 const EVP_MD_CTX *state, const char *path, uint8_t root[DIGEST],
-		 struct error *err)
+static int build(const struct sealing *s, const struct tree *tree,
+		 const EVP_MD_CTX *state, uint8_t root[DIGEST], struct error *err)
 {
+	static const uint8_t zeros[BLOCK];
+	EVP_MD_CTX *scratch = EVP_MD_CTX_new();
 	uint8_t top[BLOCK];
-	EVP_MD_CTX *scratch;
+	int result = 0;
 
-	for (unsigned level = 0; level < tree->levels; level++) {
-		struct work w = {.fd = fd,
-				 .offset = offset,
+	if (!scratch)
+		abort();
+	for (unsigned level = 0; result == 0 && level < tree->levels; level++) {
+		struct work w = {.fd = s->fd,
+				 .offset = s->offset,
 				 .from = level ? tree->start[level - 1] : 0,
 				 .to = tree->start[level],
 				 .count = level ? tree->count[level - 1]
 						: tree->data_blocks,
-				 .path = path,
-				 .state = state,
-				 .report = level == 0};
+				 .source = level ? NULL : s->source,
+				 .path = s->path,
+				 .state = state};
 
-		if (hash_level(&w, err) < 0)
-			return -1;
+		if (!level)
+			w.step = s->source ? "packing the image" : "sealing";
+		hash_block(scratch, state, zeros, w.of_zeros);
+		result = hash_level(&w, err);
 	}
-	if (file_read_at(fd, top, BLOCK,
-			 offset + (tree->levels ? tree->start[tree->levels - 1] : 0) *
-					  BLOCK,
-			 path, err) < 0)
-		return -1;
-	scratch = EVP_MD_CTX_new();
-	hash_block(scratch, state, top, root);
+	if (result == 0)
+		result = file_read_at(
+			s->fd, top, BLOCK,
+			s->offset + (tree->levels ? tree->start[tree->levels - 1] : 0) *
+					    BLOCK,
+			s->path, err);
+	if (result == 0)
+		hash_block(scratch, state, top, root);
 	EVP_MD_CTX_free(scratch);
-	return 0;
+	return result;
+}
+
+static int seal(const struct sealing *s, uint64_t size, const uint8_t first[BLOCK],
+		struct seal *ret, struct error *err)
+{
+	struct verity_super super = {.salt_len = DIGEST};
+	uint8_t root[DIGEST], block[BLOCK];
+	struct tree tree;
+	EVP_MD_CTX *state;
+
+	tree_plan((size + BLOCK - 1) / BLOCK, &tree);
+	hash_sha256((struct bytes){first, BLOCK}, super.salt);
+	state = salted(super.salt, DIGEST);
+	if (build(s, &tree, state, root, err) < 0) {
+		EVP_MD_CTX_free(state);
+		return -1;
+	}
+	EVP_MD_CTX_free(state);
+	ret->blocks = tree.data_blocks;
+	hash_hex(root, DIGEST, ret->hash);
+	verity_super_write(ret, &super, block);
+	return file_write_at(s->fd, block, BLOCK, s->offset + seal_data_size(ret),
+			     s->path, err);
+}
+
+static int check_size(uint64_t size, const char *path, struct error *err)
+{
+	if (seal_size(size))
+		return 0;
+	return error_set(err, ERROR_FAILED, path, "cannot be sealed: it has %s",
+			 size ? "more than 64 TiB" : "no data");
 }
 
 int seal_make(int fd, uint64_t offset, uint64_t size, const char *path, struct seal *ret,
 	      struct error *err)
 {
-	uint8_t first[BLOCK], salt[DIGEST], root[DIGEST];
-	struct tree tree;
-	EVP_MD_CTX *state;
-	int result;
+	struct sealing s = {NULL, fd, offset, path};
+	uint8_t first[BLOCK];
 
-	if (!seal_size(size))
-		return error_set(err, ERROR_FAILED, path, "cannot be sealed: it has %s",
-				 size ? "more than 4 PiB" : "no data");
-	tree_plan((size + BLOCK - 1) / BLOCK, &tree);
-	if (pad(fd, offset, size, path, err) < 0 ||
+	if (check_size(size, path, err) < 0 || pad(fd, offset, size, path, err) < 0 ||
 	    file_read_at(fd, first, BLOCK, offset, path, err) < 0)
 		return -1;
-	hash_sha256((struct bytes){first, BLOCK}, salt);
-	state = salted(salt, DIGEST);
-	result = build(fd, offset, &tree, state, path, root, err);
-	EVP_MD_CTX_free(state);
-	if (result < 0 ||
-	    write_superblock(fd, offset, tree.data_blocks, salt, root, path, err) < 0)
+	return seal(&s, size, first, ret, err);
+}
+
+int seal_copy(struct block *source, int fd, uint64_t offset, const char *path,
+	      struct seal *ret, struct error *err)
+{
+	struct sealing s = {source, fd, offset, path};
+	uint8_t first[BLOCK] = {0};
+	size_t len = source->size < BLOCK ? (size_t)source->size : BLOCK;
+
+	if (check_size(source->size, path, err) < 0 ||
+	    block_pread(source, first, len, 0, err) < 0)
 		return -1;
-	ret->data_blocks = tree.data_blocks;
-	hash_hex(root, DIGEST, ret->root_hash);
-	return 0;
+	/* There is no level below the root that would have put it there. */
+	if (source->size <= BLOCK &&
+	    file_write_at(fd, first, BLOCK, offset, path, err) < 0)
+		return -1;
+	return seal(&s, source->size, first, ret, err);
 }
 
 /* ---- checking ---- */
@@ -328,25 +371,18 @@ static int damaged(const struct check *c, uint64_t block, struct error *err)
 	return error_remedy(err, "write it again from where it came from");
 }
 
-/* The salt, if the superblock is one that this seal goes with. */
-static int read_salt(const struct check *c, uint8_t salt[MAX_SALT], size_t *len,
-		     struct error *err)
+static int read_super(const struct check *c, struct verity_super *ret, struct error *err)
 {
-	uint8_t sb[SUPERBLOCK_SIZE];
+	uint8_t super[VERITY_SUPER_SIZE];
 
-	if (file_read_at(c->fd, sb, sizeof(sb), c->offset + c->tree.data_blocks * BLOCK,
+	if (file_read_at(c->fd, super, sizeof(super), c->offset + seal_data_size(c->seal),
 			 c->path, err) < 0)
 		return -1;
-	if (memcmp(sb, "verity\0\0", 8) != 0 || get_le32(sb + 8) != 1 ||
-	    get_le32(sb + 12) != 1 || strncmp((const char *)sb + 32, "sha256", 32) != 0 ||
-	    get_le32(sb + 64) != BLOCK || get_le32(sb + 68) != BLOCK ||
-	    get_le64(sb + 72) != c->tree.data_blocks || get_le16(sb + 80) > MAX_SALT)
-		return error_set(err, ERROR_ANSWER_NO, c->path,
-				 "has no superblock of its hash tree at block %" PRIu64,
-				 c->tree.data_blocks);
-	*len = get_le16(sb + 80);
-	memcpy(salt, sb + 88, *len);
-	return 0;
+	if (verity_super_read((struct bytes){super, sizeof(super)}, c->path, c->seal, ret,
+			      err) == 0)
+		return 0;
+	err->code = ERROR_ANSWER_NO;
+	return -1;
 }
 
 /* True if the digest is what the tree has for block `index` below `level`. */
@@ -381,7 +417,7 @@ static int check_digest(struct check *c, unsigned level, uint64_t index,
 
 	if (level == c->tree.levels) {
 		hash_hex(digest, DIGEST, text);
-		return strcmp(text, c->seal->root_hash) == 0 ? 0 : damaged(c, block, err);
+		return strcmp(text, c->seal->hash) == 0 ? 0 : damaged(c, block, err);
 	}
 	if (load_hashes(c, level, index / PER_BLOCK, block, err) < 0)
 		return -1;
@@ -422,12 +458,11 @@ int seal_check(int fd, uint64_t offset, const struct seal *seal, uint64_t first,
 	       uint64_t count, const char *path, struct error *err)
 {
 	_cleanup_free_ struct check *c = xcalloc(1, sizeof(*c));
-	uint8_t salt[MAX_SALT];
-	size_t len = 0;
+	struct verity_super super;
 	int result;
 
-	if (!seal->data_blocks || seal->data_blocks > MAX_SIZE / BLOCK ||
-	    first > seal->data_blocks || count > seal->data_blocks - first)
+	if (!seal->blocks || seal->blocks > SEAL_MAX_BLOCKS || first > seal->blocks ||
+	    count > seal->blocks - first)
 		return error_set(err, ERROR_FAILED, path,
 				 "has no blocks %" PRIu64 " to %" PRIu64, first,
 				 first + count);
@@ -435,10 +470,10 @@ int seal_check(int fd, uint64_t offset, const struct seal *seal, uint64_t first,
 	c->offset = offset;
 	c->path = path;
 	c->seal = seal;
-	tree_plan(seal->data_blocks, &c->tree);
-	if (read_salt(c, salt, &len, err) < 0)
+	tree_plan(seal->blocks, &c->tree);
+	if (read_super(c, &super, err) < 0)
 		return -1;
-	c->state = salted(salt, len);
+	c->state = salted(super.salt, super.salt_len);
 	c->scratch = EVP_MD_CTX_new();
 	if (!c->scratch)
 		abort();

@@ -8,20 +8,9 @@
 #ifndef IMAGE_VERITY_H
 #define IMAGE_VERITY_H
 
-#include "base/error.h"
-#include "layout.h"
+#include "block/block.h"
+#include "seal.h"
 
-struct seal {
-	uint64_t data_blocks;
-	char root_hash[65];	/* lower-case hex */
-};
-#define SEAL_TEXT_SIZE 96
-
-/* "HASH:BLOCKS", as the kernel's command line and an image's settings have it. */
-void seal_format(const struct seal *seal, char text[SEAL_TEXT_SIZE]);
-bool seal_parse(const char *text, struct seal *ret);
-/* "root-0123456789abcdef.img": name of a sealed root file system as a file. Caller's. */
-char *seal_root_name(const struct seal *seal);
 /*
  * Bytes of `size` bytes of data when they are sealed: a multiple of LAYOUT_BLOCK. 0 if
  * `size` is 0 or too large.
@@ -34,6 +23,12 @@ uint64_t seal_size(uint64_t size);
  */
 int seal_make(int fd, uint64_t offset, uint64_t size, const char *path, struct seal *ret,
 	      struct error *err);
+/*
+ * Copies all of `source` to `offset` of `fd`, where zeros are, and seals it there on the
+ * way: it is read once, but for its holes; what is a hole or zeros is not written.
+ */
+int seal_copy(struct block *source, int fd, uint64_t offset, const char *path,
+	      struct seal *ret, struct error *err);
 /*
  * Reads `count` data blocks from block `first` on, and what leads from them to the root
  * hash. ERROR_ANSWER_NO with the number of the first block that is damaged.

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "layout.h"
 
 #define CONTROL "/dev/mapper/control"
@@ -164,6 +165,20 @@ static int read_super(const char *device, const char *subject, const struct seal
 	return 0;
 }
 
+char *dm_verity_table(const char *device, const struct seal *seal,
+		      const struct verity_super *super)
+{
+	char salt[2 * VERITY_MAX_SALT + 1] = "-";
+
+	if (super->salt_len)
+		hash_hex(super->salt, super->salt_len, salt);
+	/* The tree begins a block after the superblock. Blocks of zeros are not read. */
+	return xasprintf("1 %s %s %d %d %llu %llu sha256 %s %s 1 ignore_zero_blocks",
+			 device, device, LAYOUT_BLOCK, LAYOUT_BLOCK,
+			 (unsigned long long)seal->blocks,
+			 (unsigned long long)seal->blocks + 1, seal->hash, salt);
+}
+
 int dm_open_sealed(const char *name, const char *device, const char *subject,
 		   const struct seal *seal, char **ret, struct error *err)
 {
@@ -176,7 +191,7 @@ int dm_open_sealed(const char *name, const char *device, const char *subject,
 	fd = open_control(err);
 	if (fd < 0)
 		return -1;
-	table = verity_table(device, seal, &super);
+	table = dm_verity_table(device, seal, &super);
 	if (make_sealed(fd, name, seal, table, &made) < 0) {
 		error_errno(err, subject, "the kernel does not open it by dm-verity");
 		(void)error_remedy(err, "is the kernel's module dm-verity packed?");

@@ -3,7 +3,7 @@
 #ifndef INIT_DM_H
 #define INIT_DM_H
 
-#include "init/verity.h"
+#include "seal.h"
 
 /*
  * Opens a sealed block device through dm-verity under the name: the superblock must be what
@@ -12,6 +12,9 @@
  */
 int dm_open_sealed(const char *name, const char *device, const char *subject,
 		   const struct seal *seal, char **ret, struct error *err);
+/* Arguments of the kernel's target for a device that holds all. Caller's. */
+char *dm_verity_table(const char *device, const struct seal *seal,
+		      const struct verity_super *super);
 void dm_remove(const char *name);
 /* True if dm-verity has met a damaged block since it was opened. */
 bool dm_is_corrupted(const char *name);

@@ -20,7 +20,6 @@
 #include "init/root_move.h"
 #include "init/say.h"
 #include "init/uevent.h"
-#include "init/verity.h"
 #include "layout.h"
 
 #define NEW_ROOT "/sysroot"

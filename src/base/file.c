@@ -14,6 +14,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#define SPARSE_BLOCK 4096
 #define COPY_CHUNK (1024 * 1024)
 
 void closep(int *fd)
@@ -116,6 +117,30 @@ int file_write_at(int fd, const void *data, size_t len, uint64_t offset, const c
 		offset += (uint64_t)n;
 	}
 	return 0;
+}
+
+int file_write_sparse(int fd, const void *data, size_t len, uint64_t offset,
+		      const char *path, struct error *err)
+{
+	static const uint8_t zeros[SPARSE_BLOCK];
+	const uint8_t *from = data;
+	size_t start = 0, i = 0;
+
+	while (i < len) {
+		size_t n = len - i < SPARSE_BLOCK ? len - i : SPARSE_BLOCK;
+		bool hole = memcmp(from + i, zeros, n) == 0;
+
+		if (hole && i > start &&
+		    file_write_at(fd, from + start, i - start, offset + start, path,
+				  err) < 0)
+			return -1;
+		i += n;
+		if (hole)
+			start = i;
+	}
+	return i > start ? file_write_at(fd, from + start, i - start, offset + start,
+					 path, err)
+			 : 0;
 }
 
 int file_sync_folder(const char *path, struct error *err)

@@ -24,6 +24,9 @@ int file_read_at(int fd, void *data, size_t len, uint64_t offset, const char *pa
 		 struct error *err);
 int file_write_at(int fd, const void *data, size_t len, uint64_t offset, const char *path,
 		  struct error *err);
+/* The same for a place that reads as zeros: whole blocks of 4096 that are zeros stay holes. */
+int file_write_sparse(int fd, const void *data, size_t len, uint64_t offset,
+		      const char *path, struct error *err);
 /*
  * Replaces (or makes) `path` atomically: a temporary file in the same folder, fsync,
  * rename, fsync of the folder. Nothing is left behind on failure.

@@ -25,7 +25,7 @@ int creation_write(struct creation *c, const void *data, size_t len, uint64_t at
 	const uint8_t *from = data;
 
 	while (len) {
-		ssize_t n = pwrite(c->fd, from, len, (off_t)at);
+		ssize_t n = pwrite(c->fd, from, len, (off_t)(c->offset + at));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -44,7 +44,7 @@ static int read_file(struct creation *c, uint8_t *to, size_t len, uint64_t at,
 		     struct error *err)
 {
 	while (len) {
-		ssize_t n = pread(c->fd, to, len, (off_t)at);
+		ssize_t n = pread(c->fd, to, len, (off_t)(c->offset + at));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -244,7 +244,7 @@ static int check(const char *path, const struct container_create *options,
 }
 
 /* Takes the descriptor over, also on failure. */
-static struct block *begin(int fd, const char *name, bool draft,
+static struct block *begin(int fd, uint64_t offset, const char *name, bool part,
 			   const struct container_create *options, struct error *err)
 {
 	struct creation *c = xcalloc(1, sizeof(*c));
@@ -253,14 +253,15 @@ static struct block *begin(int fd, const char *name, bool draft,
 				  options->sector_size, true};
 	c->format = find_format(options->format);
 	c->fd = fd;
-	c->draft = draft;
+	c->offset = offset;
+	c->part = part;
 	buffer_append(&c->seed, options->seed.data, options->seed.len);
 	c->format->begin(c);
 	c->table_count =
 		(size_t)((c->block.size / c->grain + CREATION_TABLE) / CREATION_TABLE);
 	c->tables = xcalloc(c->table_count, sizeof(*c->tables));
 	/* Says at once if the file system takes no file of this size. */
-	if (!c->packed && ftruncate(fd, (off_t)c->block.size) < 0) {
+	if (!c->packed && ftruncate(fd, (off_t)(offset + c->block.size)) < 0) {
 		error_errno(err, name, "cannot be made %ju bytes long",
 			    (uintmax_t)c->block.size);
 		block_close(&c->block);
@@ -281,23 +282,28 @@ struct block *container_create(const char *path, const struct container_create *
 		error_errno(err, path, "cannot be made");
 		return NULL;
 	}
-	return begin(fd, path, false, options, err);
+	return begin(fd, 0, path, false, options, err);
+}
+
+struct block *container_create_at(int fd, uint64_t offset, const char *name,
+				  const struct container_create *options,
+				  struct error *err)
+{
+	if (check(name, options, find_format(options->format), err) < 0)
+		return NULL;
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0) {
+		error_errno(err, name, "cannot be made");
+		return NULL;
+	}
+	return begin(fd, offset, name, true, options, err);
 }
 
 struct block *container_create_draft(const struct draft *draft,
 				     const struct container_create *options,
 				     struct error *err)
 {
-	int fd;
-
-	if (check(draft->output, options, find_format(options->format), err) < 0)
-		return NULL;
-	fd = fcntl(draft->fd, F_DUPFD_CLOEXEC, 0);
-	if (fd < 0) {
-		error_errno(err, draft->output, "cannot be made");
-		return NULL;
-	}
-	return begin(fd, draft->output, true, options, err);
+	return container_create_at(draft->fd, 0, draft->output, options, err);
 }
 
 int container_finish(struct block *block, struct error *err)
@@ -307,8 +313,8 @@ int container_finish(struct block *block, struct error *err)
 
 	if (c->format->finish(c, &end, err) < 0)
 		return -1;
-	if (ftruncate(c->fd, (off_t)end) < 0 || fsync(c->fd) < 0)
+	if (ftruncate(c->fd, (off_t)(c->offset + end)) < 0 || fsync(c->fd) < 0)
 		return error_errno(err, block->name, "cannot be completed");
 	block->writable = false;
-	return c->draft ? 0 : file_sync_folder(block->name, err);
+	return c->part ? 0 : file_sync_folder(block->name, err);
 }

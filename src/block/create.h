@@ -23,6 +23,14 @@ struct container_create {
  */
 struct block *container_create(const char *path, const struct container_create *options,
 			       struct error *err);
+/*
+ * The same in an open file, from `offset` on, where it must read as zeros: what lies there
+ * and behind is the container's until it is finished, when the file ends with it. The
+ * descriptor stays the caller's; `name` is for messages.
+ */
+struct block *container_create_at(int fd, uint64_t offset, const char *name,
+				  const struct container_create *options,
+				  struct error *err);
 /* The same in a draft, which the caller publishes. */
 struct block *container_create_draft(const struct draft *draft,
 				     const struct container_create *options,

@@ -28,7 +28,8 @@ struct creation {
 	struct block block;
 	const struct creation_format *format;
 	int fd;
-	bool draft;		/* has no name yet */
+	uint64_t offset;	/* of the container in it */
+	bool part;		/* of a file that is the caller's: has no name yet */
 	struct buffer seed;
 	uint32_t grain;		/* bytes; a power of two, 64 KiB and more */
 	bool packed;		/* grains follow each other; else each is where the disk has it */
@@ -40,7 +41,7 @@ struct creation {
 
 /* True if the grain has a place in the file. */
 bool creation_place(const struct creation *c, uint64_t grain, uint64_t *place);
-/* Writes to the file itself. */
+/* Writes to the container's file, `at` from its start. */
 int creation_write(struct creation *c, const void *data, size_t len, uint64_t at,
 		   struct error *err);
 /* An identifier that follows from the seed and from what it is for. */

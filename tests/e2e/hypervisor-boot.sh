@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The way from the kernel to a guest under KVM: an initramfs of gild-init, Debian's kernel and
 # QEMU, started on a PC that QEMU emulates with AMD's virtualisation, so that KVM really runs
-# inside. One "PC" hands a network card to its guest, one has no KVM.
+# inside. One "PC" hands a network card to its guest and loses QEMU, one has no KVM.
 . "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 . "$GILD_SOURCE/tests/hypervisor.sh" || exit 1
 need qemu-img as ld mkfs.ext4 debugfs
@@ -34,7 +34,7 @@ is "init is smaller than 1 MiB" "$(($(stat -c %s "$root/init") < 1048576))" 1
 # ---- PCs -----------------------------------------------------------------------------------
 
 nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
-start_pc card "intel_iommu=on gild.shutdown_seconds=2" -cpu max,+svm \
+start_pc card "intel_iommu=on sysrq_always_enabled=1 gild.shutdown_seconds=2" -cpu max,+svm \
 	-drive file=media.img,format=raw,if=virtio,readonly=on -drive file=state.img,format=raw,if=virtio \
 	-device intel-iommu,intremap=on,caching-mode=on -device e1000e,addr=3 \
 	-smbios type=1,manufacturer="Dell Inc.",product="OptiPlex 7040" \
@@ -42,6 +42,15 @@ start_pc card "intel_iommu=on gild.shutdown_seconds=2" -cpu max,+svm \
 await card "guest running (kvm) $nonce"
 said card "gild: guest running (kvm) $nonce" "the guest runs under KVM and has answered"
 said card "on Dell Inc. OptiPlex 7040: hybrid" "the PC and its profile are recognised, and a device goes to the guest"
+kill_largest card
+again() { # both starts have been answered
+	[ "$(grep -c "guest running (kvm) $nonce" card.log)" = 2 ]
+}
+await card "started again"
+until again || ! kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
+said card "QEMU ended by signal 9" "QEMU that is killed while its guest runs is said to have ended"
+said card "QEMU is started again in [0-9]* ms (1 of 10)" "it is started again, after a pause"
+ok "and the guest answers again" again
 press card
 await card "gild: off"
 said card "asked to shut down" "the power button reaches the guest"
@@ -53,7 +62,8 @@ is "by itself" $? 0
 debugfs -R "dump overlay.qcow2 $PWD/overlay.qcow2" state.img 2>/dev/null
 ok "the overlay is sound" qemu-img check -q -f qcow2 overlay.qcow2
 qemu-img convert -f qcow2 -O raw overlay.qcow2 written.raw
-is "what the guest wrote is there" "$(dd if=written.raw bs=512 skip=1 count=1 status=none | tr -d '\0')" "$nonce"
+is "what the guest wrote before QEMU was killed and after is there" \
+	"$(dd if=written.raw bs=512 skip=1 count=3 status=none | tr -s '\0' ' ')" "$nonce $nonce "
 is "and only there" "$(sha256sum <media.img)" "$golden"
 ok "the state's file system was unmounted" sh -c "dumpe2fs -h state.img 2>/dev/null | grep -q 'state: *clean$'"
 

@@ -137,6 +137,23 @@ pack office.vhdx "linux guest.qcow2" --output=again.img $small --quiet \
 ok "the same again gives the same bytes" cmp stick.img again.img
 rm -f again.img damaged.img state.img
 
+# ---- what it costs -------------------------------------------------------------------------
+
+# 64 MiB somewhere in a disk of 2 GiB.
+truncate -s 2G large.raw
+echo '2048,,7' | /usr/sbin/sfdisk -q large.raw
+openssl enc -aes-128-ctr -pass pass:x -nosalt -md sha256 2>/dev/null </dev/zero |
+	dd of=large.raw bs=1M seek=700 count=64 iflag=fullblock conv=notrunc status=none
+# shellcheck disable=SC2016
+bash -c '"$0" "$@" && cat /proc/$$/io' "$GILD" pack --profile="$profile" large.raw --output=large.img $small --quiet \
+	--image-option=windows=6.1.7601 --image-option=firmware=bios --image-option=format=raw >io 2>err
+tap $? "a large raw disk is packed" err
+counted() { sed -n "s/^$1: //p" io; }
+# Besides there are the root file system, hash tree, kernel, initramfs and GRUB.
+is "its data is written once" "$(($(counted wchar) < (64 + 64) * 1048576 + $(jq .root_size stick.json)))" 1
+is "its holes are not read" "$(($(counted rchar) < 1000 * 1048576))" 1
+rm -f large.raw large.img
+
 # ---- a new version -------------------------------------------------------------------------
 
 behind() { # all from the first image to the end of the state

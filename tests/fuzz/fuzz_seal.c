@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Superblocks of dm-verity and of ext4, seals and news of devices on arbitrary bytes. */
+#include "init/dm.h"
 #include "init/state.h"
 #include "init/uevent.h"
-#include "init/verity.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,7 +18,7 @@ static void fuzz_super(struct bytes view)
 	if (seal_parse(text, "seal", &seal, NULL) < 0)
 		abort();
 	if (verity_super_read(view, "fuzz", &seal, &super, &err) == 0)
-		free(verity_table("x", &seal, &super));
+		free(dm_verity_table("x", &seal, &super));
 	else if (!err.reason)
 		abort();
 }

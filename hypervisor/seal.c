@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "init/verity.h"
+#include "seal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
-
-#include "base/hash.h"
-#include "layout.h"
-
-#define HASH_SIZE 32
-#define HASHES (LAYOUT_BLOCK / HASH_SIZE) /* in a block of the tree */
 
 /* ---- seals ---- */
 
@@ -35,6 +30,11 @@ int seal_parse(const char *text, const char *source, struct seal *ret, struct er
 	return 0;
 }
 
+void seal_format(const struct seal *seal, char text[SEAL_TEXT_SIZE])
+{
+	(void)snprintf(text, SEAL_TEXT_SIZE, "%s:%" PRIu64, seal->hash, seal->blocks);
+}
+
 uint64_t seal_data_size(const struct seal *seal)
 {
 	return seal->blocks * LAYOUT_BLOCK;
@@ -45,10 +45,10 @@ uint64_t seal_whole_size(const struct seal *seal)
 {
 	uint64_t level = seal->blocks, all = level + 1;
 
-	do {
-		level = (level + HASHES - 1) / HASHES;
+	while (level > 1) {
+		level = (level + SEAL_PER_BLOCK - 1) / SEAL_PER_BLOCK;
 		all += level;
-	} while (level > 1);
+	}
 	return all * LAYOUT_BLOCK;
 }
 
@@ -63,11 +63,17 @@ struct guid seal_guid(const struct seal *seal)
 	return guid;
 }
 
+char *seal_root_name(const struct seal *seal)
+{
+	return xasprintf(LAYOUT_ROOT_PREFIX "%.16s.img", seal->hash);
+}
+
 /* ---- the superblock ---- */
 
 enum {
 	S_VERSION = 8,
 	S_TYPE = 12,
+	S_UUID = 16,
 	S_ALGORITHM = 32,
 	S_DATA_BLOCK = 64,
 	S_HASH_BLOCK = 68,
@@ -109,16 +115,23 @@ int verity_super_read(struct bytes b, const char *name, const struct seal *seal,
 	return 0;
 }
 
-char *verity_table(const char *device, const struct seal *seal,
-		   const struct verity_super *super)
+void verity_super_write(const struct seal *seal, const struct verity_super *super,
+			uint8_t block[LAYOUT_BLOCK])
 {
-	char salt[2 * VERITY_MAX_SALT + 1] = "-";
+	struct guid root = seal_guid(seal);
 
-	if (super->salt_len)
-		hash_hex(super->salt, super->salt_len, salt);
-	/* The tree begins a block after the superblock. Blocks of zeros are not read. */
-	return xasprintf("1 %s %s %d %d %llu %llu sha256 %s %s 1 ignore_zero_blocks",
-			 device, device, LAYOUT_BLOCK, LAYOUT_BLOCK,
-			 (unsigned long long)seal->blocks,
-			 (unsigned long long)seal->blocks + 1, seal->hash, salt);
+	memset(block, 0, LAYOUT_BLOCK);
+	memcpy(block, "verity", 6);
+	put_le32(block + S_VERSION, SUPER_VERSION);
+	put_le32(block + S_TYPE, TYPE_NORMAL);
+	memcpy(block + S_UUID, root.bytes, sizeof(root.bytes));
+	/* Shaped as a random one (RFC 9562). */
+	block[S_UUID + 6] = (uint8_t)((block[S_UUID + 6] & 0x0F) | 0x40);
+	block[S_UUID + 8] = (uint8_t)((block[S_UUID + 8] & 0x3F) | 0x80);
+	memcpy(block + S_ALGORITHM, "sha256", 6);
+	put_le32(block + S_DATA_BLOCK, LAYOUT_BLOCK);
+	put_le32(block + S_HASH_BLOCK, LAYOUT_BLOCK);
+	put_le64(block + S_BLOCKS, seal->blocks);
+	put_le16(block + S_SALT_SIZE, (uint16_t)super->salt_len);
+	memcpy(block + S_SALT, super->salt, super->salt_len);
 }
