@@ -112,13 +112,34 @@ static struct guid make_seed(const struct pack_options *o, const struct media *m
 	return guid_from(buffer_view(&b));
 }
 
+/* The kernel looks for it at the very beginning of the initramfs. */
+static int add_microcode(const struct pack_options *o, struct pack_result *ret,
+			 struct buffer *initrd, struct error *err)
+{
+	const char *sysroot = o->boot.sysroot ? o->boot.sysroot : "";
+	_cleanup_free_ char *own = xasprintf("%s/lib/firmware", sysroot);
+	_cleanup_free_ char *merged = xasprintf("%s/usr/lib/firmware", sysroot);
+	const char *const folders[] = {o->boot.firmware_dir, own, merged};
+
+	if (microcode_archive(folders, ARRAY_SIZE(folders), initrd, ret->microcode, err) <
+	    0)
+		return -1;
+	for (int i = 0; i < MICROCODE_VENDORS; i++)
+		if (!ret->microcode[i].updates)
+			vec_push(&ret->set.left_out, xasprintf("microcode of %s: %s",
+							       microcode_vendor_name(i),
+							       microcode_package(i)));
+	return 0;
+}
+
 static int read_fd(int fd, uint64_t size, struct buffer *ret, struct error *err)
 {
 	uint8_t *to = buffer_reserve(ret, (size_t)size);
+	size_t start = ret->len;
 
-	while (ret->len < size) {
-		ssize_t n = pread(fd, to + ret->len, (size_t)size - ret->len,
-				  (off_t)ret->len);
+	while (ret->len - start < size) {
+		size_t at = ret->len - start;
+		ssize_t n = pread(fd, to + at, (size_t)size - at, (off_t)at);
 
 		if (n < 0 && errno == EINTR && !interrupted())
 			continue;
@@ -205,6 +226,7 @@ static int gather(const struct pack_options *o, const struct media_files *kept,
 	    settings_make(o, ret, kept, &media->config, err) < 0 ||
 	    media_read(ret->set.kernel_path, "linux-image-amd64", &media->kernel, err) <
 		    0 ||
+	    add_microcode(o, ret, &media->initrd, err) < 0 ||
 	    read_fd(ret->set.initrd, ret->set.initrd_size, &media->initrd, err) < 0 ||
 	    make_cmdline(o, ret, err) < 0)
 		return -1;
@@ -212,6 +234,7 @@ static int gather(const struct pack_options *o, const struct media_files *kept,
 	media->seed = make_seed(o, media, ret);
 	ret->kernel_size = media->kernel.len;
 	ret->config_size = media->config.len;
+	ret->initrd_size = media->initrd.len;
 	ret->uki = o->sign_key != NULL;
 	return ret->uki ? make_uki(o, media, err) : 0;
 }
