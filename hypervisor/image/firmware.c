@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/text.h"
 
 #define PART "firmware of devices"
@@ -34,7 +35,7 @@ static bool is_inside(const char *name)
 	return true;
 }
 
-static int unpack(const char *path, struct buffer *ret, struct error *err)
+static int unpack(const char *path, size_t limit, struct buffer *ret, struct error *err)
 {
 	struct archive *a = archive_read_new();
 	struct archive_entry *entry;
@@ -56,7 +57,7 @@ static int unpack(const char *path, struct buffer *ret, struct error *err)
 			result = error_set(err, ERROR_FAILED, path,
 					   "cannot be unpacked: %s",
 					   archive_error_string(a));
-		else if ((ret->len += (size_t)n) > FIRMWARE_MAX_SIZE)
+		else if ((ret->len += (size_t)n) > limit)
 			result = error_set(err, ERROR_FAILED, path,
 					   "is larger than firmware can be");
 	}
@@ -64,30 +65,41 @@ static int unpack(const char *path, struct buffer *ret, struct error *err)
 	return result;
 }
 
+static const char *const suffixes[] = {".xz", ".zst"};
+
+int firmware_read(const char *folder, const char *name, size_t limit, struct buffer *ret,
+		  struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
+
+	if (is_file(path))
+		return file_read(path, limit, ret, err) < 0 ? -1 : 1;
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		_cleanup_free_ char *packed = xasprintf("%s%s", path, suffixes[i]);
+
+		if (is_file(packed))
+			return unpack(packed, limit, ret, err) < 0 ? -1 : 1;
+	}
+	return 0;
+}
+
 /* 1: added, 0: not there. */
 static int add_one(struct image_files *files, const char *folder, const char *name,
 		   struct error *err)
 {
-	static const char *const suffixes[] = {".xz", ".zst"};
 	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
 	_cleanup_free_ char *target = xasprintf(FIRMWARE_FOLDER "/%s", name);
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	int found;
 
 	if (is_file(path)) {
 		image_files_source(files, target, path, 0644, PART);
 		return 1;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		_cleanup_free_ char *packed = xasprintf("%s%s", path, suffixes[i]);
-		_cleanup_buffer_ struct buffer data = BUFFER_INIT;
-
-		if (!is_file(packed))
-			continue;
-		if (unpack(packed, &data, err) < 0)
-			return -1;
+	found = firmware_read(folder, name, FIRMWARE_MAX_SIZE, &data, err);
+	if (found > 0)
 		image_files_bytes(files, target, buffer_view(&data), 0644, PART);
-		return 1;
-	}
-	return 0;
+	return found;
 }
 
 /* "brcm/brcmfmac*.txt": the last part may be a pattern. */

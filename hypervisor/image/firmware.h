@@ -20,4 +20,11 @@
 int firmware_add(struct image_files *files, const struct modules *modules,
 		 const char *folder, struct strings *missing, struct error *err);
 
+/*
+ * A file of such a folder, unpacked if it is compressed. 1: read, 0: not there, -1: it
+ * cannot be read, or has more than `limit` bytes.
+ */
+int firmware_read(const char *folder, const char *name, size_t limit, struct buffer *ret,
+		  struct error *err);
+
 #endif

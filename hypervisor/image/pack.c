@@ -102,6 +102,26 @@ static struct guid make_seed(const struct pack_options *o, const struct media *m
 	return guid_from(buffer_view(&b));
 }
 
+/* The kernel looks for it at the very beginning of the initramfs. */
+static int add_microcode(const struct pack_options *o, struct pack_result *ret,
+			 struct buffer *initrd, struct error *err)
+{
+	const char *sysroot = o->boot.sysroot ? o->boot.sysroot : "";
+	_cleanup_free_ char *own = xasprintf("%s/lib/firmware", sysroot);
+	_cleanup_free_ char *merged = xasprintf("%s/usr/lib/firmware", sysroot);
+	const char *const folders[] = {o->boot.firmware_dir, own, merged};
+
+	if (microcode_archive(folders, ARRAY_SIZE(folders), initrd, ret->microcode, err) <
+	    0)
+		return -1;
+	for (int i = 0; i < MICROCODE_VENDORS; i++)
+		if (!ret->microcode[i].updates)
+			vec_push(&ret->set.left_out, xasprintf("microcode of %s: %s",
+							       microcode_vendor_name(i),
+							       microcode_package(i)));
+	return 0;
+}
+
 static int read_initrd(const struct boot_set *set, struct buffer *ret, struct error *err)
 {
 	void *to = buffer_reserve(ret, (size_t)set->initrd_size);
@@ -200,9 +220,11 @@ static int write_medium(const struct pack_options *o, struct media *media,
 {
 	if (media_read(ret->set.kernel_path, "linux-image-amd64", &media->kernel, err) <
 		    0 ||
+	    add_microcode(o, ret, &media->initrd, err) < 0 ||
 	    read_initrd(&ret->set, &media->initrd, err) < 0)
 		return -1;
 	ret->kernel_size = media->kernel.len;
+	ret->initrd_size = media->initrd.len;
 	if (o->update)
 		return media_settle(o, media, ret, err) < 0
 			       ? -1

@@ -4,6 +4,7 @@
 #define IMAGE_PACK_H
 
 #include "image/media.h"
+#include "image/microcode.h"
 #include "image/modules.h"
 #include "tree/tree.h"
 
@@ -48,6 +49,8 @@ struct pack_result {
 	struct goldens images;
 	char *cmdline;
 	uint64_t kernel_size, config_size;
+	uint64_t initrd_size;		/* with microcode in front */
+	struct microcode microcode[MICROCODE_VENDORS];
 	size_t profiles;		/* how many are in it */
 	struct pack_parts partitions;	/* of a disk */
 	char slot;			/* of a disk: written and started next */

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/process.h"
 
@@ -223,19 +224,27 @@ int uki_add_sections(struct bytes stub, const char *name,
 	return 0;
 }
 
+/* osslsigncode, since sbsign cannot be told the time. */
 int uki_sign(struct buffer *image, const char *key, const char *cert, const char *work,
 	     struct error *err)
 {
 	_cleanup_free_ char *plain = xasprintf("%s/uki.efi", work);
 	_cleanup_free_ char *done = xasprintf("%s/uki.signed.efi", work);
-	char *argv[] = {(char *)"sbsign",
-			(char *)"--key",
+	_cleanup_free_ char *time = xasprintf("%jd", (intmax_t)clock_now());
+	char *argv[] = {(char *)"osslsigncode",
+			(char *)"sign",
+			(char *)"-h",
+			(char *)"sha256",
+			(char *)"-time",
+			time,
+			(char *)"-key",
 			(char *)key,
-			(char *)"--cert",
+			(char *)"-certs",
 			(char *)cert,
-			(char *)"--output",
-			done,
+			(char *)"-in",
 			plain,
+			(char *)"-out",
+			done,
 			NULL};
 	_cleanup_buffer_ struct buffer result = BUFFER_INIT;
 
@@ -244,7 +253,7 @@ int uki_sign(struct buffer *image, const char *key, const char *cert, const char
 	if (process_run(argv, err) < 0) {
 		error_wrap(err, key, "cannot sign with it");
 		return error_remedy(err,
-				    "install the Debian package sbsigntool; key and "
+				    "install the Debian package osslsigncode; key and "
 				    "certificate are PEM files that belong together");
 	}
 	if (file_read(done, MAX_IMAGE, &result, err) < 0)

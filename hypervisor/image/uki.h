@@ -21,7 +21,11 @@ struct uki_section {
 int uki_add_sections(struct bytes stub, const char *name,
 		     const struct uki_section sections[], size_t count,
 		     struct buffer *ret, struct error *err);
-/* Signs it with sbsign: key and certificate are PEM files. `work`: a temporary folder. */
+/*
+ * Signs it, for Secure Boot, at the time that base/clock.h says: with an RSA key the same
+ * image gives the same bytes. Key and certificate are PEM files. `work`: a temporary
+ * folder.
+ */
 int uki_sign(struct buffer *image, const char *key, const char *cert, const char *work,
 	     struct error *err);
 

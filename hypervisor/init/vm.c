@@ -203,10 +203,19 @@ static void add_control(struct vm *vm)
 	vm_add(vm, "-mon", "chardev=qmp,mode=control");
 	if (!vm->nonce)
 		return;
-	/* For tests: the guest reads it from fw_cfg and writes it to port 0x402. */
+	/*
+	 * For tests: the guest reads it from fw_cfg and writes it to port 0x402. What
+	 * starts under Secure Boot lets no program use ports: it has a serial port of
+	 * virtio's.
+	 */
 	vm_add(vm, "-fw_cfg", "name=opt/gild/nonce,string=%s", vm->nonce);
 	vm_add(vm, "-chardev", "file,id=echo,path=%s/echo", run);
-	vm_add(vm, "-device", "isa-debugcon,iobase=0x402,chardev=echo");
+	if (!vm->image->uefi || !vm_from(vm->image, 10, 0)) {
+		vm_add(vm, "-device", "isa-debugcon,iobase=0x402,chardev=echo");
+		return;
+	}
+	vm_add(vm, "-device", "virtio-serial-pci,id=serial");
+	vm_add(vm, "-device", "virtserialport,bus=serial.0,chardev=echo,name=gild.nonce");
 }
 
 static void add_all(struct vm *vm)

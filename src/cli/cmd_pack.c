@@ -161,6 +161,22 @@ static void add_losses(struct json_object *object, const struct module_losses *l
 	}
 }
 
+static void add_microcode(struct json_object *object, const struct pack_result *r)
+{
+	struct json_object *array = cli_add_array(object, "microcode");
+
+	for (int i = 0; i < MICROCODE_VENDORS; i++) {
+		struct json_object *o;
+
+		if (!r->microcode[i].updates)
+			continue;
+		o = cli_add_object(array, NULL);
+		cli_add(o, "vendor", microcode_vendor_name(i));
+		cli_add_int(o, "updates", (int64_t)r->microcode[i].updates);
+		cli_add_int(o, "bytes", (int64_t)r->microcode[i].bytes);
+	}
+}
+
 static void print_json(const struct pack_options *o, const struct pack_result *r)
 {
 	struct json_object *object = cli_object("gild.pack/1"), *part;
@@ -176,7 +192,7 @@ static void print_json(const struct pack_options *o, const struct pack_result *r
 	cli_add(part, "slot", r->slot ? slot : NULL);
 	cli_add(object, "kernel", r->set.kernel_version);
 	cli_add_int(object, "kernel_size", (int64_t)r->kernel_size);
-	cli_add_int(object, "initrd_size", (int64_t)r->set.initrd_size);
+	cli_add_int(object, "initrd_size", (int64_t)r->initrd_size);
 	cli_add_int(object, "config_size", (int64_t)r->config_size);
 	cli_add_int(object, "root_size", (int64_t)r->set.root_size);
 	cli_add(object, "seal", seal);
@@ -186,6 +202,7 @@ static void print_json(const struct pack_options *o, const struct pack_result *r
 	add_images(object, r);
 	add_partitions(object, r);
 	add_contents(object, &r->set);
+	add_microcode(object, r);
 	if (o->inventories->len)
 		add_losses(object, &r->losses);
 	cli_add_strings(object, "warnings", &r->warnings);
@@ -219,7 +236,7 @@ static void print_contents(const struct pack_result *r)
 
 	size_text(r->kernel_size, size);
 	cli_table_row(&table, "  kernel", size, NULL);
-	size_text(r->set.initrd_size, size);
+	size_text(r->initrd_size, size);
 	cli_table_row(&table, "  initramfs", size, NULL);
 	size_text(r->config_size, size);
 	cli_table_row(&table, "  settings", size, NULL);
@@ -279,6 +296,10 @@ static void print_text(const struct pack_options *o, const struct pack_result *r
 				printf("    %s\n", *word);
 	}
 	print_contents(r);
+	for (int i = 0; i < MICROCODE_VENDORS; i++)
+		if (r->microcode[i].updates)
+			printf("  microcode of %s: %zu updates\n",
+			       microcode_vendor_name(i), r->microcode[i].updates);
 	if (r->set.missing_firmware.len)
 		printf("  %zu firmware files that modules ask for are missing%s\n",
 		       r->set.missing_firmware.len,

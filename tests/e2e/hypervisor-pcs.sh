@@ -26,17 +26,17 @@ picture=$GILD_SOURCE/tests/guest/picture.py
 pack() {
 	local name
 	"$GILD_SOURCE/tests/guest/mkguest" linux7.raw "$kernel" || return 1
-	for name in linux8 linux11; do cp --sparse=always linux7.raw $name.raw; done
+	for name in linux11 secure11; do cp --sparse=always linux7.raw $name.raw; done
 	"$GILD_BUILD/samples/mksample" wim sample.wim --generalized --compress=LZX >/dev/null &&
 		"$GILD_BUILD/samples/mkdrivers" drivers exstor >/dev/null &&
 		"$GILD" build sample.wim --output=windows.qcow2 --size=512M --compact \
 			--driver=drivers --any-controller --unsigned=allow --quiet || return 1
-	# From 10 on a machine with UEFI takes only what Microsoft has signed.
-	"$GILD" pack linux7.raw linux8.raw linux11.raw windows.qcow2 --output=stick.img \
+	# From 10 on a machine with UEFI takes only what Microsoft has signed: Debian's shim.
+	"$GILD" pack linux7.raw linux11.raw secure11.raw windows.qcow2 --output=stick.img \
 		--slot-size=256M --state-size=64M \
-		--image-option=linux{7:windows=6.1.7601,8:windows=6.3.9600,11:windows=10.0.22631} \
-		--image-option=linux{7,8,11}:{arch=amd64,storage=virtio-blk,network=virtio-net} \
-		--image-option=linux{7,11}:firmware=bios --image-option=linux8:firmware=uefi \
+		--image-option={linux7:windows=6.1.7601,{linux,secure}11:windows=10.0.22631} \
+		--image-option={linux7,linux11,secure11}:{arch=amd64,storage=virtio-blk,network=virtio-net} \
+		--image-option=linux{7,11}:firmware=bios --image-option=secure11:firmware=uefi \
 		--image-option=windows:windows=6.3.9600 \
 		--init-option=shutdown_seconds=20 --json >pack.json
 }
@@ -148,21 +148,25 @@ pc_hp() {
 	told hp "hyperv=runtime,time,synic,stimer,vapic,hypercall,vpindex,reset,tsc" "it has what Windows 7 is to have of Hyper-V"
 	told hp "spinlocks=0x1fff" "and of its locks"
 	told hp "clocksource=\(kvm-clock\|tsc\)" "its clock is KVM's"
+	told hp "tpm=none" "there is no TPM"
 }
 # OVMF as the guest's firmware, on which TCG needs the three overrides (docs/hypervisor.md).
 ovmf="kernel_irqchip=off kvm=off smm=off"
 pc_dell() {
-	copy_stick dell linux8
+	copy_stick dell secure11
 	uefi plain dell
 	start_medium dell 'manufacturer=Dell Inc.,product=OptiPlex 7040' "memory=512M $ovmf" \
 		-device nvme,drive=disk,serial=1
 	comes_up dell "Dell Inc. OptiPlex 7040"
 	goes_off dell
-	checks_linux dell linux8 "OptiPlex 7040" dell-optiplex-7040
+	checks_linux dell secure11 "OptiPlex 7040" dell-optiplex-7040
 	told dell "firmware=uefi" "it was started by UEFI"
-	told dell "hyperv=runtime,time,hypercall,vpindex,reset,tsc" "it has what Windows 8.1 is to have of Hyper-V without an APIC"
+	told dell "secure_boot=on" "its firmware has Secure Boot switched on"
+	told dell "lockdown=integrity" "which its kernel goes by"
+	told dell "tpm=2" "it has a TPM 2.0"
+	told dell "hyperv=runtime,time,hypercall,vpindex,reset,tsc,frequencies" \
+		"it has what Windows 11 is to have of Hyper-V without an APIC"
 	told dell 'clocksource=hyperv_clocksource_\(tsc_page\|msr\)' "its clock is Hyper-V's, where KVM is hidden"
-	told dell "tpm=none" "there is no TPM"
 }
 pc_lenovo() {
 	copy_stick lenovo windows

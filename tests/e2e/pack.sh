@@ -4,7 +4,7 @@
 . "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 PATH=$PATH:/usr/sbin:/sbin
 need jq sgdisk fsck.fat mdir mcopy mtype dumpe2fs e2fsck xorriso veritysetup mke2fs grub-mkimage \
-	qemu-img cpio mksquashfs openssl sbverify sbsign objdump
+	qemu-img cpio mksquashfs openssl sbverify osslsigncode objdump zstd python3
 for file in /usr/lib/shim/shimx64.efi.signed /usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed \
 	/usr/lib/grub/i386-pc/boot.img /usr/lib/systemd/boot/efi/linuxx64.efi.stub; do
 	[ -e "$file" ] || skip_all "$file is not installed"
@@ -92,6 +92,9 @@ is "or said" "$(grep -E '^(windows|firmware)=' settings/etc/gild/images/linux_gu
 	"windows=6.1.7601 firmware=bios "
 is "what is written is kept, and options are there" "$(tr '\n' ' ' <settings/etc/gild/init.conf)" \
 	"persist=on shutdown_seconds=60 "
+[ -e /lib/firmware/intel-ucode ] || [ -e /lib/firmware/amd-ucode ] ||
+	is "microcode that is not there is told of" "$(jq -c '[.left_out[] | select(test("microcode"))]' stick.json)" \
+		'["microcode of Intel: intel-microcode","microcode of AMD: amd64-microcode"]'
 hash=${seal%:*}
 is "the root partition is found by its hash" \
 	"$(sgdisk -i 3 stick.img | sed -n 's/^Partition unique GUID: //p' | tr -d - | tr A-F a-f)" \
@@ -125,7 +128,7 @@ is "and that to its rest" "$(od -An -tu8 -j $(($(part stick.json bios offset) + 
 	"$(($(part stick.json bios offset) / 512 + 1))"
 
 is "the report has its members" "$(jq -c 'keys' stick.json)" "$(printf '%s' '["command_line","config_size",
-	"contents","images","initrd_size","kernel","kernel_size","left_out","missing_firmware","modules","output",
+	"contents","images","initrd_size","kernel","kernel_size","left_out","microcode","missing_firmware","modules","output",
 	"partitions","profiles","root_size","schema","seal","signed","warnings"]' | tr -d '\n\t')"
 is "and docs/json.md has all of them" "$(jq -r '[paths | map(select(type == "string")) | .[]] | unique[]' stick.json |
 	while read -r m; do grep -qE "[\"\`]$m[\"\`*:]" "$GILD_SOURCE/docs/json.md" || echo "$m"; done)" ""
@@ -216,9 +219,21 @@ fails 2 "an update takes no images" pack office.vhdx --update=stick.img
 fails 1 "what gild did not make is not updated" pack --update=office.vhdx
 rm -f power.img killed.img
 
-# ---- an ISO --------------------------------------------------------------------------------
+# ---- an ISO, with microcode ----------------------------------------------------------------
 
-pack office.vhdx --output=x.iso --json >iso.json 2>err
+python3 "$GILD_SOURCE/tests/mkmicrocode.py" firmware
+cat firmware/intel-ucode/* >GenuineIntel.bin
+zstd -q --rm firmware/intel-ucode/06-9e-0b
+cp firmware/amd-ucode/* AuthenticAMD.bin
+# The first archive of an initramfs is all that cpio reads of it.
+has_microcode() { # INITRAMFS
+	local name
+	cpio -t --quiet <"$1" &&
+		for name in GenuineIntel AuthenticAMD; do
+			cpio -i --quiet --to-stdout "kernel/x86/microcode/$name.bin" <"$1" | cmp - $name.bin || return 1
+		done
+}
+pack office.vhdx --output=x.iso --firmware-dir=firmware --json >iso.json 2>err
 tap $? "an ISO is packed" err
 xorriso -indev x.iso -report_el_torito plain -report_system_area plain >report 2>/dev/null
 is "it starts by BIOS and UEFI" "$(awk '/^El Torito boot img :/ {print $7}' report | tr '\n' ' ')" "BIOS UEFI "
@@ -227,13 +242,18 @@ is "its table is sound" "$(sgdisk -v x.iso 2>/dev/null | grep -c 'No problems fo
 xorriso -osirrox on -indev x.iso -extract / tree >/dev/null 2>&1
 seal=$(jq -r .seal iso.json)
 ok "the root file system is a file, whole" sealed "tree/gild/root-$(printf %.16s "$seal").img" 0 "$seal"
+ok "microcode lies in front of the initramfs" has_microcode tree/gild/initrd
+is "and is told of" "$(jq -c '.microcode | map([.vendor, .updates, .bytes])' iso.json)" \
+	'[["Intel",3,7168],["AMD",1,3280]]'
+is "the next archive begins at a whole page" "$(grep -abo -m 1 "$(printf '\050\265\057\375')" tree/gild/initrd |
+	head -n 1 | cut -d : -f 1)" 12288
 ok "and the image" sealed tree/gild/images/office.img 0 "$(jq -r '.images[0].seal' iso.json)"
 is "nothing is kept" "$(cpio -i --quiet --to-stdout etc/gild/init.conf <tree/gild/config)" persist=off
 esp_of x.iso
 ok "its EFI system partition is sound" check_esp x.iso
 ok "and has the GRUB that looks at CDs" sh -c "mcopy -n -o -i '$esp' ::EFI/BOOT/grubx64.efi grub &&
 	cmp grub /usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed"
-pack office.vhdx --output=y.iso --quiet
+pack office.vhdx --output=y.iso --firmware-dir=firmware --quiet
 ok "the same again gives the same bytes" cmp x.iso y.iso
 rm -f y.iso x.iso && chmod -R u+w tree && rm -rf tree
 pack --output=empty.iso --quiet 2>/dev/null
@@ -243,12 +263,13 @@ rm -f empty.iso
 
 # ---- network boot --------------------------------------------------------------------------
 
-pack office.vhdx --output=net/ --quiet
+pack office.vhdx --output=net/ --firmware-dir=firmware --quiet
 tap $? "a folder for network boot is packed" err
 is "with all that is needed" "$(cd net && find . -type f | sort | tr '\n' ' ')" \
 	"./boot.ipxe ./bootx64.efi ./cmdline ./config ./gild/images/office.img ./grub/grub.cfg ./grubx64.efi ./initrd ./mmx64.efi ./vmlinuz "
 ok "GRUB understands its settings" grub-script-check net/grub/grub.cfg
-ok "the initramfs has the root file system" sh -c "grep -aq 'root.img' net/initrd"
+ok "the initramfs has microcode" has_microcode net/initrd
+ok "and the root file system" sh -c "grep -aq 'root.img' net/initrd"
 fails 1 "a folder that is there is not replaced" pack office.vhdx --output=net/
 rm -rf net
 
@@ -257,20 +278,26 @@ rm -rf net
 openssl req -new -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=gild test/" -keyout key.pem \
 	-out cert.pem 2>/dev/null
 # shellcheck disable=SC2086
-pack office.vhdx --output=signed.img $small --sign-key=key.pem --sign-cert=cert.pem --json >signed.json 2>err
+pack office.vhdx --output=signed.img $small --firmware-dir=firmware \
+	--sign-key=key.pem --sign-cert=cert.pem --json >signed.json 2>err
 tap $? "a signed stick is packed" err
 esp_of signed.img
 mcopy -n -o -i "$esp" ::EFI/BOOT/BOOTX64.EFI uki.efi
 ok "the signature is right" sbverify --cert cert.pem uki.efi
-if command -v osslsigncode >/dev/null; then
-	ok "osslsigncode says so, too" osslsigncode verify -CAfile cert.pem uki.efi
-fi
+is "and is of the date that all files have" "$(osslsigncode verify -CAfile cert.pem uki.efi |
+	sed -n 's/^[[:space:]]*Signing time: //p')" "$(date -u -d "@$SOURCE_DATE_EPOCH" '+%b %e %H:%M:%S %Y GMT')"
+# shellcheck disable=SC2086
+pack office.vhdx --output=again.img $small --firmware-dir=firmware --sign-key=key.pem --sign-cert=cert.pem --quiet
+ok "the same again, signed with an RSA key, gives the same bytes" cmp signed.img again.img
+rm -f again.img
 objcopy -O binary -j .cmdline uki.efi cmdline 2>/dev/null ||
 	objcopy -O binary --only-section=.cmdline uki.efi cmdline
 is "it covers the command line" "$(tr -d '\0' <cmdline)" "$(jq -r .command_line signed.json)"
 objcopy -O binary -j .linux --dump-section .linux=linux uki.efi /dev/null 2>/dev/null
 mcopy -n -o -i "$esp" ::gild/a/vmlinuz vmlinuz
 ok "and the kernel" cmp linux vmlinuz
+objcopy -O binary --only-section=.initrd uki.efi initrd
+ok "and the initramfs with microcode" has_microcode initrd
 cp uki.efi bad.efi && printf x | dd of=bad.efi bs=1 seek=2000000 conv=notrunc status=none
 fails 1 "a changed byte is noticed" sbverify --cert cert.pem bad.efi
 fails 2 "a signed stick is not updated without a key" pack --update=signed.img
@@ -298,6 +325,10 @@ fails 3 "an image that would not start" pack broken.raw --output=a.img
 ok "unless it is wanted all the same" pack broken.raw --output=forced.img --force $small --quiet
 rm -f forced.img
 touch there.img
+printf x | dd of=firmware/intel-ucode/06-9e-0a bs=1 seek=600 conv=notrunc status=none
+fails 1 "microcode that is damaged" pack office.vhdx --output=a.img --firmware-dir=firmware
+grep -q 'intel-ucode/06-9e-0a: .*checksum' "$scratch/.out"
+tap $? "of which the file is named" "$scratch/.out"
 fails 1 "an output that is there" pack office.vhdx --output=there.img
 is "which stays" "$(stat -c %s there.img)" 0
 names=$(ls)

@@ -200,12 +200,15 @@ int main(void)
 	(void)mount("sysfs", "/sys", "sysfs", 0, NULL);
 	(void)mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	load_modules();
+	(void)mount("efivarfs", "/sys/firmware/efi/efivars", "efivarfs", MS_RDONLY, NULL);
+	(void)mount("securityfs", "/sys/kernel/security", "securityfs", MS_RDONLY, NULL);
 	check_disk();
 	check_network();
 	check_identity();
 	check_clock();
 	check_hyperv();
 	check_tpm();
+	check_secure_boot();
 	fact("firmware=%s", access("/sys/firmware/efi", F_OK) == 0 ? "uefi" : "bios");
 	if (read_nonce(nonce, sizeof(nonce)))
 		fact("nonce=%s", nonce);

@@ -29,6 +29,8 @@ void write_report(void); /* to the disk */
 
 /* First line of a file without its end; "" where it is not there. Of static storage. */
 const char *line_of(const char *path);
+void wait_a_little(void); /* 50 ms: for what shows up after its driver */
+#define WAIT_STEPS 100
 
 /* What the machine has (machine.c). */
 void check_disk(void);
@@ -37,6 +39,7 @@ void check_identity(void);
 void check_clock(void);
 void check_hyperv(void);
 void check_tpm(void);
+void check_secure_boot(void);
 int disk_open(void); /* -1: there is none */
 
 /* QEMU's own devices (ports.c). */

@@ -18,10 +18,9 @@
 #include <unistd.h>
 
 #define DMI "/sys/class/dmi/id/"
-#define WAIT_STEPS 100 /* of WAIT_MS: for what shows up after its driver */
 #define WAIT_MS 50
 
-static void wait_a_little(void)
+void wait_a_little(void)
 {
 	(void)nanosleep(&(struct timespec){.tv_nsec = WAIT_MS * 1000000L}, NULL);
 }
@@ -278,4 +277,27 @@ void check_tpm(void)
 	const char *version = line_of("/sys/class/tpm/tpm0/tpm_version_major");
 
 	fact("tpm=%s", *version ? version : "none");
+}
+
+/* ---- Secure Boot ---- */
+
+#define SECURE_BOOT \
+	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+/* The variable's value follows its attributes, of four bytes. */
+void check_secure_boot(void)
+{
+	uint8_t variable[5] = {0};
+	int fd = open(SECURE_BOOT, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, variable, sizeof(variable));
+	const char *lockdown = line_of("/sys/kernel/security/lockdown"),
+		   *chosen = strchr(lockdown, '[');
+
+	if (fd >= 0)
+		close(fd);
+	fact("secure_boot=%s", n != sizeof(variable) ? "none"
+			       : variable[4]	     ? "on"
+						     : "off");
+	fact("lockdown=%.*s", chosen ? (int)strcspn(chosen + 1, "]") : 0,
+	     chosen ? chosen + 1 : "");
 }
