@@ -93,6 +93,8 @@ static int put_images(const char *tree, const struct media *media, struct error 
 			xasprintf(LAYOUT_FOLDER "/images/%s.img", golden->name);
 		_cleanup_free_ char *full = xasprintf("%s/%s", tree, path);
 
+		if (golden->url)
+			continue;
 		/* It was made in the folder beside: no second copy. */
 		if (make_folders(tree, path, err) < 0)
 			return -1;

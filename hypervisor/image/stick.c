@@ -80,8 +80,10 @@ static void make_layout(const struct pack_options *o, const struct media *media,
 	add_part(layout, "root-b", "gild root b", LAYOUT_TYPE_ROOT, o->slot_size,
 		 media_guid(media, "root-b"));
 	vec_foreach (golden, media->goldens)
-		add_part(layout, "image", "gild image", LAYOUT_TYPE_IMAGE,
-			 golden->sealed_size, media_hash_guid(golden->seal.root_hash));
+		if (!golden->url)
+			add_part(layout, "image", "gild image", LAYOUT_TYPE_IMAGE,
+				 golden->sealed_size,
+				 media_hash_guid(golden->seal.root_hash));
 	if (o->state_size)
 		add_part(layout, "state", "gild state", LAYOUT_TYPE_STATE, o->state_size,
 			 media_guid(media, "state-partition"));
@@ -204,6 +206,19 @@ static int write_state(const struct draft *draft, const struct media *media,
 	return error_wrap(err, draft->output, "cannot make the state's file system");
 }
 
+/* The image of a partition, whose GUID has its hash. */
+static const struct golden *golden_of(const struct media *media,
+				      const struct pack_part *part)
+{
+	vec_foreach (golden, media->goldens) {
+		struct guid guid = media_hash_guid(golden->seal.root_hash);
+
+		if (!golden->url && memcmp(&guid, &part->guid, sizeof(guid)) == 0)
+			return golden;
+	}
+	return NULL;
+}
+
 static int write_data(const struct draft *draft, const struct media *media,
 		      const struct layout *layout, struct error *err)
 {
@@ -211,16 +226,14 @@ static int write_data(const struct draft *draft, const struct media *media,
 
 	vec_foreach (part, layout->parts) {
 		const struct golden *golden =
-			media->goldens->items +
-			(part->number - layout->parts->items[3].number - 1);
-		bool image = strcmp(part->role, "image") == 0;
+			strcmp(part->role, "image") == 0 ? golden_of(media, part) : NULL;
 		bool root = strcmp(part->role, "root-a") == 0;
 
 		if (root && media_copy(set->root, 0, set->root_size, draft->fd,
 				       part->offset, draft->output, err) < 0)
 			return -1;
-		if (image && media_copy(golden->fd, 0, golden->sealed_size, draft->fd,
-					part->offset, draft->output, err) < 0)
+		if (golden && media_copy(golden->fd, 0, golden->sealed_size, draft->fd,
+					 part->offset, draft->output, err) < 0)
 			return -1;
 	}
 	return 0;
