@@ -11,6 +11,7 @@
 #include "reader/reader.h"
 #include "reader/sandbox.h"
 
+#define MAX_TIME 86400000 /* ms */
 #define DEFAULT_ROOM ((uint64_t)32 << 20)
 
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
@@ -49,12 +50,35 @@ static int number(int argc, char **argv, const char *key, uint64_t otherwise,
 	return error_set(err, ERROR_USAGE, key, "\"%s\" is no number", text);
 }
 
+static int read_times(int argc, char **argv, struct reader_times *ret, struct error *err)
+{
+	struct {
+		const char *key;
+		unsigned *value;
+	} const words[] = {{"patience", &ret->patience},
+			   {"silence", &ret->silence},
+			   {"idle", &ret->idle}};
+
+	*ret = reader_default_times;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		uint64_t value;
+
+		if (number(argc, argv, words[i].key, *words[i].value, &value, err) < 0)
+			return -1;
+		if (value > MAX_TIME)
+			return error_set(err, ERROR_USAGE, words[i].key, "is too long");
+		*words[i].value = (unsigned)value;
+	}
+	return 0;
+}
+
 static int run(int argc, char **argv, struct error *err)
 {
+	struct reader_times times;
 	const char *seal = value_of(argc, argv, "seal");
 	struct reader_config config = {.url = value_of(argc, argv, "url"),
 				       .ca = value_of(argc, argv, "ca"),
-				       .times = &reader_default_times,
+				       .times = &times,
 				       .say = say};
 	uint64_t nbd, cache;
 	struct reader *reader;
@@ -70,7 +94,7 @@ static int run(int argc, char **argv, struct error *err)
 	    number(argc, argv, "cache", UINT64_MAX, &cache, err) < 0 ||
 	    number(argc, argv, "room", DEFAULT_ROOM, &config.room, err) < 0 ||
 	    number(argc, argv, "reserve", 0, &config.reserve, err) < 0 ||
-	    reader_sandbox(err) < 0)
+	    read_times(argc, argv, &times, err) < 0 || reader_sandbox(err) < 0)
 		return -1;
 	config.cache = cache > INT32_MAX ? -1 : (int)cache;
 	http_begin();

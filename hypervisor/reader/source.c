@@ -377,6 +377,7 @@ struct reader *reader_open(const struct reader_config *c, struct error *err)
 		return NULL;
 	}
 	wait_for_super(r, http, &super);
+	r->asked = now_ms();
 	tree_init(&r->tree, &r->seal, &super);
 	r->say("ready");
 	return r;
