@@ -10,8 +10,10 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "base/url.h"
 #include "block/create.h"
 #include "image/media.h"
+#include "image/published.h"
 #include "windows/installation.h"
 
 #define MAX_NAME 40
@@ -21,6 +23,7 @@ void golden_release(struct golden *g)
 {
 	free(g->name);
 	free(g->source);
+	free(g->url);
 	free(g->title);
 	strings_free(&g->words);
 	strings_free(&g->notes);
@@ -268,6 +271,23 @@ static int is_disk(struct golden *g, const struct golden_options *o, struct erro
 	return result;
 }
 
+/* What was packed for it once is known. */
+static int open_published(struct golden *g, const struct golden_options *o,
+			  struct error *err)
+{
+	if (url_check_image(g->source, g->source, err) < 0)
+		return -1;
+	free(g->name);
+	free(g->title);
+	g->name = url_image_name(g->source);
+	g->title = xstrdup(g->name);
+	if (published_open(g->source, o->ca, g, err) < 0 ||
+	    apply_words(g, o->words, err) < 0)
+		return -1;
+	put_title(g);
+	return 0;
+}
+
 int golden_open(const char *path, const struct golden_options *options,
 		struct golden *ret, struct error *err)
 {
@@ -277,10 +297,8 @@ int golden_open(const char *path, const struct golden_options *options,
 	*ret = (struct golden){
 		.name = name_of(path), .source = xstrdup(path), .format = "qcow2"};
 	ret->title = xstrdup(ret->name);
-	if (strstr(path, "://")) {
-		error_set(err, ERROR_USAGE, path, "an address is not in this build");
-		return error_remedy(err, "fetch the image and give the file");
-	}
+	if (url_is(path))
+		return open_published(ret, options, err);
 	if (is_disk(ret, options, err) < 0)
 		return -1;
 	found = examine(ret, options, &why);
@@ -314,7 +332,9 @@ char *golden_settings(const struct golden *g, const char *place)
 		if (strncmp(*word, "format=", 7) != 0)
 			buffer_printf(&b, "%s\n", *word);
 	seal_format(&g->seal, seal);
-	buffer_printf(&b, "image=%s\nformat=%s\nseal=%s\n", place, g->format, seal);
+	if (place)
+		buffer_printf(&b, "image=%s\n", place);
+	buffer_printf(&b, "format=%s\nseal=%s\n", g->format, seal);
 	return buffer_steal_string(&b);
 }
 

@@ -11,7 +11,8 @@
 
 struct golden {
 	char *name;		/* from the file's: letters, digits, '.', '_', '-' */
-	char *source;		/* the file */
+	char *source;		/* the file, or the address */
+	char *url;		/* where it is published, and is not on the medium; or NULL */
 	char *title;		/* "Windows 10 Pro (office)" */
 	struct strings words;	/* "windows=10.0.19045", ...: without image= and seal= */
 	struct strings notes;	/* what a person should know: "storage: ..." */
@@ -28,12 +29,13 @@ void goldens_free(struct goldens *goldens);
 
 struct golden_options {
 	const struct image_options *image;
+	const char *ca;			/* certificates for servers, or NULL */
 	const char *index;		/* of a disk with several Windows */
 	const struct strings *words;	/* "[NAME:]KEY=VALUE": instead of what was found */
 	bool force;			/* also what gild verify says would not start */
 };
 /*
- * Learns what the image is. ERROR_ANSWER_NO if it would not start. What is no Windows is
+ * Learns what the image is; of an address by what is published beside it. ERROR_ANSWER_NO if it would not start. What is no Windows is
  * accepted where windows= is given, ERROR_USAGE otherwise.
  */
 int golden_open(const char *path, const struct golden_options *options,
@@ -46,7 +48,8 @@ int golden_open(const char *path, const struct golden_options *options,
 int golden_write(struct golden *golden, const struct golden_options *options, int fd,
 		 uint64_t offset, const char *path, struct error *err);
 /*
- * The text of its .conf. `place`: "partition:GUID" or "file:PATH".
+ * The text of its .conf. `place`: "partition:GUID", "file:PATH" or "url:ADDRESS"; NULL for
+ * the one that is published.
  */
 char *golden_settings(const struct golden *golden, const char *place);
 /* The value of one of its words, or NULL. */

@@ -92,8 +92,11 @@ static int put_images(const char *tree, const struct pack_options *o,
 	vec_foreach (golden, media->goldens) {
 		_cleanup_free_ char *path =
 			xasprintf(LAYOUT_FOLDER "/images/%s.img", golden->name);
-		_cleanup_close_ int fd = make_file(tree, path, err);
+		_cleanup_close_ int fd = -1;
 
+		if (golden->url)
+			continue;
+		fd = make_file(tree, path, err);
 		if (fd < 0 || golden_write(golden, &o->golden, fd, 0, path, err) < 0)
 			return -1;
 	}

@@ -2,7 +2,8 @@
 /*
  * A folder for network boot: kernel, an initramfs that holds the root file system,
  * settings, and how GRUB (after shim, by TFTP or HTTP) and iPXE start them. The golden
- * image lies beside them; it is looked for on the PC's disks.
+ * image lies beside them with its settings, as it is published; init reads it from there
+ * if the folder's address is known, else from the PC's disks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -97,22 +98,38 @@ static int put_ipxe(const char *folder, const struct media *media, struct error 
 	return put_text(folder, "boot.ipxe", text, err);
 }
 
+static bool has_files(const struct media *media)
+{
+	vec_foreach (golden, media->goldens)
+		if (!golden->url)
+			return true;
+	return false;
+}
+
 static int put_images(const char *folder, const struct pack_options *o,
 		      const struct media *media, struct error *err)
 {
-	if (media->goldens->len &&
-	    (make_folder(folder, LAYOUT_FOLDER, err) < 0 ||
-	     make_folder(folder, LAYOUT_FOLDER "/images", err) < 0))
+	if (has_files(media) && (make_folder(folder, LAYOUT_FOLDER, err) < 0 ||
+				 make_folder(folder, LAYOUT_FOLDER "/images", err) < 0))
 		return -1;
 	vec_foreach (golden, media->goldens) {
 		_cleanup_free_ char *name =
 			xasprintf(LAYOUT_FOLDER "/images/%s.img", golden->name);
-		_cleanup_close_ int fd = make_file(folder, name, err);
+		_cleanup_free_ char *conf =
+			xasprintf(LAYOUT_FOLDER "/images/%s.conf", golden->name);
+		_cleanup_free_ char *text = NULL;
+		_cleanup_close_ int fd = -1;
 
+		if (golden->url)
+			continue;
+		fd = make_file(folder, name, err);
 		if (fd < 0 || golden_write(golden, &o->golden, fd, 0, name, err) < 0)
 			return -1;
 		if (fsync(fd) < 0)
 			return error_errno(err, name, "cannot sync");
+		text = golden_settings(golden, NULL);
+		if (put_text(folder, conf, text, err) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -154,14 +171,15 @@ int network_write(const struct pack_options *o, struct media *media,
 		return -1;
 	if (interrupted())
 		return error_interrupted(err);
-	if (media->goldens->len)
+	if (has_files(media) && !o->url)
 		strings_push(&ret->warnings,
-			     "golden images are not fetched over the network: "
-			     "put " LAYOUT_FOLDER "/images on a disk of the PC");
+			     "golden images are looked for on the PC's disks: put "
+			     "" LAYOUT_FOLDER "/images on one, or say with --url where "
+			     "this folder will be on an HTTP server");
 	ret->size = media->kernel.len + media->initrd.len + media->config.len +
 		    media->set->root_size;
 	vec_foreach (golden, media->goldens)
-		ret->size += golden->sealed_size;
+		ret->size += golden->url ? 0 : golden->sealed_size;
 	ret->allocated = ret->size;
 	return name_folder(folder, output, err);
 }

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "base/url.h"
 #include "hwprofiles/inventory.h"
 #include "image/pack_private.h"
 #include "image/uki.h"
@@ -202,6 +203,31 @@ static int count_losses(const struct pack_options *o, struct pack_result *ret,
 
 /* ---- the medium ---- */
 
+/* Whoever reads an image from a server needs more of the root than others. */
+static int check_streams(const struct pack_options *o, const struct pack_result *ret,
+			 struct error *err)
+{
+	bool streamed = o->url != NULL, secure = o->url && url_is_secure(o->url);
+
+	vec_foreach (golden, &ret->images) {
+		streamed |= golden->url != NULL;
+		secure |= golden->url && url_is_secure(golden->url);
+	}
+	vec_foreach (what, &ret->set.left_out) {
+		bool dhcp = text_ends_with(*what, ": dhcpcd-base");
+		bool ca = text_ends_with(*what, ": ca-certificates");
+
+		if (!(streamed && dhcp) && !(secure && ca && !o->golden.ca))
+			continue;
+		error_set(err, ERROR_FAILED, "an image on a server",
+			  "cannot be read without %s", dhcp ? "dhcpcd" : "certificates");
+		return error_remedy(err, "apt-get install %s",
+				    dhcp ? "dhcpcd-base"
+					 : "ca-certificates, or give --ca=FILE");
+	}
+	return 0;
+}
+
 int media_settle(const struct pack_options *o, struct media *media,
 		 struct pack_result *ret, struct error *err)
 {
@@ -286,7 +312,8 @@ int pack_run(const struct pack_options *o, struct pack_result *ret, struct error
 		settings_images(&kept, &old);
 		media.goldens = &old;
 	}
-	if (boot_set_make(&o->boot, &ret->set, err) < 0 || count_losses(o, ret, err) < 0)
+	if (boot_set_make(&o->boot, &ret->set, err) < 0 ||
+	    check_streams(o, ret, err) < 0 || count_losses(o, ret, err) < 0)
 		return -1;
 	work = temp_folder_make(o->update ? NULL : o->output, err);
 	if (!work)

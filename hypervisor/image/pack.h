@@ -23,6 +23,7 @@ struct pack_options {
 	const struct strings *images;
 	const char *output;
 	enum pack_kind kind;
+	const char *url;		/* of a folder: where its contents will be; or NULL */
 	const char *update;		/* a disk whose other slot is written instead */
 	struct golden_options golden;
 	struct boot_options boot;

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#define OWN "gild-init and gild-console"
+#define OWN "gild's own programs"
 #define LIBRARIES "shared libraries"
 #define MAX_PROGRAM ((size_t)64 << 20)
 #define QEMU_MODULES "/usr/lib/x86_64-linux-gnu/qemu/"
@@ -71,6 +71,9 @@ static const struct wanted {
 	/* MD4 for the passwords of company networks. */
 	{"/usr/lib/x86_64-linux-gnu/ossl-modules/legacy.so", NULL, "Wi-Fi and DHCP",
 	 IF_THERE, true},
+	/* What proves servers of golden images. */
+	{"/etc/ssl/certs/ca-certificates.crt", "ca-certificates", "certificates",
+	 OPTIONAL, false},
 	/* The C library loads it when a thread ends. */
 	{"/usr/lib/x86_64-linux-gnu/libgcc_s.so.1", "libgcc-s1", LIBRARIES, NEEDED, true},
 };
@@ -138,7 +141,7 @@ static char *find_own(const char *name)
 	_cleanup_free_ char *built = NULL, *installed = NULL;
 
 	if (len > 0) {
-		const char *folder = strcmp(name, "gild-init") == 0 ? "init" : "console";
+		const char *folder = name + strlen("gild-");
 
 		self[len] = 0;
 		self[path_base(self) - self] = 0;

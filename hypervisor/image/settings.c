@@ -11,6 +11,7 @@
 
 #define ETC "etc/gild/"
 #define IMAGES ETC "images/"
+#define MAX_CA ((size_t)1 << 20)
 #define MAX_WIFI ((size_t)1 << 20)
 #define MAX_SETTINGS ((size_t)128 << 20)
 #define HEADER 110 /* bytes of an entry's header: magic and 13 numbers of 8 digits */
@@ -72,19 +73,31 @@ static int add_init(const struct pack_options *o, struct media_files *files,
 	return 0;
 }
 
+/* Where init finds the image. */
+static char *place_of(const struct pack_options *o, const struct golden *golden)
+{
+	struct guid guid = seal_guid(&golden->seal);
+	char guid_text[GUID_TEXT_SIZE];
+
+	if (golden->url)
+		return xasprintf("url:%s", golden->url);
+	if (o->kind == PACK_DISK) {
+		media_guid_text(&guid, guid_text);
+		return xasprintf("partition:%s", guid_text);
+	}
+	if (o->url)
+		return xasprintf("url:%s%s" LAYOUT_FOLDER "/images/%s.img", o->url,
+				 text_ends_with(o->url, "/") ? "" : "/", golden->name);
+	return xasprintf("file:" LAYOUT_FOLDER "/images/%s.img", golden->name);
+}
+
 static void add_images(const struct pack_options *o, const struct goldens *goldens,
 		       struct media_files *files)
 {
 	vec_foreach (golden, goldens) {
-		struct guid guid = seal_guid(&golden->seal);
-		char guid_text[GUID_TEXT_SIZE];
-		_cleanup_free_ char *place = NULL, *text = NULL, *path = NULL;
+		_cleanup_free_ char *place = place_of(o, golden), *text = NULL,
+				    *path = NULL;
 
-		media_guid_text(&guid, guid_text);
-		place = o->kind == PACK_DISK
-				? xasprintf("partition:%s", guid_text)
-				: xasprintf("file:" LAYOUT_FOLDER "/images/%s.img",
-					    golden->name);
 		text = golden_settings(golden, place);
 		path = xasprintf(IMAGES "%s.conf", golden->name);
 		media_files_add_text(files, path, text);
@@ -143,7 +156,7 @@ int settings_make(const struct pack_options *o, struct pack_result *result,
 		  const struct media_files *kept, struct buffer *ret, struct error *err)
 {
 	_cleanup_(media_files_free) struct media_files files = VEC_INIT;
-	struct buffer profiles = BUFFER_INIT, wifi = BUFFER_INIT;
+	struct buffer profiles = BUFFER_INIT, wifi = BUFFER_INIT, ca = BUFFER_INIT;
 
 	if (compile_profiles(o, result, &profiles, err) < 0)
 		return -1;
@@ -152,6 +165,11 @@ int settings_make(const struct pack_options *o, struct pack_result *result,
 		if (file_read(o->wifi, MAX_WIFI, &wifi, err) < 0)
 			return -1;
 		media_files_add(&files, ETC "wpa_supplicant.conf", &wifi);
+	}
+	if (o->golden.ca) {
+		if (file_read(o->golden.ca, MAX_CA, &ca, err) < 0)
+			return -1;
+		media_files_add(&files, ETC "ca.pem", &ca);
 	}
 	add_images(o, &result->images, &files);
 	if (kept)

@@ -82,6 +82,14 @@ static void begin_layout(const struct pack_options *o, const struct media *media
 	add_part(layout, "root-b", "gild root b", LAYOUT_TYPE_ROOT, o->slot_size);
 }
 
+/* The images that have a partition, one after the other. */
+static const struct golden *next_written(const struct golden **golden)
+{
+	while ((*golden)->url)
+		++*golden;
+	return (*golden)++;
+}
+
 static void name_parts(const struct media *media, struct layout *layout)
 {
 	const struct golden *golden = media->goldens->items;
@@ -93,7 +101,7 @@ static void name_parts(const struct media *media, struct layout *layout)
 		if (strcmp(part->role, "root-a") == 0)
 			part->guid = seal_guid(&media->set->seal);
 		else if (strcmp(part->role, "image") == 0)
-			part->guid = seal_guid(&(golden++)->seal);
+			part->guid = seal_guid(&next_written(&golden)->seal);
 		else
 			part->guid = media_guid(media, name);
 		layout->table.partitions.items[part->number - 1].guid = part->guid;
@@ -222,6 +230,8 @@ static int write_images(const struct pack_options *o, const struct draft *draft,
 			struct error *err)
 {
 	vec_foreach (golden, media->goldens) {
+		if (golden->url)
+			continue;
 		if (golden_write(golden, &o->golden, draft->fd, layout->end,
 				 draft->output, err) < 0)
 			return -1;

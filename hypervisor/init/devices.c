@@ -161,16 +161,26 @@ static void update_usb(struct devices *d, struct qmp *qmp)
 
 /* ---- start ---- */
 
+int devices_start_network(struct devices *d, const char *seed, struct error *err)
+{
+	if (d->network_started)
+		return 0;
+	d->network.root = d->root;
+	d->network.say = d->say;
+	if (d->no_network)
+		d->network.wish.uplink = UPLINK_NONE;
+	d->network_started = true;
+	return network_start(&d->network, seed, d->uid, err);
+}
+
 int devices_start(struct devices *d, const char *seed, bool console, struct vm_host *host,
 		  struct error *err)
 {
 	d->console = console;
-	d->network.root = d->lid.root = d->root;
-	d->network.say = d->lid.say = d->say;
-	if (d->no_network)
-		d->network.wish.uplink = UPLINK_NONE;
+	d->lid.root = d->root;
+	d->lid.say = d->say;
 	lid_open(&d->lid);
-	if (watch_all(d, err) < 0 || network_start(&d->network, seed, d->uid, err) < 0)
+	if (watch_all(d, err) < 0 || devices_start_network(d, seed, err) < 0)
 		return -1;
 	host->link = d->network.link;
 	host->vhost = d->network.vhost;

@@ -26,6 +26,7 @@ struct devices {
 	int links, uevents, timer;
 	bool sound_wanted, console;
 	struct network network;
+	bool network_started;
 	struct sound_card sound;
 	struct usb_wish usb;
 	struct usb_plugs plugs;
@@ -38,6 +39,11 @@ struct devices {
 /* Before anything else: the words of all of them, so that a wrong one is an error at once. */
 int devices_configure(struct devices *devices, const struct options *options,
 		      struct error *err);
+/*
+ * The network alone, before all else, where the host itself needs it: devices_start() goes
+ * on from there.
+ */
+int devices_start_network(struct devices *devices, const char *seed, struct error *err);
 /*
  * Makes ready what QEMU's command line names, and fills the host's side of it. `seed` is
  * what is this PC's own; `console`: the host shows the guest.

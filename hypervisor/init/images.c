@@ -5,11 +5,13 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/url.h"
 #include "init/vm.h"
 
 #define SUFFIX ".conf"
 #define PARTITION "partition:"
 #define ON_DISK "file:"
+#define ON_SERVER "url:"
 
 const char *const images_keys[] = {
 	"windows", "arch", "firmware", "storage", "network",	      "title", "image",
@@ -142,6 +144,11 @@ int image_place_parse(const char *value, struct image_place *ret, struct error *
 			return 0;
 		error_set(err, ERROR_FAILED, "image", "\"%s\" is no path", value);
 		return error_remedy(err, "give image=file:FOLDER/NAME, without \"..\"");
+	}
+	if (strncmp(value, ON_SERVER, strlen(ON_SERVER)) == 0) {
+		ret->where = IMAGE_URL;
+		ret->path = value + strlen(ON_SERVER);
+		return url_check(ret->path, "image", err);
 	}
 	if (*value == '/')
 		return 0;

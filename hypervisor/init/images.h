@@ -32,13 +32,14 @@ enum image_where {
 	IMAGE_PATH,		/* a file or device that init can open by this path */
 	IMAGE_PARTITION,	/* a GPT partition's unique GUID */
 	IMAGE_FILE,		/* path on a file system of any disk */
+	IMAGE_URL,		/* address of a published image (base/url.h) */
 };
 struct image_place {
 	enum image_where where;
 	struct guid guid;
 	const char *path;	/* part of the value */
 };
-/* "partition:GUID", "file:PATH" or "PATH". */
+/* "partition:GUID", "file:PATH", "url:ADDRESS" or "PATH". */
 int image_place_parse(const char *value, struct image_place *ret, struct error *err);
 
 #endif

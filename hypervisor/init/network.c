@@ -228,11 +228,11 @@ bool network_follow(struct network *n)
 	const struct network_port *port;
 	bool was = n->carrier;
 
-	if (n->link == VM_LINK_NONE)
+	if (n->link == VM_LINK_NONE && !n->wish.needed)
 		return false;
 	network_ports_read(n->root, &n->ports);
 	switch_on_ports(n);
-	if (n->link == VM_LINK_USER) {
+	if (n->link != VM_LINK_TAP) {
 		if (!n->wifi.pid)
 			start_wifi(n);
 		return false;
@@ -378,7 +378,7 @@ static int start_bridge(struct network *n, uid_t uid, struct error *err)
 	(void)network_follow(n);
 	if (!*n->port)
 		n->say("network: the PC has no Ethernet port that is free");
-	if (n->wish.address)
+	if (n->wish.address || n->wish.needed)
 		start_dhcp(n, NETWORK_BRIDGE);
 	return 0;
 }
@@ -402,7 +402,7 @@ int network_start(struct network *n, const char *seed, uid_t uid, struct error *
 
 	silence_ipv6();
 	network_ports_read(n->root, &n->ports);
-	if (n->wish.uplink != UPLINK_NONE)
+	if (n->wish.uplink != UPLINK_NONE || n->wish.needed)
 		switch_on_ports(n);
 	if (n->wish.uplink == UPLINK_AUTO && wifi)
 		wait_for_cable(n);
@@ -410,10 +410,12 @@ int network_start(struct network *n, const char *seed, uid_t uid, struct error *
 	choose_mac(n, seed);
 	if (n->link == VM_LINK_TAP)
 		return start_bridge(n, uid, err);
-	if (n->link == VM_LINK_USER) {
+	if (n->link == VM_LINK_USER || n->wish.needed) {
 		start_wifi(n);
 		start_dhcp(n, NULL);
-		n->say("network: the guest is behind the PC's own address");
+		n->say(n->link == VM_LINK_USER
+			       ? "network: the guest is behind the PC's own address"
+			       : "network: the PC's own, for the image");
 	}
 	return 0;
 }

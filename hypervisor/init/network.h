@@ -34,6 +34,7 @@ struct network_wish {
 	bool host_mac;		/* the guest has the port's hardware address */
 	const char *mac;	/* or this one; NULL */
 	bool address;		/* the host has an address on the bridge, by DHCP */
+	bool needed;		/* and needs one in any case, also where the guest has none */
 };
 /* uplink=auto|bridge|nat|none uplink_device=X mac=derived|host|ADDRESS address=none|dhcp */
 int network_read_wish(const struct options *options, struct network_wish *ret,

@@ -17,6 +17,8 @@
 #define SESSION_VNC SESSION_SCREEN "/vnc"
 #define SESSION_QEMU_ID 990 /* user and group of QEMU: nobody else's in the image */
 #define SESSION_CONFIG "/etc/gild/init.conf"
+#define SESSION_IMAGES "/etc/gild/images"
+#define SESSION_CA "/etc/gild/ca.pem"	/* proves servers instead of the usual certificates */
 #define SESSION_PROFILES "/etc/gild/profiles"	/* compiled */
 
 /* What becomes of a PC on which no virtual machine can run: no_kvm=. */
@@ -45,6 +47,9 @@ struct session {
 	struct native native;	/* the Windows on a disk of the PC, if one was looked for */
 	struct strings kept;	/* PCI addresses that stay with the host (keep=) */
 	struct strings spared;	/* those that no driver of the host shall have */
+	/* Called while a server is waited for; true: the PC is to be switched off. Or NULL. */
+	bool (*idle)(void *arg);
+	void *idle_arg;
 };
 void session_init(struct session *session, const char *root, void (*say)(const char *));
 void session_free(struct session *session);

@@ -15,6 +15,7 @@
 #include "init/mounts.h"
 #include "init/root.h"
 #include "init/say.h"
+#include "init/session_stream.h"
 #include "init/state.h"
 #include "init/uevent.h"
 #include "layout.h"
@@ -27,6 +28,7 @@
 
 void session_disk_free(struct session_disk *d)
 {
+	stream_stop(&d->stream);
 	overlay_golden_free(&d->golden);
 	free(d->state);
 	free(d->overlay);
@@ -210,6 +212,8 @@ static int open_place(struct session *s, struct session_disk *d, const char *val
 		return -1;
 	if (place.where == IMAGE_PATH)
 		return open_path(s, d, value, device, err);
+	if (place.where == IMAGE_URL)
+		return session_stream_open(s, d, place.path, device, err);
 	if (find_image(s, &place, value, &m, err) < 0)
 		return -1;
 	d->label = xasprintf("image %s on %s", s->image_name ? s->image_name : value,
@@ -234,6 +238,26 @@ static int open_golden(struct session *s, struct session_disk *d, const char *de
 	return d->golden_device ? session_hand_over(device, 0400, err) : 0;
 }
 
+/* What comes from a server is tried as long as it is only away. */
+static int open_found(struct session *s, struct session_disk *d, const char *found,
+		      struct error *err)
+{
+	do {
+		_cleanup_free_ char *device = xstrdup(found);
+
+		free(d->sealed);
+		d->sealed = NULL;
+		if (open_sealed(s, d, &device, err) == 0 &&
+		    open_golden(s, d, device, err) == 0)
+			return 0;
+		if (d->sealed)
+			dm_remove(d->sealed);
+	} while (session_stream_again(s, d, err));
+	if (d->stream.keeper && err->code == ERROR_STATE)
+		(void)error_remedy(err, "publish it anew, and look at the server's disk");
+	return -1;
+}
+
 static int open_image(struct session *s, struct session_disk *d, struct error *err)
 {
 	const char *value = options_get(&s->options, "image");
@@ -245,7 +269,7 @@ static int open_image(struct session *s, struct session_disk *d, struct error *e
 		return error_remedy(err, "give image=PATH");
 	}
 	if (open_place(s, d, value, &device, &own) == 0 &&
-	    open_sealed(s, d, &device, &own) == 0 && open_golden(s, d, device, &own) == 0)
+	    open_found(s, d, device, &own) == 0)
 		return 0;
 	if (own.code == ERROR_STATE)
 		verdict_image_damaged(&s->verdict, &own);
@@ -413,6 +437,12 @@ bool session_disk_space(const struct session_disk *d)
 	return statvfs(folder, &st) == 0 && (uint64_t)st.f_bavail * st.f_frsize >= ROOM;
 }
 
+bool session_disk_is_back(const struct session_disk *d)
+{
+	return d->stream.keeper && stream_is_up(&d->stream) && d->sealed &&
+	       !dm_is_corrupted(d->sealed);
+}
+
 char *session_disk_trouble(const struct session_disk *d, bool no_space,
 			   const char *reason)
 {
@@ -423,8 +453,15 @@ char *session_disk_trouble(const struct session_disk *d, bool no_space,
 			"write the image to a larger stick",
 			d->persist ? "the state" : "the memory for changes");
 	if (d->sealed && dm_is_corrupted(d->sealed))
-		return xasprintf("the guest is stopped: %s is damaged; write the medium "
-				 "anew, and replace it if that does not last",
+		return xasprintf("the guest is stopped: %s is damaged; %s", d->label,
+				 d->stream.keeper ? "publish it anew, and look at the "
+						    "server's disk"
+						  : "write the medium anew, and replace "
+						    "it if that does not last");
+	if (d->stream.keeper)
+		return xasprintf("the guest is stopped, nothing is lost: the server of "
+				 "%s does not answer; the guest goes on as soon as it "
+				 "does, or press the power button to switch off",
 				 d->label);
 	return xasprintf("the guest is stopped: its disk cannot be read or written (%s), "
 			 "%s; press the power button to switch off",

@@ -6,6 +6,7 @@
 #include "init/medium.h"
 #include "init/overlay.h"
 #include "init/session.h"
+#include "init/stream.h"
 
 #define SESSION_STATE "/state"
 #define SESSION_IMAGE_MOUNT SESSION_RUN "/image" /* file system with a golden image */
@@ -20,6 +21,7 @@ struct session_disk {
 	bool golden_device;	/* it is a block device */
 	char *label;		/* the image, for messages: "win10 on sda3 (...)" */
 	char *sealed;		/* device mapper's name of it, or NULL */
+	struct stream stream;	/* of an image that comes from a server */
 	char *disk;		/* the kernel's name of the disk that has it, or NULL */
 	char *state_disk;	/* the same of the state */
 };
@@ -39,6 +41,9 @@ bool session_disk_lost(const struct session *session, const struct session_disk 
 		       char **ret);
 /* True if there is room for the guest's writes. */
 bool session_disk_space(const struct session_disk *disk);
+
+/* True if a guest that was stopped since its server was away may go on. */
+bool session_disk_is_back(const struct session_disk *disk);
 
 /* Gives a file to QEMU's user. */
 int session_hand_over(const char *path, unsigned mode, struct error *err);

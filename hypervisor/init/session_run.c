@@ -2,6 +2,7 @@
 /* From the verdict to the virtual machine: session.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "init/say.h"
 #include "init/screen.h"
 #include "init/session_disk.h"
+#include "init/session_stream.h"
 #include "init/slot.h"
 #include "init/supervise.h"
 #include "init/tpm.h"
@@ -243,14 +245,17 @@ static void load_new_drivers(void *arg)
 	(void)coldplug_sweep(&s->coldplug, NULL);
 }
 
-static int start_devices(struct session *s, struct plan *p, struct error *err)
+static char *network_seed(const struct session *s)
 {
-	_cleanup_free_ char *seed =
-		xasprintf("%s %s %s", s->machine.uuid ? s->machine.uuid : "",
-			  s->machine.serial ? s->machine.serial : "",
-			  s->machine.pc.label ? s->machine.pc.label : "");
+	return xasprintf("%s %s %s", s->machine.uuid ? s->machine.uuid : "",
+			 s->machine.serial ? s->machine.serial : "",
+			 s->machine.pc.label ? s->machine.pc.label : "");
+}
+
+static int start_network(struct session *s, struct plan *p, struct error *err)
+{
+	_cleanup_free_ char *seed = network_seed(s);
 	size_t count = 0;
-	struct stat st;
 
 	while (network_modules[count])
 		count++;
@@ -259,9 +264,19 @@ static int start_devices(struct session *s, struct plan *p, struct error *err)
 	p->devices.root = s->root;
 	p->devices.say = s->say;
 	p->devices.uid = SESSION_QEMU_ID;
+	p->devices.no_network = s->image.network == VM_NO_NETWORK;
+	return devices_start_network(&p->devices, seed, err);
+}
+
+static int start_devices(struct session *s, struct plan *p, struct error *err)
+{
+	_cleanup_free_ char *seed = network_seed(s);
+	struct stat st;
+
+	if (start_network(s, p, err) < 0)
+		return -1;
 	p->devices.load = load_new_drivers;
 	p->devices.load_arg = s;
-	p->devices.no_network = s->image.network == VM_NO_NETWORK;
 	if (p->disk.golden_device && stat(p->disk.golden.path, &st) == 0)
 		p->devices.image = st.st_rdev;
 	return devices_start(&p->devices, seed, has_screen(s), &p->host, err);
@@ -272,7 +287,12 @@ static int prepare(struct session *s, struct plan *p, struct error *err)
 	fill_host(s, p);
 	if (devices_configure(&p->devices, &s->options, err) < 0)
 		return -1;
-	if (make_vm_folders(err) < 0 || session_disk_open(s, &p->disk, err) < 0)
+	if (make_vm_folders(err) < 0)
+		return -1;
+	p->devices.network.wish.needed = session_is_streamed(s);
+	if (p->devices.network.wish.needed && start_network(s, p, err) < 0)
+		return -1;
+	if (session_disk_open(s, &p->disk, err) < 0)
 		return -1;
 	use_disk(p);
 	p->host.memory -= p->disk.reserved;
@@ -329,6 +349,13 @@ static bool has_space(void *arg)
 	return session_disk_space(&start->plan->disk);
 }
 
+static bool is_back(void *arg)
+{
+	const struct start *start = arg;
+
+	return session_disk_is_back(&start->plan->disk);
+}
+
 static bool is_lost(void *arg, char **ret)
 {
 	const struct start *start = arg;
@@ -367,6 +394,43 @@ static void stay_in_memory(const struct session *s)
 		say_to(s->say, "init cannot be kept in memory: %s", strerror(errno));
 }
 
+/* ---- while a server is waited for ---- */
+
+struct idle {
+	struct session *session;
+	struct plan *plan;
+	const struct power_buttons *buttons;
+	int stop_fd;
+	time_t looked; /* for new devices */
+};
+
+static bool is_ready(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
+}
+
+/* The power button, and a network card or cable that comes late. */
+static bool on_idle(void *arg)
+{
+	struct idle *i = arg;
+	time_t now = time(NULL);
+
+	if (is_ready(i->stop_fd))
+		return true;
+	if (i->buttons)
+		vec_foreach (fd, i->buttons)
+			if (is_ready(*fd) && power_pressed(*fd))
+				return true;
+	if (now == i->looked)
+		return false;
+	i->looked = now;
+	(void)coldplug_sweep(&i->session->coldplug, NULL);
+	(void)network_follow(&i->plan->devices.network);
+	return false;
+}
+
 int session_run(struct session *s, const struct power_buttons *buttons, int stop_fd,
 		bool *failed, struct error *err)
 {
@@ -395,16 +459,23 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 		.say_arg = &start,
 		.disk = {.explain = explain_trouble,
 			 .has_space = has_space,
+			 .is_back = is_back,
 			 .is_lost = is_lost,
 			 .came_up = mark_slot,
 			 .arg = &start},
 	};
 
+	struct idle idle = {s, &p, buttons, stop_fd, 0};
+
 	*failed = true;
+	s->idle = on_idle;
+	s->idle_arg = &idle;
 	if (options_number(&s->options, "shutdown_seconds", false, 1, 3600, &seconds,
 			   err) < 0 ||
-	    prepare(s, &p, err) < 0)
+	    prepare(s, &p, err) < 0) {
+		*failed = !err || err->code != ERROR_INTERRUPTED;
 		return -1;
+	}
 	times.shutdown = (unsigned)seconds * 1000;
 	vec_push(&p.argv, NULL);
 	config.argv = p.argv.items;

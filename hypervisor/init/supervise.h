@@ -78,6 +78,7 @@ struct supervise_disk {
 	/* QEMU stopped the guest for an error: what to say. Caller's. */
 	char *(*explain)(void *arg, bool no_space, const char *reason);
 	bool (*has_space)(void *arg);	/* asked from time to time while it wants for it */
+	bool (*is_back)(void *arg);	/* the same after other errors */
 	/* True if a disk is gone without which nothing goes on; its message, caller's. */
 	bool (*is_lost)(void *arg, char **ret);
 	void (*came_up)(void *arg);	/* the guest has answered, or run for a minute */

@@ -260,21 +260,23 @@ static void on_disk_error(struct run *r, const struct qmp_message *m)
 /* The request that failed is tried again; if it fails again, the guest stops again. */
 static void go_on(struct run *r, const char *why)
 {
-	if (!r->stopped || !r->no_space || r->qmp.fd < 0)
+	if (!r->stopped || r->qmp.fd < 0)
 		return;
 	say(r, "the guest goes on%s", why);
 	(void)qmp_command(&r->qmp, "cont", "cont", NULL);
 }
 
-static void look_for_space(struct run *r)
+static void look_again(struct run *r)
 {
 	const struct supervise_disk *d = &r->config->disk;
+	bool (*better)(void *arg) = r->no_space ? d->has_space : d->is_back;
 
-	if (!r->stopped || !r->no_space || now_ms() < r->look)
+	if (!r->stopped || !better || now_ms() < r->look)
 		return;
 	r->look = now_ms() + r->config->times->space;
-	if (d->has_space && d->has_space(d->arg))
-		go_on(r, ": there is room again");
+	if (better(d->arg))
+		go_on(r, r->no_space ? ": there is room again"
+				     : ": its disk is there again");
 }
 
 static void on_event(struct run *r, const struct qmp_message *m)
@@ -403,7 +405,7 @@ static int next_wake(const struct run *r)
 		wait = ECHO_EVERY;
 	if (r->running && !r->came_up && wait > r->config->times->up)
 		wait = r->config->times->up;
-	if (r->stopped && r->no_space && wait > r->config->times->space)
+	if (r->stopped && wait > r->config->times->space)
 		wait = r->config->times->space;
 	return (int)wait;
 }
@@ -427,7 +429,8 @@ static bool button_pressed(struct run *r, struct pollfd *fds, size_t count)
 /* A guest that is stopped hears no button. */
 static void press(struct run *r)
 {
-	go_on(r, " to shut down");
+	if (r->no_space)
+		go_on(r, " to shut down");
 	act(r, supervise_step(&r->s, EVENT_BUTTON, now_ms()));
 	hurry(r);
 }
@@ -459,7 +462,7 @@ static void on_requests(struct run *r, short events)
 	for (ssize_t i = 0; i < n && r->s.state != SUPERVISE_ENDED; i++) {
 		if (requests[i] == SCREEN_POWER)
 			press(r);
-		if (requests[i] == SUPERVISE_CONTINUE)
+		if (requests[i] == SUPERVISE_CONTINUE && r->no_space)
 			go_on(r, "");
 		if (requests[i] != SCREEN_RESET || r->qmp.fd < 0)
 			continue;
@@ -488,7 +491,7 @@ static void turn(struct run *r, struct pollfd *fds, size_t count)
 	reap(r);
 	say_running(r);
 	tell_came_up(r);
-	look_for_space(r);
+	look_again(r);
 	if (r->s.state != SUPERVISE_ENDED && button_pressed(r, fds, count))
 		press(r);
 	on_requests(r, fds[3].revents);

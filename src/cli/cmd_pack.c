@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `gild pack`: hypervisor and golden images on one bootable medium. */
+#include "base/url.h"
 #include "cli/disk_view.h"
 #include "cli/images.h"
 #include "image/pack.h"
@@ -50,6 +51,8 @@ static int choose_output(const struct cli_command *command, const struct given *
 				 "%s does not tell what it is to be by its ending: .img "
 				 "for a stick or disk, .iso, or / for a folder",
 				 o->output);
+	if (o->kind != PACK_FOLDER && o->url)
+		return cli_usage(command, "--url is for folders: where one will be");
 	if (o->kind != PACK_DISK && (given->slot_size || given->state_size))
 		return cli_usage(command, "--slot-size and --state-size are for disks");
 	return -1;
@@ -67,13 +70,6 @@ static int choose(const struct cli_command *command, const struct given *given,
 	if (code < 0 && o->persist && strcmp(o->persist, "on") != 0 &&
 	    strcmp(o->persist, "off") != 0)
 		code = cli_usage(command, "--persist is on or off, not %s", o->persist);
-	if (code < 0)
-		vec_foreach (path, &given->images)
-			if (strstr(*path, "://"))
-				return cli_usage(command,
-						 "an address (%s) is not in this build: "
-						 "fetch the image and give the file",
-						 *path);
 	return code;
 }
 
@@ -95,6 +91,7 @@ static void add_images(struct json_object *object, const struct pack_result *r)
 		seal_format(&golden->seal, seal);
 		cli_add(o, "name", golden->name);
 		cli_add(o, "source", golden->source);
+		cli_add(o, "url", golden->url);
 		cli_add(o, "title", golden->title);
 		cli_add_strings(o, "words", &golden->words);
 		cli_add(o, "format", golden->format);
@@ -324,6 +321,8 @@ static int run(struct pack_options *o)
 	struct image_options image = {0};
 
 	o->golden.image = &image;
+	if (o->url && url_check(o->url, "--url", &err) < 0)
+		return cli_fail(&err);
 	if (images_options(&image, &err) < 0 || pack_run(o, &result, &err) < 0)
 		return cli_fail(&err);
 	if (cli_json)
@@ -354,6 +353,10 @@ int cmd_pack(const struct cli_command *command, int argc, char **argv)
 		{"index", "N", CLI_STRING, &o.golden.index, "which Windows of an image"},
 		{"image-option", "[NAME:]KEY=VALUE", CLI_STRINGS, &given.image_options,
 		 "instead of what was found out of an image"},
+		{"url", "ADDRESS", CLI_STRING, &o.url,
+		 "where the folder will be: images are read from there"},
+		{"ca", "FILE", CLI_STRING, &o.golden.ca,
+		 "certificates for https:// instead of the usual ones"},
 		{"force", NULL, CLI_FLAG, &o.golden.force,
 		 "also images that gild verify says would not start"},
 		{"profile", "ID|FILE", CLI_STRINGS, &given.profiles,

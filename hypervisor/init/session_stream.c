@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "init/session_stream.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "init/images.h"
+#include "init/say.h"
+#include "seal.h"
+
+#define STEP 200 /* ms */
+#define RESERVE_LEAST ((uint64_t)64 << 20)
+
+static const char *const modules[] = {"nbd"};
+
+bool session_is_streamed(const struct session *s)
+{
+	const char *value = options_get(&s->options, "image");
+	struct image_place place;
+
+	return value && image_place_parse(value, &place, NULL) == 0 &&
+	       place.where == IMAGE_URL;
+}
+
+/* One step of waiting; true: the PC is to be switched off. */
+static bool pass_time(const struct session *s)
+{
+	(void)nanosleep(&(struct timespec){.tv_nsec = STEP * 1000000L}, NULL);
+	return s->idle && s->idle(s->idle_arg);
+}
+
+/* ---- the cache ---- */
+
+/* True if one of the images here has a seal that begins so. */
+static bool is_ours(const char *name)
+{
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
+	bool ours = false;
+
+	images_list(SESSION_IMAGES, &names);
+	vec_foreach (image, &names) {
+		_cleanup_options_ struct options o = OPTIONS_INIT;
+		const char *seal;
+
+		if (images_read(SESSION_IMAGES, *image, &o, NULL) < 0)
+			continue;
+		seal = options_get(&o, "seal");
+		ours |= seal && strncmp(seal, name, strlen(name)) == 0;
+	}
+	return ours;
+}
+
+/* Those of images that were updated, or are here no more. */
+static void forget_old(const char *folder, const char *own)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		_cleanup_free_ char *path = NULL;
+
+		if (*entry->d_name == '.' || strcmp(entry->d_name, own) == 0 ||
+		    is_ours(entry->d_name))
+			continue;
+		path = xasprintf("%s/%s", folder, entry->d_name);
+		(void)unlink(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* -1: nothing is kept. A cache is no reason not to start. */
+static int open_cache(const struct session *s, const struct session_disk *d,
+		      const struct seal *seal, uint64_t *reserve)
+{
+	_cleanup_free_ char *folder = NULL, *path = NULL;
+	char name[17];
+	struct statvfs st;
+	int fd;
+
+	if (!d->state)
+		return -1;
+	(void)snprintf(name, sizeof(name), "%.16s", seal->hash);
+	folder = xasprintf("%s/" SESSION_CACHE, d->state);
+	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+		return -1;
+	forget_old(folder, name);
+	path = xasprintf("%s/%s", folder, name);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0 && (fstatvfs(fd, &st) < 0 || file_lock(fd, path, true, NULL) < 0))
+		closep(&fd);
+	if (fd < 0) {
+		say_to(s->say, "%s cannot be used: nothing of the image is kept", path);
+		return -1;
+	}
+	/* What the guest writes goes there, too. */
+	*reserve = (uint64_t)st.f_blocks * st.f_frsize / 4;
+	if (*reserve < RESERVE_LEAST)
+		*reserve = RESERVE_LEAST;
+	return fd;
+}
+
+/* ---- open ---- */
+
+static int start(struct session *s, struct session_disk *d, const char *url,
+		 struct error *err)
+{
+	const char *text = options_get(&s->options, "seal");
+	struct stream_config c = {.program = STREAM_READER,
+				  .url = url,
+				  .seal = text,
+				  .label = d->label,
+				  .uid = STREAM_ID,
+				  .say = s->say};
+	_cleanup_close_ int cache = -1;
+	struct seal seal;
+
+	if (!text) {
+		error_set(err, ERROR_FAILED, "seal", "an image from a server has none");
+		return error_remedy(err, "pack the medium anew: gild pack %s", url);
+	}
+	if (seal_parse(text, "seal", &seal, err) < 0 ||
+	    coldplug_load(&s->coldplug, modules, ARRAY_SIZE(modules), err) < 0)
+		return -1;
+	c.size = seal_whole_size(&seal);
+	if (access(SESSION_CA, R_OK) == 0)
+		c.ca = SESSION_CA;
+	cache = open_cache(s, d, &seal, &c.reserve);
+	c.cache = cache;
+	return stream_start(&d->stream, &c, err);
+}
+
+int session_stream_open(struct session *s, struct session_disk *d, const char *url,
+			char **device, struct error *err)
+{
+	d->label = xasprintf("image %s from %s", s->image_name ? s->image_name : "", url);
+	if (start(s, d, url, err) < 0)
+		return -1;
+	while (!(*device = stream_device(&d->stream)))
+		if (pass_time(s))
+			return error_interrupted(err);
+	say_to(s->say, "%s: the server answers", d->label);
+	return 0;
+}
+
+bool session_stream_again(struct session *s, const struct session_disk *d,
+			  struct error *err)
+{
+	if (!d->stream.keeper || stream_is_wrong(&d->stream))
+		return false;
+	do {
+		if (!pass_time(s))
+			continue;
+		(void)error_interrupted(err);
+		return false;
+	} while (!stream_is_up(&d->stream));
+	return true;
+}

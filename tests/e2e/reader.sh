@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# gild-reader between a web server and what stands in for the kernel (tests/nbdread.py): right
+# bytes and no more of them than need be, a cache that outlives it, servers that are away,
+# redirect, or have other bytes than those that were sealed.
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
+need python3 openssl
+reader=$GILD_BUILD/hypervisor/reader/gild-reader
+[ -x "$reader" ] || skip_all "gild-reader was not built"
+cd "$scratch" || exit 1
+
+mkdir www
+head -c $((6 * 1048576 + 70000)) /dev/urandom >www/a.img
+# Zeros in between are blocks like others.
+dd if=/dev/zero of=www/a.img bs=1M seek=2 count=1 conv=notrunc status=none
+seal=$("$GILD_BUILD/tests/imagetool" seal www/a.img) || skip_all "imagetool does not seal"
+size=$(stat -c %s www/a.img)
+serve() { # PORT OPTION...: in the background; $server, $port
+	rm -f port
+	python3 "$GILD_SOURCE/tests/rangeserver.py" www "$1" log "${@:2}" >port &
+	server=$!
+	while [ ! -s port ]; do
+		kill -0 $server || return
+		sleep 0.05
+	done
+	port=$(cat port)
+	url=http://127.0.0.1:$port/a.img
+	: >log
+}
+stop() {
+	kill "$server"
+	wait "$server" 2>/dev/null
+}
+trap 'kill $server 2>/dev/null; chmod -R u+w "$scratch" 2>/dev/null; rm -rf "$scratch"' EXIT
+reads() { # STEP...: at $url
+	timeout 60 python3 "$GILD_SOURCE/tests/nbdread.py" ${cache:+-cache "$cache"} \
+		"$reader" "$url" "$seal" www/a.img "$@"
+}
+fetched() { awk '$1 == 206 {n += $4 - $3 + 1} END {print n + 0}' log; }
+cache=
+
+serve 0
+ok "what is read is right, at any place" reads 0:4096 5000:100 131000:200000 $((size - 4096)):4096 \
+	$((6 * 1048576)):69632
+ok "and all of it, eight reads at a time" reads all
+: >log
+ok "a little is read" reads 0:4096 1048576:4096 0:4096
+ok "and a little fetched" [ "$(fetched)" -lt 700000 ]
+cache=kept
+: >log
+ok "with a cache" reads 0:4096 4194304:300000
+: >log
+ok "what is there is not fetched again" reads 0:4096 4194304:300000
+is "but for the superblock" "$(fetched)" 512
+ok "the cache is a sparse file of the image's size" [ "$(stat -c %s kept)" = "$size" ]
+ok "and has what was read" [ "$(du -k kept | cut -f 1)" -lt 2000 ]
+printf 'damage' | dd of=kept bs=1 seek=4200000 conv=notrunc status=none
+: >log
+ok "what became damaged in it is fetched anew" reads 4194304:300000
+ok "and nothing else" [ "$(fetched)" -le $((512 + 131072)) ]
+ok "it is whole again" cmp -n 131072 -i 4194304 kept www/a.img
+cache=kept2
+: >log
+ok "while nobody reads it is filled" reads 0:4096 "run:for i in \$(seq 200); do
+	[ \$(du -k kept2 | cut -f 1) -lt $((size / 1024)) ] || exit 0; sleep 0.1; done; exit 1"
+ok "with the right bytes" cmp kept2 www/a.img
+stop
+
+# ---- servers that fail ---------------------------------------------------------------------
+
+cache=
+serve "$port"
+old=$server
+# The read begins with the server away, which is back before its patience is over.
+reads 0:4096 "run:kill $old; touch away; sleep 0.5" 1048576:4096 >said 2>&1 &
+client=$!
+while [ ! -e away ] && kill -0 $client 2>/dev/null; do sleep 0.1; done
+wait $old 2>/dev/null
+sleep 1.5
+serve "$port"
+wait $client
+tap $? "a read waits for a server that is away" said
+ok "and both are said" [ "$(sed 's/ .*//' said | tr '\n' ' ')" = "ready away back " ]
+stop
+serve "$port"
+ok "one that stays away is an error at last" reads 0:4096 "run:kill $server; sleep 0.5" \
+	error:3145728
+cp .out said
+ok "which is said" grep -q '^away http://127.0.0.1' said
+serve "$port"
+url=http://127.0.0.1:$port/moved/a.img
+ok "a redirection is followed" reads 0:4096 1048576:4096 4194304:4096
+ok "and asked for once by each connection" [ "$(grep -c ^302 log)" -le 10 ]
+url=http://127.0.0.1:$port/wrong/a.img
+ok "wrong bytes are given as they are, others are right" reads wrong:4096 1048576:4096
+cp .out said
+ok "and named" grep -q '^wrong .*/wrong/a.img: what it has at byte 0 ' said
+cache=kept3
+ok "they are not kept" reads wrong:4096
+url=http://127.0.0.1:$port/a.img
+ok "so that a server that was repaired is good again" reads 0:131072
+cache=
+truncate -s -4096 www/a.img
+timeout 2 "$reader" url="$url" seal="$seal" nbd=0 silence=300 </dev/null >said 2>&1
+ok "a file that was cut off is waited for, and said" grep -q 'its seal is for' said
+stop
+serve "$port" no-ranges
+timeout 2 "$reader" url="$url" seal="$seal" nbd=0 silence=300 </dev/null >said 2>&1
+ok "so is a server without ranges" grep -q 'more than was asked\|no parts' said
+stop
+
+# ---- TLS -----------------------------------------------------------------------------------
+
+openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out ca.pem -days 30000 -subj /CN=localhost \
+	-addext subjectAltName=IP:127.0.0.1 2>/dev/null && cat key ca.pem >both
+head -c 1000000 /dev/urandom >www/b.img
+seal=$("$GILD_BUILD/tests/imagetool" seal www/b.img)
+serve 0 cert=both
+url=https://127.0.0.1:$port/b.img
+timeout 2 "$reader" url="$url" seal="$seal" nbd=0 silence=300 </dev/null >said 2>&1
+ok "a server that nobody vouches for is not believed" grep -qi 'away.*certificate' said
+timeout 2 "$reader" url="$url" seal="$seal" nbd=0 ca=ca.pem </dev/null >said 2>&1
+is "one that is vouched for is" "$(head -n 1 said)" ready
+stop
+fails 1 "an address with a password is none" "$reader" url=http://me:secret@x/a.img seal="$seal" nbd=0
+cp .out said
+fails 1 "and is not repeated" grep -q secret said
+done_testing
