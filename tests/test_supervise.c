@@ -169,9 +169,9 @@ static void run(char *const argv[], const char *qmp, unsigned press_after,
 	struct input_event event = {.type = EV_KEY, .code = KEY_POWER, .value = 1};
 	struct power_buttons buttons = VEC_INIT;
 	int fds[2], stop[2];
-	struct supervise_config config = {.argv = argv,
-					  .qmp = qmp,
-					  .times = times,
+	const struct supervise_guest guest = {.argv = argv, .qmp = qmp, .times = times};
+	struct supervise_config config = {.guests = &guest,
+					  .count = 1,
 					  .buttons = &buttons,
 					  .say = collect,
 					  .say_arg = &o->log};
@@ -323,9 +323,9 @@ static void test_screen(void **state _unused_)
 	const struct screen_config presenter = {.program = program, .run = o.folder};
 	const struct screen_config gone = {.program = "/bin/false", .run = "/"};
 	struct screen screen;
-	struct supervise_config config = {.argv = argv,
-					  .qmp = qmp,
-					  .times = &quick,
+	struct supervise_guest guest = {.argv = argv, .qmp = qmp, .times = &quick};
+	struct supervise_config config = {.guests = &guest,
+					  .count = 1,
 					  .stop_fd = -1,
 					  .say = collect,
 					  .say_arg = &o.log};
@@ -353,7 +353,7 @@ static void test_screen(void **state _unused_)
 	argv[3] = (char *)"reboot";
 	_cleanup_free_ char *other = xasprintf("%s/qmp", o.folder);
 	argv[2] = other;
-	config.qmp = other;
+	guest.qmp = other;
 	config.say_arg = &o.log;
 	assert_int_equal(screen_start(&screen, &gone, NULL), 0);
 	assert_int_equal(kill(screen.pid, SIGKILL), 0);
@@ -378,11 +378,13 @@ static void test_prepare(void **state _unused_)
 	_cleanup_free_ char *qmp = xasprintf("%s/qmp", o.folder);
 	char *argv[] = {this_program, (char *)"fake", qmp, (char *)"reboot", NULL};
 	unsigned count = 0;
-	struct supervise_config config = {.argv = argv,
-					  .qmp = qmp,
-					  .times = &quick,
-					  .prepare = count_prepare,
-					  .prepare_arg = &count,
+	const struct supervise_guest guest = {.argv = argv,
+					      .qmp = qmp,
+					      .times = &quick,
+					      .prepare = count_prepare,
+					      .arg = &count};
+	struct supervise_config config = {.guests = &guest,
+					  .count = 1,
 					  .stop_fd = -1,
 					  .say = collect,
 					  .say_arg = &o.log};
