@@ -96,9 +96,32 @@ static void test_hot_key(void **state _unused_)
 	     {KEY_ESC, 0, KEYS_NOTHING}, {KEY_ESC, 1, KEYS_HOT});
 	TYPE({KEY_LEFTALT, 1, KEYS_PASS}, {KEY_ESC, 1, KEYS_PASS},
 	     {KEY_ESC, 0, KEYS_PASS});
+	/* With one guest there is nothing to switch to. */
+	TYPE({KEY_LEFTCTRL, 1, KEYS_PASS}, {KEY_RIGHTCTRL, 1, KEYS_PASS},
+	     {KEY_RIGHT, 1, KEYS_PASS}, {KEY_RIGHT, 0, KEYS_PASS},
+	     {KEY_RIGHTCTRL, 0, KEYS_PASS}, {KEY_LEFTCTRL, 0, KEYS_PASS});
 	/* Held since before the presenter was there; not on any keyboard. */
 	TYPE({KEY_A, 0, KEYS_NOTHING}, {KEY_POWER, 1, KEYS_NOTHING},
 	     {KEY_CNT, 1, KEYS_NOTHING}, {UINT32_MAX, 1, KEYS_NOTHING});
+}
+
+static void test_switch_keys(void **state _unused_)
+{
+	struct keys k = {.several = true};
+
+	(void)keys_event(&k, KEY_RIGHTCTRL, 1);
+	assert_int_equal(keys_event(&k, KEY_RIGHT, 1), KEYS_PASS);
+	(void)keys_event(&k, KEY_RIGHT, 0);
+	(void)keys_event(&k, KEY_LEFTCTRL, 1);
+	assert_int_equal(keys_event(&k, KEY_RIGHT, 1), KEYS_SWITCH);
+	assert_int_equal(keys_event(&k, KEY_RIGHT, 2), KEYS_NOTHING);
+	assert_int_equal(keys_event(&k, KEY_RIGHT, 0), KEYS_NOTHING);
+	assert_int_equal(keys_event(&k, KEY_8, 1), KEYS_SWITCH);
+	assert_int_equal(keys_event(&k, KEY_9, 1), KEYS_PASS);
+	/* No panel after it. */
+	assert_int_equal(keys_event(&k, KEY_LEFTCTRL, 0), KEYS_PASS);
+	assert_int_equal(keys_event(&k, KEY_RIGHTCTRL, 0), KEYS_PASS);
+	assert_int_equal(keys_event(&k, KEY_1, 1), KEYS_PASS);
 }
 
 static void test_release(void **state _unused_)
@@ -691,6 +714,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scan_codes),
 		cmocka_unit_test(test_hot_key),
+		cmocka_unit_test(test_switch_keys),
 		cmocka_unit_test(test_release),
 		cmocka_unit_test(test_fit),
 		cmocka_unit_test(test_scaling),

@@ -478,6 +478,118 @@ static void test_no_guest(void **state)
 	assert_true(panel_shown(s));
 }
 
+/* Two VNC servers, of which the screen shows one at a time. */
+static int listen_too(const struct server *s)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/two", s->run);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
+static void name_two(struct server *s)
+{
+	_cleanup_free_ char *sockets = xasprintf("%s/vnc,%s/two", s->run, s->run);
+	_cleanup_error_ struct error err = ERROR_INIT;
+
+	assert_int_equal(console_set_guests(&s->console, sockets, NULL, &err), -1);
+	assert_int_equal(console_set_guests(&s->console, sockets, "a,b", NULL), 0);
+}
+
+static void put_states(const struct server *s, const char *text)
+{
+	_cleanup_free_ char *path = xasprintf("%s/states", s->run);
+
+	assert_int_equal(file_replace(path,
+				      (struct bytes){(const uint8_t *)text, strlen(text)},
+				      NULL),
+			 0);
+}
+
+static bool panel_says(const struct server *s, const char *text)
+{
+	vec_foreach (line, &s->console.presenter.panel)
+		if (strstr(line->text, text))
+			return true;
+	return false;
+}
+
+static void test_switch(void **state)
+{
+	struct server *s = *state;
+	struct input_sink sink = console_sink(&s->console);
+	int one = s->listener, two = listen_too(s);
+	char asked[8];
+
+	name_two(s);
+	put_states(s, "a running\nb starting\nc not started\n");
+	greet(s);
+	SAY(s, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 2, 3, 0);
+	turn(s);
+	assert_int_equal(guest_pixel(s, 0, 0), 0x030201);
+	EXPECT(s, 3, 1, 0, 0, 0, 0, 0, 4, 0, 3);
+	/* What is down comes up in the first; the arrow is nobody's. */
+	sink.key(sink.arg, KEY_A, 1);
+	sink.move(sink.arg, 1, 0, 1);
+	sink.key(sink.arg, KEY_LEFTCTRL, 1);
+	sink.key(sink.arg, KEY_RIGHTCTRL, 1);
+	sink.key(sink.arg, KEY_RIGHT, 1);
+	EXPECT(s, KEY(1, 0x1e), 5, 1, 0, 1, 0, 0, KEY(1, 0x1d), KEY(1, 0x9d),
+	       KEY(0, 0x1d), KEY(0, 0x1e), KEY(0, 0x9d), 5, 0, 0, 1, 0, 0);
+	assert_int_equal(s->console.shown, 1);
+	sink.key(sink.arg, KEY_RIGHT, 0);
+	sink.key(sink.arg, KEY_RIGHTCTRL, 0);
+	sink.key(sink.arg, KEY_LEFTCTRL, 0);
+	assert_false(s->console.open);
+	s->listener = two;
+	greet(s);
+	/* Nothing of the first one's is left, nor is the first one told anything. */
+	assert_int_equal(guest_pixel(s, 0, 0), 0);
+	tap(&sink, KEY_B);
+	turn(s);
+	EXPECT(s, KEY(1, 0x30), KEY(0, 0x30));
+	/* The panel has a list, and its words are for the one that is shown. */
+	hot_key(&sink);
+	turn(s);
+	assert_true(panel_says(s, "Guest 1   a: running") &&
+		    panel_says(s, "Guest 2   b: starting, shown") &&
+		    panel_says(s, "Guest 3   c: not started"));
+	tap(&sink, KEY_R);
+	tap(&sink, KEY_R);
+	hot_key(&sink);
+	tap(&sink, KEY_P);
+	hot_key(&sink);
+	tap(&sink, KEY_A);
+	assert_int_equal(read(s->control[0], asked, sizeof(asked)), 5);
+	assert_memory_equal(asked, "1r1gp", 5);
+	/* A digit in it, that of the one shown too; one that nobody has. */
+	hot_key(&sink);
+	tap(&sink, KEY_3);
+	assert_true(s->console.open && s->console.shown == 1);
+	tap(&sink, KEY_2);
+	assert_true(!s->console.open && s->console.shown == 1);
+	hot_key(&sink);
+	tap(&sink, KEY_1);
+	assert_true(!s->console.open && s->console.shown == 0);
+	s->listener = one;
+	greet(s);
+	/* Its name for a moment. */
+	assert_false(panel_shown(s));
+	/* Who is off is left for who is not. */
+	put_states(s, "a off\nb running\n");
+	close(s->listener);
+	s->listener = two;
+	closep(&s->fd);
+	turn(s);
+	turn(s);
+	assert_int_equal(s->console.shown, 1);
+	greet(s);
+	assert_false(panel_shown(s));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -486,7 +598,7 @@ int main(void)
 		TEST(test_picture),  TEST(test_cursor),		TEST(test_pointer),
 		TEST(test_keys),     TEST(test_vanishing),	TEST(test_lies),
 		TEST(test_deaf),     TEST(test_largest_cursor), TEST(test_blank),
-		TEST(test_no_guest),
+		TEST(test_no_guest), TEST(test_switch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -641,16 +641,57 @@ static void test_words(void **state _unused_)
 	_cleanup_options_ struct options none = words("");
 	struct devices d = DEVICES_INIT;
 
+	struct devices_words one = {.all = &none, .own = &none};
+
 	assert_int_equal(devices_configure(&d, &none, NULL), 0);
-	assert_true(d.sound_wanted && !usb_wanted(&d.usb));
+	assert_int_equal(devices_add_guest(&d, &one, NULL), 0);
+	assert_true(d.guests[0].sound && !usb_wanted(&d.guests[0].usb));
 	assert_int_equal(d.lid.wish, LID_BLANK);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		_cleanup_options_ struct options o = words(bad[i]);
 		_cleanup_error_ struct error err = ERROR_INIT;
 
-		assert_int_equal(devices_configure(&d, &o, &err), -1);
+		one.all = one.own = &o;
+		if (devices_configure(&d, &o, &err) == 0)
+			assert_int_equal(devices_add_guest(&d, &one, &err), -1);
 		assert_non_null(err.remedy);
 	}
+	devices_end(&d);
+}
+
+/* The first has USB and sound, but for what the second's own words say. */
+static void test_two_guests(void **state _unused_)
+{
+	_cleanup_free_ char *root = fake_usb_tree();
+	_cleanup_options_ struct options none = words(""),
+					 all = words("usb=all-but-boot"),
+					 own = words("usb=1-4 sound=auto "
+						     "mac=52:54:00:00:00:09");
+	const struct devices_words first = {.name = "a", .all = &all, .own = &none},
+				   second = {.name = "b", .all = &own, .own = &own};
+	struct devices d = DEVICES_INIT;
+	struct qmp qmp = QMP_INIT;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	qmp.fd = fds[0];
+	d.root = root;
+	d.say = say;
+	d.console = true;
+	assert_int_equal(devices_add_guest(&d, &first, NULL), 0);
+	assert_int_equal(devices_add_guest(&d, &second, NULL), 0);
+	assert_string_equal(d.network.guests[1].wish, "52:54:00:00:00:09");
+	assert_true(d.guests[0].sound && d.guests[1].sound);
+	assert_true(!d.guests[0].heard && d.guests[1].heard);
+	d.network.link = VM_LINK_TAP;
+	devices_tell(&d, 0, &qmp, true);
+	assert_true(was_said("port 1-1 stays"));
+	assert_false(was_said("port 1-4"));
+	usb_wish_free(&d.guests[1].usb);
+	devices_tell(&d, 0, &qmp, false);
+	assert_true(was_said("port 1-4 stays"));
+	close(fds[1]);
+	qmp_close(&qmp);
 	devices_end(&d);
 }
 
@@ -675,6 +716,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_brightness, forget),
 		cmocka_unit_test(test_lid_device),
 		cmocka_unit_test_teardown(test_words, forget),
+		cmocka_unit_test_teardown(test_two_guests, forget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

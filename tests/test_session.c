@@ -112,7 +112,7 @@ static void test_images(void **state _unused_)
 	fake_file(root, "boot", "disk=sda\ndevice=/dev/sda2\n");
 	if (configure(&s, &err) < 0 || session_read_facts(&s, facts, &err) < 0)
 		fail_msg("%s: %s", err.subject, err.reason);
-	assert_string_equal(s.image_name, "seven");
+	assert_string_equal(s.guests.items[0].name, "seven");
 	assert_string_equal(options_get(&s.options, "image"), "file:seven.img");
 	assert_string_equal(options_get(&s.options, "windows"), "6.1.7601");
 	assert_string_equal(options_get(&s.options, "arch"), "amd64");
@@ -121,7 +121,7 @@ static void test_images(void **state _unused_)
 	session_free(&s);
 	fake_file(root, "proc/cmdline", "quiet gild.image=ten");
 	assert_int_equal(configure(&s, &err), 0);
-	assert_string_equal(s.image_name, "ten");
+	assert_string_equal(s.guests.items[0].name, "ten");
 	assert_string_equal(options_get(&s.options, "image"), "file:ten.img");
 	assert_string_equal(options_get(&s.options, "cpus"), "5");
 	session_free(&s);
@@ -132,8 +132,84 @@ static void test_images(void **state _unused_)
 	/* A place is none of them. */
 	fake_file(root, "proc/cmdline", "gild.image=/dev/sdb");
 	assert_int_equal(configure(&s, &err), 0);
-	assert_null(s.image_name);
+	assert_null(s.guests.items[0].name);
 	session_free(&s);
+	fake_file(root, "init.conf", config);
+	fake_file(root, "proc/cmdline", cmdline);
+	assert_int_equal(remove_tree(images, NULL), 0);
+}
+
+static bool has_reason(const struct session *s, const char *code, const char *part)
+{
+	vec_foreach (reason, &s->verdict.reasons)
+		if (strcmp(reason->code, code) == 0 && strstr(reason->message, part))
+			return true;
+	return false;
+}
+
+/* Several at once: each has its own words and what holds for all; memory is divided. */
+static void test_several(void **state _unused_)
+{
+	static const char fw_cfg[] =
+		"sys/firmware/qemu_fw_cfg/by_name/opt/gild/vm/raw";
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_free_ char *config = fake_text(root, "init.conf");
+	_cleanup_free_ char *cmdline = fake_text(root, "proc/cmdline");
+	_cleanup_free_ char *images = at("images"), *json = NULL;
+	_cleanup_buffer_ struct buffer many = BUFFER_INIT;
+	struct session s;
+
+	fake_file(root, "init.conf", "cpus=2 smm=off image=seven,ten\n");
+	fake_file(root, "images/ten.conf",
+		  "windows=10.0.19045 image=file:ten.img cpus=5 memory=3G\n");
+	fake_file(root, "images/seven.conf", "windows=6.1.7601 image=file:seven.img\n");
+	fake_file(root, "images/big.conf",
+		  "windows=6.1.7601 image=file:big.img memory=6G\n");
+	fake_file(root, "proc/cmdline", "quiet gild.nested=on");
+	fake_file(root, fw_cfg, "accel=tcg hyperv=off");
+	if (configure(&s, &err) < 0 || session_judge(&s, &err) < 0)
+		fail_msg("%s: %s", err.subject, err.reason);
+	assert_int_equal(s.guests.len, 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct options *o = &s.guests.items[i].options;
+
+		assert_string_equal(options_get(o, "nested"), "on");
+		assert_string_equal(options_get(o, "smm"), "off");
+		assert_string_equal(options_get(o, "hyperv"), "off");
+		assert_string_equal(options_get(o, "cpus"), i ? "5" : "2");
+		assert_string_equal(options_get(o, "image"),
+				    i ? "file:ten.img" : "file:seven.img");
+	}
+	assert_null(options_get(&s.guests.items[0].own, "cpus"));
+	assert_string_equal(options_get(&s.options, "image"), "file:seven.img");
+	assert_true(s.shares[1].memory == (uint64_t)3 << 30);
+	assert_true(s.verdict.guest_memory == s.shares[0].memory &&
+		    s.shares[0].memory > (uint64_t)4 << 30);
+	session_free(&s);
+	/* The kernel's command line chooses, too; who does not fit is left out. */
+	fake_file(root, "proc/cmdline", "gild.image=seven,big,ten");
+	assert_int_equal(configure(&s, NULL), 0);
+	assert_int_equal(session_judge(&s, NULL), 0);
+	assert_int_equal(s.verdict.mode, VERDICT_PARAVIRTUAL);
+	assert_true(has_reason(&s, "guest-left-out", "big (Windows 7)"));
+	assert_false(has_reason(&s, "guest-left-out", "ten"));
+	json = verdict_json(&s.verdict, &s.question);
+	assert_non_null(strstr(json, "{\"name\":\"big\",\"windows\":\"Windows 7\","
+				     "\"memory\":0,\"missing\":"));
+	session_free(&s);
+	/* More than there may be. */
+	for (unsigned i = 0; i <= SESSION_MAX_GUESTS; i++) {
+		_cleanup_free_ char *path = xasprintf("images/g%u.conf", i);
+
+		fake_file(root, path, "windows=5.1\n");
+		buffer_printf(&many, "%sg%u", i ? "," : "gild.image=", i);
+	}
+	buffer_append(&many, "", 1);
+	fake_file(root, "proc/cmdline", (const char *)many.data);
+	assert_int_equal(configure(&s, &err), -1);
+	assert_string_equal(err.remedy, "start 8 at once at most");
+	session_free(&s);
+	fake_file(root, fw_cfg, "");
 	fake_file(root, "init.conf", config);
 	fake_file(root, "proc/cmdline", cmdline);
 	assert_int_equal(remove_tree(images, NULL), 0);
@@ -206,6 +282,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_configuration), cmocka_unit_test(test_images),
+		cmocka_unit_test(test_several),
 		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_fw_cfg),
 		cmocka_unit_test(test_profiles),
 	};

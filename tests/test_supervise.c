@@ -169,9 +169,9 @@ static void run(char *const argv[], const char *qmp, unsigned press_after,
 	struct input_event event = {.type = EV_KEY, .code = KEY_POWER, .value = 1};
 	struct power_buttons buttons = VEC_INIT;
 	int fds[2], stop[2];
-	struct supervise_config config = {.argv = argv,
-					  .qmp = qmp,
-					  .times = times,
+	const struct supervise_guest guest = {.argv = argv, .qmp = qmp, .times = times};
+	struct supervise_config config = {.guests = &guest,
+					  .count = 1,
 					  .buttons = &buttons,
 					  .say = collect,
 					  .say_arg = &o->log};
@@ -323,9 +323,9 @@ static void test_screen(void **state _unused_)
 	const struct screen_config presenter = {.program = program, .run = o.folder};
 	const struct screen_config gone = {.program = "/bin/false", .run = "/"};
 	struct screen screen;
-	struct supervise_config config = {.argv = argv,
-					  .qmp = qmp,
-					  .times = &quick,
+	struct supervise_guest guest = {.argv = argv, .qmp = qmp, .times = &quick};
+	struct supervise_config config = {.guests = &guest,
+					  .count = 1,
 					  .stop_fd = -1,
 					  .say = collect,
 					  .say_arg = &o.log};
@@ -353,7 +353,7 @@ static void test_screen(void **state _unused_)
 	argv[3] = (char *)"reboot";
 	_cleanup_free_ char *other = xasprintf("%s/qmp", o.folder);
 	argv[2] = other;
-	config.qmp = other;
+	guest.qmp = other;
 	config.say_arg = &o.log;
 	assert_int_equal(screen_start(&screen, &gone, NULL), 0);
 	assert_int_equal(kill(screen.pid, SIGKILL), 0);
@@ -378,11 +378,13 @@ static void test_prepare(void **state _unused_)
 	_cleanup_free_ char *qmp = xasprintf("%s/qmp", o.folder);
 	char *argv[] = {this_program, (char *)"fake", qmp, (char *)"reboot", NULL};
 	unsigned count = 0;
-	struct supervise_config config = {.argv = argv,
-					  .qmp = qmp,
-					  .times = &quick,
-					  .prepare = count_prepare,
-					  .prepare_arg = &count,
+	const struct supervise_guest guest = {.argv = argv,
+					      .qmp = qmp,
+					      .times = &quick,
+					      .prepare = count_prepare,
+					      .arg = &count};
+	struct supervise_config config = {.guests = &guest,
+					  .count = 1,
 					  .stop_fd = -1,
 					  .say = collect,
 					  .say_arg = &o.log};
@@ -425,6 +427,79 @@ static void test_tpm(void **state _unused_)
 	for (unsigned i = 0; i < 200 && kill(pid[1], 0) == 0; i++)
 		(void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 	temp_folder_remove(folder);
+}
+
+struct states {
+	struct buffer *log;
+	int control; /* asks for things once all guests have come up */
+	bool running[2];
+};
+
+static void say_states(void *arg, const char *line)
+{
+	struct states *s = arg;
+
+	buffer_printf(s->log, "%s\n", line);
+}
+
+/* The second is shut down alone, then all. */
+static void on_state(void *arg, size_t guest, const char *state)
+{
+	struct states *s = arg;
+
+	buffer_printf(s->log, "[%zu %s]\n", guest, state);
+	s->running[guest] |= strcmp(state, "running") == 0;
+	if (strcmp(state, "running") == 0 && s->running[0] && s->running[1])
+		(void)!write(s->control, "1g", 2);
+	if (guest == 1 && strcmp(state, "off") == 0)
+		(void)!write(s->control, "0rp", 3);
+}
+
+/* One crashes and comes back, the other is not touched; each ends for itself. */
+static void test_several(void **state _unused_)
+{
+	struct outcome o = {.folder = temp_folder_make(NULL, NULL)};
+	_cleanup_free_ char *one = xasprintf("%s/one", o.folder);
+	_cleanup_free_ char *two = xasprintf("%s/two", o.folder);
+	char *first[] = {this_program, (char *)"fake", one, (char *)"crash", NULL};
+	char *second[] = {this_program, (char *)"fake", two, (char *)"shutdown", NULL};
+	const struct supervise_guest guests[] = {
+		{.name = "a", .argv = first, .qmp = one, .times = &quick},
+		{.name = "b", .argv = second, .qmp = two, .times = &quick}};
+	struct states states = {.log = &o.log};
+	struct supervise_config config = {.guests = guests,
+					  .count = 2,
+					  .stop_fd = -1,
+					  .say = say_states,
+					  .on_state = on_state,
+					  .say_arg = &states};
+	int fds[2];
+
+	assert_int_equal(pipe2(fds, O_NONBLOCK | O_CLOEXEC), 0);
+	states.control = fds[1];
+	config.requests = fds[0];
+	assert_int_equal(supervise_run(&config, &o.result, NULL), 0);
+	buffer_append(&o.log, "", 1);
+	close(fds[0]);
+	close(fds[1]);
+	assert_int_equal(o.result.starts, 4);
+	assert_int_equal(o.result.resets, 1);
+	assert_false(o.result.failed);
+	assert_says(&o, "a: QEMU ended by signal 6");
+	assert_says(&o, "a: QEMU is started again in");
+	assert_says(&o, "(2 of 10)");
+	assert_says(&o, "[0 crashed]\n");
+	assert_says(&o, "b: guest running (kvm)\n");
+	assert_says(&o, "b: the guest is asked to shut down\n");
+	assert_says(&o, "[1 off]\na: the guest is reset, as was chosen on the screen\n"
+			"a: the guest is asked to shut down\n");
+	assert_null(strstr((char *)o.log.data, "b: QEMU is started again"));
+	assert_null(strstr((char *)o.log.data, "b: the guest restarts"));
+	assert_says(&o, "[0 off]\n");
+	end_outcome(&o);
+	/* As many as there may be, and no more. */
+	config.count = SUPERVISE_MAX_GUESTS + 1;
+	assert_int_equal(supervise_run(&config, &o.result, NULL), -1);
 }
 
 /* No machine is no guest: nobody listens to the button, and "quit" ends QEMU. */
@@ -595,6 +670,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_guest),	  cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_real),	  cmocka_unit_test(test_prepare),
 		cmocka_unit_test(test_screen),	  cmocka_unit_test(test_tpm),
+		cmocka_unit_test(test_several),
 	};
 
 	if (argc == 4 && strcmp(argv[1], "fake") == 0)

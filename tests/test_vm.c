@@ -112,6 +112,8 @@ static const struct vm_case {
 	 true, false},
 	{"tcg", "windows=10.0.19045 firmware=bios accel=tcg cpus=2 display=none", false,
 	 false, false, true},
+	{"second", "windows=10.0.22631 storage=virtio-blk network=virtio-net cpus=2",
+	 false, false, false, false},
 };
 
 static void make_argv(const struct vm_case *c, struct strings *argv)
@@ -134,6 +136,15 @@ static void make_argv(const struct vm_case *c, struct strings *argv)
 	}
 	if (c->sets && c->amd)
 		host.link = VM_LINK_NONE;
+	/* Of several guests. */
+	if (strcmp(c->name, "second") == 0) {
+		host.name = "work";
+		host.share = (uint64_t)5 << 30;
+		host.run = "/run/gild/guests/work/vm";
+		host.vnc = "/run/gild/guests/work/screen/vnc";
+		host.tpm = "/run/gild/guests/work/tpm";
+		host.sound_out = host.sound_in = NULL;
+	}
 	host.intel = !c->amd;
 	host.avic = c->amd;
 	host.msdm = c->oem ? "/run/gild/MSDM" : NULL;
@@ -244,6 +255,86 @@ static void test_memory(void **state _unused_)
 	assert_true(vm_memory(64 * gib, 4, &image) == (uint64_t)3584 << 20);
 }
 
+/* What the guests get in MiB, 0 for one that does not fit; and how many do. */
+static size_t divide(unsigned mib, const char *const words[], unsigned ret[])
+{
+	struct vm_image images[VM_MAX_GUESTS];
+	struct vm_share shares[VM_MAX_GUESTS];
+	size_t count = 0, fit;
+	uint64_t used = 0;
+
+	for (; words[count]; count++) {
+		_cleanup_options_ struct options o = OPTIONS_INIT;
+
+		assert_int_equal(options_add(&o, words[count], "test", NULL), 0);
+		assert_int_equal(vm_image_parse(&o, &images[count], NULL), 0);
+		shares[count] = (struct vm_share){.image = &images[count], .cpus = 4};
+		assert_int_equal(options_number(&o, "memory", true, 0, UINT64_MAX,
+						&shares[count].wish, NULL),
+				 0);
+	}
+	fit = vm_divide((uint64_t)mib << 20, shares, count);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(shares[i].memory == 0, shares[i].lack > 0);
+		ret[i] = (unsigned)(shares[i].memory >> 20);
+		used += shares[i].memory ? shares[i].memory + (96 << 20) : 0;
+	}
+	assert_true(used + (256 << 20) <= (uint64_t)mib << 20 || !fit);
+	return fit;
+}
+
+#define TEN "windows=10.0.19045"
+#define ELEVEN "windows=10.0.22631"
+#define XP "windows=5.1.2600"
+
+static void test_divide(void **state _unused_)
+{
+	unsigned got[VM_MAX_GUESTS];
+
+	/* One alone has what vm_memory() says. */
+	for (unsigned mib = 2560; mib < 64000; mib += 777) {
+		struct vm_image ten = {.major = 10, .x64 = true};
+
+		assert_int_equal(divide(mib, (const char *const[]){TEN, NULL}, got), 1);
+		assert_int_equal(got[0], vm_memory((uint64_t)mib << 20, 4, &ten) >> 20);
+	}
+	/* Evenly. */
+	assert_int_equal(divide(16384, (const char *const[]){TEN, TEN, NULL}, got), 2);
+	assert_true(got[0] == got[1] && got[0] > 7600 && got[0] < 7900);
+	/* What is asked for, and the rest for who does not ask. */
+	assert_int_equal(
+		divide(16384, (const char *const[]){TEN " memory=3G", TEN, NULL}, got),
+		2);
+	assert_true(got[0] == 3072 && got[1] > 12300 && got[1] < 12700);
+	/* No less than a Windows needs, no more than it can use. */
+	assert_int_equal(divide(8192, (const char *const[]){XP, ELEVEN, NULL}, got), 2);
+	assert_true(got[0] > 3400 && got[0] < 3584 && got[1] >= 4096);
+	assert_int_equal(divide(16384, (const char *const[]){XP, ELEVEN, NULL}, got), 2);
+	assert_true(got[0] == 3584 && got[1] > 11700);
+	/* Who comes first is served first; a smaller one may fit behind. */
+	assert_int_equal(divide(4096, (const char *const[]){TEN, TEN, XP, NULL}, got),
+			 2);
+	assert_true(got[0] >= 2048 && got[1] == 0 && got[2] >= 256);
+	assert_int_equal(
+		divide(8192, (const char *const[]){TEN " memory=9G", TEN, NULL}, got), 1);
+	assert_true(got[0] == 0 && got[1] > 7000);
+	assert_int_equal(divide(200, (const char *const[]){XP, XP, NULL}, got), 0);
+}
+
+static void test_overlays(void **state _unused_)
+{
+	static const struct vm_image ten = {.major = 10, .x64 = true};
+	const struct vm_share shares[] = {{.image = &ten, .cpus = 2},
+					  {.image = &ten, .cpus = 2}};
+	uint64_t mib = 1 << 20;
+
+	assert_int_equal(vm_overlay_size(16384 * mib, shares, 2, 0), 0);
+	assert_int_equal(vm_overlay_size(16384 * mib, shares, 1, 1), 4096 * mib);
+	assert_int_equal(vm_overlay_size(16384 * mib, shares, 2, 2), 2048 * mib);
+	/* Both still fit, with less for what they write. */
+	assert_int_equal(vm_overlay_size(5120 * mib, shares, 2, 2), 160 * mib);
+}
+
 static void test_options(void **state _unused_)
 {
 	_cleanup_options_ struct options o = OPTIONS_INIT;
@@ -277,6 +368,8 @@ int main(void)
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_divide),
+		cmocka_unit_test(test_overlays),
 		cmocka_unit_test(test_options),
 	};
 

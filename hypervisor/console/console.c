@@ -10,13 +10,44 @@
 #define LAST_BACKOFF 1000
 #define REFRESH 1000 /* ms after which the panel is read anew */
 #define LOG_LINES 8
+#define NAMED 1500 /* ms: a guest's name after a switch */
+#define GRACE 500  /* ms after which a guest that shows nothing is spoken of */
 
 void console_init(struct console *c, const char *run, int control)
 {
 	*c = (struct console){.run = run, .control = control, .rfb = RFB_INIT};
-	c->vnc = xasprintf("%s/vnc", run);
+	vec_push(&c->vnc, xasprintf("%s/vnc", run));
 	c->headline = xstrdup("The guest has not been started yet.");
 	c->backoff = FIRST_BACKOFF;
+}
+
+static void split(const char *list, struct strings *ret)
+{
+	for (size_t len; *list; list += len + (list[len] != 0)) {
+		len = strcspn(list, ",");
+		if (len)
+			vec_push(ret, xstrndup(list, len));
+	}
+}
+
+int console_set_guests(struct console *c, const char *sockets, const char *names,
+		       struct error *err)
+{
+	strings_free(&c->vnc);
+	split(sockets, &c->vnc);
+	if (names)
+		split(names, &c->names);
+	c->keys.several = c->names.len > 1;
+	if (c->vnc.len && c->vnc.len <= CONSOLE_MAX_GUESTS &&
+	    c->vnc.len == (c->names.len ? c->names.len : 1))
+		return 0;
+	return error_set(err, ERROR_USAGE, "vnc",
+			 "\"%s\" is not one socket for each guest, 8 at most", sockets);
+}
+
+static bool has_several(const struct console *c)
+{
+	return c->names.len > 1;
 }
 
 void console_no_guest(struct console *c)
@@ -36,7 +67,8 @@ void console_free(struct console *c)
 {
 	rfb_free(&c->rfb);
 	presenter_free(&c->presenter);
-	free(c->vnc);
+	strings_free(&c->vnc);
+	strings_free(&c->names);
 	free(c->headline);
 }
 
@@ -52,6 +84,12 @@ static const char *keys_text(const struct console *c)
 	if (c->sure)
 		return "R again: reset the guest, what it has not saved is lost   Esc: "
 		       "back";
+	if (has_several(c))
+		return c->control < 0 ? "Esc: back   1, 2...: that guest   D: "
+					"Ctrl+Alt+Del"
+				      : "Esc: back   1, 2...: that guest   D: "
+					"Ctrl+Alt+Del   P: shut this guest down   R: "
+					"reset   A: shut all down and switch off";
 	return c->control < 0 ? "Esc: back   D: Ctrl+Alt+Del"
 			      : "Esc: back   D: Ctrl+Alt+Del   P: shut down and switch "
 				"off   R: reset";
@@ -66,7 +104,8 @@ static void read_panel(struct console *c)
 				    .headline = c->headline,
 				    .keys = keys_text(c),
 				    .screen = screen,
-				    .log_lines = LOG_LINES};
+				    .log_lines = LOG_LINES,
+				    .shown = has_several(c) ? (int)c->shown : -1};
 
 	if (p->output && c->rfb.screen.width)
 		(void)snprintf(screen, sizeof(screen), "guest %ux%u on %ux%u (%s)",
@@ -84,6 +123,10 @@ static void refresh_panel(struct console *c, int64_t now)
 	if (c->open || c->headline) {
 		read_panel(c);
 		c->refresh_at = now + REFRESH;
+	} else if (now < c->named_until) {
+		panel_free(&c->presenter.panel);
+		panel_add(&c->presenter.panel, PANEL_TITLE, c->names.items[c->shown]);
+		c->refresh_at = c->named_until;
 	} else {
 		panel_free(&c->presenter.panel);
 		c->refresh_at = -1;
@@ -119,11 +162,68 @@ static void close_panel(struct console *c)
 
 static void ask_init(struct console *c, char what)
 {
-	if (c->control >= 0 && write(c->control, &what, 1) != 1) {
+	char request[2] = {(char)('0' + c->shown), what};
+	/* Of several it is the one that is shown; in one write, so that it stays so. */
+	size_t skip = has_several(c) && what != SCREEN_POWER ? 0 : 1;
+	ssize_t len = (ssize_t)(sizeof(request) - skip);
+
+	if (c->control >= 0 && write(c->control, request + skip, (size_t)len) != len) {
 		/* Init is gone: there is nobody to ask any more. */
 		c->control = -1;
 	}
 	close_panel(c);
+}
+
+static void send_buttons(struct console *c, unsigned buttons)
+{
+	if (c->rfb.relative)
+		rfb_move(&c->rfb, buttons, 0, 0);
+	else
+		rfb_pointer(&c->rfb, buttons, (unsigned)c->presenter.x,
+			    (unsigned)c->presenter.y);
+}
+
+/* Another guest: what is down comes up in the old one first. */
+static void show_guest(struct console *c, size_t guest)
+{
+	for (int code; (code = keys_release(&c->keys)) >= 0;)
+		send_key(c, (unsigned)code, false);
+	if (c->buttons)
+		send_buttons(c, 0);
+	c->buttons = 0;
+	(void)rfb_flush(&c->rfb);
+	c->shown = guest;
+	rfb_begin(&c->rfb, -1);
+	/* The old one's picture is not the new one's. */
+	surface_fill(&c->rfb.screen, surface_rect(&c->rfb.screen), 0);
+	damage_add(&c->rfb.damage, surface_rect(&c->rfb.screen));
+	free(c->headline);
+	c->headline = xasprintf("%s has shown nothing yet.", c->names.items[guest]);
+	c->backoff = FIRST_BACKOFF;
+	c->connect_at = 0;
+	c->switched = true;
+	c->open = false;
+	panel_free(&c->presenter.panel);
+	presenter_panel_changed(&c->presenter);
+}
+
+/* By an arrow or a digit. */
+static void switch_guest(struct console *c, unsigned code)
+{
+	size_t count = c->names.len, guest = c->shown;
+
+	if (code == KEY_RIGHT)
+		guest = (guest + 1) % count;
+	else if (code == KEY_LEFT)
+		guest = (guest + count - 1) % count;
+	else
+		guest = code - KEY_1;
+	if (guest >= count)
+		return;
+	if (guest != c->shown)
+		show_guest(c, guest);
+	else if (c->open)
+		close_panel(c);
 }
 
 static void press(struct console *c, const unsigned *codes, size_t count)
@@ -155,7 +255,11 @@ static void panel_key(struct console *c, unsigned code)
 		press(c, attention, ARRAY_SIZE(attention));
 		break;
 	case KEY_P:
-		ask_init(c, SCREEN_POWER);
+		ask_init(c, has_several(c) ? SCREEN_GUEST_POWER : SCREEN_POWER);
+		break;
+	case KEY_A:
+		if (has_several(c))
+			ask_init(c, SCREEN_POWER);
 		break;
 	case KEY_R:
 		if (sure)
@@ -163,6 +267,9 @@ static void panel_key(struct console *c, unsigned code)
 		else
 			c->sure = c->control >= 0;
 		break;
+	default:
+		if (has_several(c) && code >= KEY_1 && code <= KEY_8)
+			switch_guest(c, code);
 	}
 }
 
@@ -179,6 +286,10 @@ static void on_key(void *arg, unsigned code, int value)
 	bool hot = action == KEYS_HOT || action == KEYS_PASS_HOT;
 
 	wake(c);
+	if (action == KEYS_SWITCH) {
+		switch_guest(c, code);
+		return;
+	}
 	if (c->open || c->no_guest) {
 		if (hot)
 			close_panel(c);
@@ -252,15 +363,6 @@ static void on_place(void *arg, unsigned x, unsigned y, unsigned buttons)
 	c->last_y = py;
 }
 
-static void send_buttons(struct console *c, unsigned buttons)
-{
-	if (c->rfb.relative)
-		rfb_move(&c->rfb, buttons, 0, 0);
-	else
-		rfb_pointer(&c->rfb, buttons, (unsigned)c->presenter.x,
-			    (unsigned)c->presenter.y);
-}
-
 static void on_wheel(void *arg, unsigned button)
 {
 	struct console *c = arg;
@@ -291,7 +393,9 @@ static void lose(struct console *c, const struct error *err, int64_t now)
 	_cleanup_free_ char *reason = error_message(err);
 
 	free(c->headline);
-	c->headline = xasprintf("The guest's screen is lost: %s. Trying again.", reason);
+	c->headline = xasprintf("The screen of %s is lost: %s. Trying again.",
+				has_several(c) ? c->names.items[c->shown] : "the guest",
+				reason);
 	rfb_begin(&c->rfb, -1);
 	/* Nothing is down in a guest that starts anew. */
 	while (keys_release(&c->keys) >= 0)
@@ -301,21 +405,42 @@ static void lose(struct console *c, const struct error *err, int64_t now)
 	c->refresh_at = 0;
 }
 
+/* Who has shut down is left for one who has not. */
+static void leave_guest(struct console *c)
+{
+	_cleanup_(strings_free) struct strings guests = VEC_INIT;
+
+	status_guests(c->run, &guests);
+	if (c->shown >= guests.len || !status_guest_is_over(guests.items[c->shown]))
+		return;
+	for (size_t i = 0; i < guests.len && i < c->names.len; i++) {
+		if (!status_guest_is_over(guests.items[i])) {
+			show_guest(c, i);
+			return;
+		}
+	}
+}
+
 static void connect_again(struct console *c, int64_t now)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
-	int result = rfb_connect(&c->rfb, c->vnc, &err);
+	int result = rfb_connect(&c->rfb, c->vnc.items[c->shown], &err);
 
 	c->connect_at = now + c->backoff;
 	c->backoff = c->backoff * 2 < LAST_BACKOFF ? c->backoff * 2 : LAST_BACKOFF;
 	if (result < 0)
 		lose(c, &err, now);
+	if (result == 0 && has_several(c))
+		leave_guest(c);
 }
 
 void console_read(struct console *c, int64_t now)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 
+	/* Left for another guest since it became readable. */
+	if (c->rfb.fd < 0)
+		return;
 	if (rfb_read(&c->rfb, &err) < 0) {
 		lose(c, &err, now);
 		return;
@@ -339,6 +464,11 @@ void console_tick(struct console *c, int64_t now)
 {
 	if (c->rfb.fd < 0 && !c->no_guest && now >= c->connect_at)
 		connect_again(c, now);
+	if (c->switched) {
+		c->switched = false;
+		c->named_until = now + NAMED;
+		c->refresh_at = now + GRACE;
+	}
 	if (c->refresh_at >= 0 && now >= c->refresh_at)
 		refresh_panel(c, now);
 	presenter_show(&c->presenter, &c->rfb);

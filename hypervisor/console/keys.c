@@ -125,6 +125,13 @@ static bool ctrl_alt(const struct keys *k)
 	       (keys_is_down(k, KEY_LEFTALT) || keys_is_down(k, KEY_RIGHTALT));
 }
 
+static bool is_switch(const struct keys *k, unsigned code)
+{
+	return k->several && k->ctrls == 3 &&
+	       (code == KEY_LEFT || code == KEY_RIGHT ||
+		(code >= KEY_1 && code <= KEY_8));
+}
+
 enum keys_action keys_event(struct keys *k, unsigned code, int value)
 {
 	bool hot;
@@ -132,6 +139,8 @@ enum keys_action keys_event(struct keys *k, unsigned code, int value)
 	if (code >= KEYS_MAX)
 		return KEYS_NOTHING;
 	hot = both_ctrls(k, code, value);
+	if (value == 1 && is_switch(k, code))
+		return KEYS_SWITCH;
 	if (code == KEY_ESC && value == 1 && ctrl_alt(k)) {
 		k->swallowed = true;
 		return KEYS_HOT;

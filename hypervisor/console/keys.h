@@ -3,7 +3,8 @@
  * Keys: from the kernel's codes to the scan codes that the guest shall see, so that the
  * layout is the guest's own; and the hot key, by which the status panel opens: both Ctrl
  * keys pressed and let go with no other key between, or Ctrl+Alt+Esc where a keyboard has
- * but one. Windows gives neither a meaning.
+ * but one. Windows gives neither a meaning, nor to both Ctrl keys with an arrow or a digit,
+ * which show another guest.
  */
 #ifndef CONSOLE_KEYS_H
 #define CONSOLE_KEYS_H
@@ -23,12 +24,14 @@ struct keys {
 	unsigned ctrls;			/* 1 left, 2 right is down */
 	bool alone;			/* no other key since the first of them */
 	bool both;			/* both have been down */
+	bool several;			/* there are guests to switch between */
 };
 enum keys_action {
 	KEYS_NOTHING,
 	KEYS_PASS,	/* to the guest */
 	KEYS_HOT,	/* to the guest not, but the hot key is complete */
 	KEYS_PASS_HOT,	/* both */
+	KEYS_SWITCH,	/* to the guest not: another one is to be shown */
 };
 /* What becomes of a key: value 0 released, 1 pressed, 2 repeated. */
 enum keys_action keys_event(struct keys *k, unsigned code, int value);

@@ -26,7 +26,7 @@
 
 static const char *const known_keys[] = {"run",	   "output",   "device",  "size", "input",
 					 "events", "control",  "words",	  "vnc",  "guest",
-					 "native", "terminal", "sandbox", NULL};
+					 "guests", "native", "terminal", "sandbox", NULL};
 
 struct program {
 	struct options options;
@@ -290,10 +290,9 @@ static int read_words(struct program *p, bool *sandbox, struct error *err)
 	    descriptor(o, "terminal", &p->given_terminal, err) < 0)
 		return -1;
 	console_init(&p->console, run ? run : "/run/gild", control);
-	if (vnc) {
-		free(p->console.vnc);
-		p->console.vnc = xstrdup(vnc);
-	}
+	if (vnc &&
+	    console_set_guests(&p->console, vnc, options_get(o, "guests"), err) < 0)
+		return -1;
 	if (options_switch(o, "guest", true, &guest, err) < 0 ||
 	    options_switch(o, "native", false, &p->console.native, err) < 0 ||
 	    options_switch(o, "sandbox", false, sandbox, err) < 0)

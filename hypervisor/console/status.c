@@ -19,6 +19,7 @@
 #define LOG_TAIL 8192
 #define MAX_TEXT 1024
 #define MAX_ADDRESSES 4
+#define MAX_STATES 4096
 
 static _printf_(3, 4) void add(struct panel_lines *ret, enum panel_tone tone,
 			       const char *fmt, ...)
@@ -97,6 +98,47 @@ static void add_verdict(struct panel_lines *ret, const char *run)
 	json_object_put(o);
 	if (tokener)
 		json_tokener_free(tokener);
+}
+
+/* ---- guests ---- */
+
+void status_guests(const char *run, struct strings *ret)
+{
+	_cleanup_free_ char *path = xasprintf("%s/states", run), *text = NULL;
+	_cleanup_buffer_ struct buffer file = BUFFER_INIT;
+
+	if (file_read(path, MAX_STATES, &file, NULL) < 0)
+		return;
+	text = buffer_steal_string(&file);
+	for (char *at = text, *next; *at && ret->len < STATUS_MAX_GUESTS; at = next) {
+		next = strchrnul(at, '\n');
+		if (*next)
+			*next++ = 0;
+		strings_push(ret, at);
+	}
+}
+
+bool status_guest_is_over(const char *guest)
+{
+	const char *state = strchr(guest, ' ');
+
+	return state && (strcmp(state, " off") == 0 || strcmp(state, " failed") == 0);
+}
+
+static void add_guests(struct panel_lines *ret, const struct status_question *q)
+{
+	_cleanup_(strings_free) struct strings guests = VEC_INIT;
+
+	if (q->shown < 0)
+		return;
+	status_guests(q->run, &guests);
+	for (size_t i = 0; i < guests.len; i++) {
+		const char *line = guests.items[i];
+		int name = (int)strcspn(line, " ");
+
+		add(ret, PANEL_TEXT, "Guest %zu   %.*s:%s%s", i + 1, name, line,
+		    line + name, (size_t)q->shown == i ? ", shown" : "");
+	}
 }
 
 /* ---- memory ---- */
@@ -238,6 +280,7 @@ void status_read(const struct status_question *q, struct panel_lines *ret)
 	if (q->headline)
 		panel_add(ret, PANEL_WARNING, q->headline);
 	add_verdict(ret, q->run);
+	add_guests(ret, q);
 	add_memory(ret, q->root);
 	add_network(ret, q->root);
 	add_power(ret, q->root);

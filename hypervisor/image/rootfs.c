@@ -135,7 +135,7 @@ static void add_frame(struct image_files *files)
 		 "root:x:0:0:root:/:/usr/sbin/nologin\n"
 		 "dhcpcd:x:989:989:dhcpcd:/run/dhcpcd:/usr/sbin/nologin\n"
 		 "wifi:x:991:991:wpa_supplicant:/run/gild:/usr/sbin/nologin\n"
-		 "gild:x:990:990:guest:/run/gild/vm:/usr/sbin/nologin\n"
+		 "gild:x:990:990:guest:/run/gild/guests:/usr/sbin/nologin\n"
 		 "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n");
 	add_text(
 		files, "/etc/group",

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "init/supervise.h"
 #include "init/uevent.h"
 
 #define SETTLE 300	/* ms after the last news: drivers come between them */
@@ -22,19 +23,44 @@
 
 /* ---- words ---- */
 
-int devices_configure(struct devices *d, const struct options *o, struct error *err)
+static int read_sound(const struct options *o, bool *ret, struct error *err)
 {
 	const char *sound = options_get(o, "sound");
 
-	d->sound_wanted = !sound || strcmp(sound, "auto") == 0;
-	if (sound && !d->sound_wanted && strcmp(sound, "off") != 0) {
-		error_set(err, ERROR_FAILED, "sound", "\"%s\" is not auto or off", sound);
-		return error_remedy(err, "docs/hypervisor.md has the keys");
-	}
-	if (network_read_wish(o, &d->network.wish, err) < 0 ||
-	    usb_read_wish(o, &d->usb, err) < 0)
+	*ret = !sound || strcmp(sound, "auto") == 0;
+	if (*ret || strcmp(sound, "off") == 0)
+		return 0;
+	error_set(err, ERROR_FAILED, "sound", "\"%s\" is not auto or off", sound);
+	return error_remedy(err, "docs/hypervisor.md has the keys");
+}
+
+int devices_configure(struct devices *d, const struct options *o, struct error *err)
+{
+	if (network_read_wish(o, &d->network.wish, err) < 0)
 		return -1;
 	return lid_read_wish(o, &d->lid.wish, err);
+}
+
+int devices_add_guest(struct devices *d, const struct devices_words *w, struct error *err)
+{
+	const struct options *words = d->count ? w->own : w->all;
+	struct devices_guest *g = &d->guests[d->count];
+	struct network_guest *n = &d->network.guests[d->count];
+	struct network_wish wish;
+
+	if (d->count == NETWORK_MAX_GUESTS)
+		return error_set(err, ERROR_FAILED, "guests", "are more than %u",
+				 NETWORK_MAX_GUESTS);
+	d->network.count = ++d->count;
+	*g = (struct devices_guest){.uid = w->uid};
+	if (read_sound(w->all, &g->sound, err) < 0 ||
+	    usb_read_wish(words, &g->usb, err) < 0 ||
+	    network_read_wish(words, &wish, err) < 0)
+		return -1;
+	g->heard = g->sound && options_get(w->own, "sound");
+	*n = (struct network_guest){
+		.name = w->name, .uid = w->uid, .off = w->no_network, .wish = wish.mac};
+	return 0;
 }
 
 /* ---- what is waited for ---- */
@@ -78,9 +104,9 @@ static int watch_all(struct devices *d, struct error *err)
 /* ---- sound ---- */
 
 /* Takes the path. */
-static void hand_over(const struct devices *d, char *path)
+static void hand_over(const struct devices *d, uid_t uid, char *path)
 {
-	if (chown(path, d->uid, d->uid) < 0 || chmod(path, 0600) < 0) {
+	if (chown(path, uid, uid) < 0 || chmod(path, 0600) < 0) {
 		_cleanup_free_ char *line = xasprintf(
 			"sound: %s cannot be handed over: %s", path, strerror(errno));
 
@@ -89,36 +115,62 @@ static void hand_over(const struct devices *d, char *path)
 	free(path);
 }
 
-static void start_sound(struct devices *d, struct vm_host *host)
+/*
+ * The PC's card plays for one guest: for the first that has asked for it with a word of
+ * its own, else for the first. The others' cards are silent.
+ */
+static struct devices_guest *choose_heard(struct devices *d)
 {
-	bool expected = sound_expected(d->root);
-	_cleanup_free_ char *line = NULL, *node = NULL;
-	bool found;
+	struct devices_guest *heard = NULL;
 
-	host->sound = d->sound_wanted;
-	if (!d->sound_wanted)
-		return;
-	found = sound_find(d->root, &d->sound);
+	for (size_t i = 0; i < d->count; i++) {
+		struct devices_guest *g = &d->guests[i];
+
+		if (g->heard && !heard)
+			heard = g;
+		g->heard = g == heard;
+	}
+	if (!heard && d->guests[0].sound)
+		heard = &d->guests[0];
+	if (heard)
+		heard->heard = true;
+	return heard;
+}
+
+static bool await_card(struct devices *d)
+{
+	bool expected = sound_expected(d->root), found = sound_find(d->root, &d->sound);
+
 	for (unsigned waited = 0; !found && expected && waited < SOUND_WAIT;
 	     waited += SOUND_STEP) {
 		(void)nanosleep(&(struct timespec){.tv_nsec = SOUND_STEP * 1000000L},
 				NULL);
 		found = sound_find(d->root, &d->sound);
 	}
-	if (!found) {
+	return found;
+}
+
+static void start_sound(struct devices *d)
+{
+	const struct devices_guest *g = choose_heard(d);
+	_cleanup_free_ char *line = NULL, *node = NULL;
+
+	if (!g)
+		return;
+	if (!await_card(d)) {
 		d->say("sound: the PC has no card that plays, the guest's is silent");
 		return;
 	}
 	node = xasprintf("/dev/snd/controlC%u", d->sound.card);
 	if (sound_unmute(node, NULL) < 0)
 		d->say("sound: the levels stay as they are");
-	hand_over(d, xstrdup(node));
-	hand_over(d, xasprintf("/dev/snd/pcmC%uD%dp", d->sound.card, d->sound.playback));
+	hand_over(d, g->uid, xstrdup(node));
+	hand_over(d, g->uid,
+		  xasprintf("/dev/snd/pcmC%uD%dp", d->sound.card, d->sound.playback));
 	if (d->sound.in)
-		hand_over(d, xasprintf("/dev/snd/pcmC%uD%dc", d->sound.card,
-				       d->sound.capture));
-	host->sound_out = d->sound.out;
-	host->sound_in = d->sound.in;
+		hand_over(d, g->uid,
+			  xasprintf("/dev/snd/pcmC%uD%dc", d->sound.card,
+				    d->sound.capture));
 	line = xasprintf("sound: %s", d->sound.out);
 	d->say(line);
 }
@@ -134,8 +186,9 @@ static bool is_busy(const char *node, void *arg)
 
 	if (stat(node, &st) < 0 || !S_ISBLK(st.st_mode))
 		return false;
-	if (d->image && st.st_rdev == d->image)
-		return true;
+	for (size_t i = 0; i < d->count; i++)
+		if (d->images[i] && st.st_rdev == d->images[i])
+			return true;
 	fd = open(node, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return errno == EBUSY;
@@ -143,38 +196,68 @@ static bool is_busy(const char *node, void *arg)
 	return false;
 }
 
-static void update_usb(struct devices *d, struct qmp *qmp)
+struct turn {
+	const struct devices *devices;
+	size_t guest;
+};
+
+/* Who names a port comes before who has all; then who comes first. */
+static bool is_taken(const struct usb_device *device, void *arg)
 {
+	const struct turn *turn = arg;
+	size_t owner = turn->guest;
+	bool named = !turn->devices->guests[owner].usb.all;
+
+	for (size_t i = 0; i < turn->devices->count; i++) {
+		const struct usb_wish *wish = &turn->devices->guests[i].usb;
+
+		if (i == turn->guest || !usb_is_meant(wish, device))
+			continue;
+		if (!wish->all ? !named || i < owner : !named && i < owner)
+			return true;
+	}
+	return false;
+}
+
+static void update_usb(struct devices *d, size_t guest, struct qmp *qmp)
+{
+	struct devices_guest *g = &d->guests[guest];
+	struct turn turn = {d, guest};
 	const struct usb_question question = {
 		.root = d->root,
-		.wish = &d->usb,
+		.wish = &g->usb,
 		.console = d->console,
 		.networked = d->network.link != VM_LINK_NONE,
 		.sounding = d->sound.usb,
 		.busy = is_busy,
 		.busy_arg = d,
+		.taken = is_taken,
+		.taken_arg = &turn,
 	};
 
-	if (usb_wanted(&d->usb) && qmp->fd >= 0)
-		usb_update(&question, &d->plugs, d->uid, qmp, d->say);
+	if (usb_wanted(&g->usb))
+		usb_update(&question, &g->plugs, g->uid, qmp, d->say);
 }
 
 /* ---- start ---- */
 
 int devices_start_network(struct devices *d, const char *seed, struct error *err)
 {
+	bool wired = false;
+
 	if (d->network_started)
 		return 0;
 	d->network.root = d->root;
 	d->network.say = d->say;
-	if (d->no_network)
+	for (size_t i = 0; i < d->count; i++)
+		wired |= !d->network.guests[i].off;
+	if (!wired)
 		d->network.wish.uplink = UPLINK_NONE;
 	d->network_started = true;
-	return network_start(&d->network, seed, d->uid, err);
+	return network_start(&d->network, seed, err);
 }
 
-int devices_start(struct devices *d, const char *seed, bool console, struct vm_host *host,
-		  struct error *err)
+int devices_start(struct devices *d, const char *seed, bool console, struct error *err)
 {
 	d->console = console;
 	d->lid.root = d->root;
@@ -182,33 +265,45 @@ int devices_start(struct devices *d, const char *seed, bool console, struct vm_h
 	lid_open(&d->lid);
 	if (watch_all(d, err) < 0 || devices_start_network(d, seed, err) < 0)
 		return -1;
-	host->link = d->network.link;
-	host->vhost = d->network.vhost;
-	host->mac = d->network.mac;
-	host->usb = usb_wanted(&d->usb);
-	start_sound(d, host);
+	start_sound(d);
 	return 0;
 }
 
-void devices_in_child(void *arg)
+void devices_fill(const struct devices *d, size_t guest, struct vm_host *host)
 {
-	const struct devices *d = arg;
+	const struct devices_guest *g = &d->guests[guest];
 
-	network_in_child(&d->network);
+	host->link = d->network.link;
+	host->vhost = d->network.vhost;
+	host->mac = d->network.guests[guest].mac;
+	host->usb = usb_wanted(&g->usb);
+	host->sound = g->sound;
+	host->sound_out = g->heard ? d->sound.out : NULL;
+	host->sound_in = g->heard ? d->sound.in : NULL;
+}
+
+void devices_in_child(const struct devices *d, size_t guest)
+{
+	network_in_child(&d->network, guest);
 }
 
 /* ---- the loop ---- */
 
 /* The guest sees whether the cable is in. */
-static void tell_link(const struct devices *d, struct qmp *qmp)
+static void tell_link(struct devices *d, size_t guest, struct qmp *qmp)
 {
-	bool up = d->network.link == VM_LINK_USER || d->network.carrier;
+	enum devices_link up = d->network.link == VM_LINK_USER || d->network.carrier
+				       ? LINK_UP
+				       : LINK_DOWN;
+	struct devices_guest *g = &d->guests[guest];
 
-	if (qmp->fd >= 0 && !d->no_network)
-		(void)qmp_send(qmp, "set_link",
-			       up ? "{\"name\":\"net\",\"up\":true}"
-				  : "{\"name\":\"net\",\"up\":false}",
-			       "link", NULL);
+	if (d->network.guests[guest].off || g->link == up)
+		return;
+	g->link = up;
+	(void)qmp_send(qmp, "set_link",
+		       up == LINK_UP ? "{\"name\":\"net\",\"up\":true}"
+				     : "{\"name\":\"net\",\"up\":false}",
+		       "link", NULL);
 }
 
 static void drain(int fd)
@@ -229,52 +324,54 @@ static void settle_later(const struct devices *d)
 	(void)timerfd_settime(d->timer, 0, &when, NULL);
 }
 
-static void on_uevents(const struct devices *d)
+/* What was lost (too much at once) may have been anything. */
+static unsigned on_uevents(const struct devices *d)
 {
 	struct uevent event;
-	bool news = false;
+	unsigned news = 0;
+	bool changed = false;
 	int n;
 
-	while ((n = uevent_read(d->uevents, &event)) > 0)
-		news |= strcmp(event.action, "add") == 0 ||
-			strcmp(event.action, "remove") == 0;
-	if (news || n < 0)
+	while ((n = uevent_read(d->uevents, &event)) > 0) {
+		bool removed = strcmp(event.action, "remove") == 0;
+
+		changed |= removed || strcmp(event.action, "add") == 0;
+		if (removed && strcmp(event.subsystem, "block") == 0)
+			news |= NEWS_DISKS;
+	}
+	if (changed || n < 0)
 		settle_later(d);
+	return n < 0 ? NEWS_DISKS : news;
 }
 
-static void on_settled(struct devices *d, struct qmp *qmp)
+static unsigned on_settled(struct devices *d)
 {
 	uint64_t count;
 
 	(void)!read(d->timer, &count, sizeof(count));
 	if (d->load)
 		d->load(d->load_arg);
-	if (network_follow(&d->network))
-		tell_link(d, qmp);
-	update_usb(d, qmp);
+	(void)network_follow(&d->network);
+	return NEWS_GUESTS;
 }
 
-static bool on_lid(struct devices *d, const struct epoll_event *event)
+static unsigned on_lid(struct devices *d, const struct epoll_event *event)
 {
 	if (event->events & EPOLLIN)
-		return lid_read(&d->lid, event->data.fd);
+		return lid_read(&d->lid, event->data.fd) ? NEWS_BUTTON : 0;
 	/* Pulled out: it would be ready for ever. */
 	(void)epoll_ctl(d->fd, EPOLL_CTL_DEL, event->data.fd, NULL);
-	return false;
+	return 0;
 }
 
-bool devices_turn(void *arg, struct qmp *qmp, bool connected)
+unsigned devices_turn(void *arg)
 {
 	struct devices *d = arg;
 	struct epoll_event events[MAX_EVENTS];
 	int n = epoll_wait(d->fd, events, MAX_EVENTS, 0);
-	bool off = false, changed = false;
+	bool changed = false;
+	unsigned news = 0;
 
-	if (connected) {
-		d->plugs.len = 0;
-		tell_link(d, qmp);
-		update_usb(d, qmp);
-	}
 	for (int i = 0; i < n; i++) {
 		int fd = events[i].data.fd;
 
@@ -282,16 +379,28 @@ bool devices_turn(void *arg, struct qmp *qmp, bool connected)
 			drain(fd);
 			changed = true;
 		} else if (fd == d->uevents) {
-			on_uevents(d);
+			news |= on_uevents(d);
 		} else if (fd == d->timer) {
-			on_settled(d, qmp);
+			news |= on_settled(d);
 		} else {
-			off |= on_lid(d, &events[i]);
+			news |= on_lid(d, &events[i]);
 		}
 	}
 	if (changed && network_follow(&d->network))
-		tell_link(d, qmp);
-	return off;
+		news |= NEWS_GUESTS;
+	return news;
+}
+
+void devices_tell(void *arg, size_t guest, struct qmp *qmp, bool anew)
+{
+	struct devices *d = arg;
+
+	if (anew) {
+		d->guests[guest].plugs.len = 0;
+		d->guests[guest].link = LINK_UNTOLD;
+	}
+	tell_link(d, guest, qmp);
+	update_usb(d, guest, qmp);
 }
 
 void devices_end(struct devices *d)
@@ -299,8 +408,10 @@ void devices_end(struct devices *d)
 	network_end(&d->network);
 	lid_close(&d->lid);
 	sound_card_free(&d->sound);
-	usb_wish_free(&d->usb);
-	vec_free(&d->plugs);
+	for (size_t i = 0; i < d->count; i++) {
+		usb_wish_free(&d->guests[i].usb);
+		vec_free(&d->guests[i].plugs);
+	}
 	closep(&d->links);
 	closep(&d->uevents);
 	closep(&d->timer);

@@ -113,7 +113,7 @@ static int make_bridge(const struct network *n, struct error *err)
 
 	if (ioctl(fd, SIOCBRADDBR, NETWORK_BRIDGE) < 0 && errno != EEXIST)
 		return error_errno(err, NETWORK_BRIDGE, "cannot be made");
-	/* One port and one tap: there is nothing to learn, and no loop to look for. */
+	/* One port and taps: there is no loop to look for. */
 	(void)sysfs_write(n->root, "class/net/" NETWORK_BRIDGE "/bridge/stp_state", "0",
 			  NULL);
 	(void)sysfs_write(n->root, "class/net/" NETWORK_BRIDGE "/bridge/forward_delay",
@@ -127,15 +127,20 @@ static int make_bridge(const struct network *n, struct error *err)
 	return 0;
 }
 
+static void name_tap(size_t guest, char ret[NETWORK_NAME])
+{
+	(void)snprintf(ret, NETWORK_NAME, NETWORK_TAP "%u", (unsigned)guest & 0xff);
+}
+
 /* The descriptor of the tap; made if it is not there. */
-static int open_tap(void)
+static int open_tap(const char *name)
 {
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	struct ifreq r;
 
 	if (fd < 0)
 		return -1;
-	name_request(&r, NETWORK_TAP);
+	name_request(&r, name);
 	r.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	if (ioctl(fd, TUNSETIFF, &r) < 0)
 		closep(&fd);
@@ -143,27 +148,33 @@ static int open_tap(void)
 }
 
 /* It stays when QEMU goes, and belongs to QEMU's user. */
-static int make_tap(uid_t uid, struct error *err)
+static int make_tap(size_t guest, uid_t uid, struct error *err)
 {
-	_cleanup_close_ int fd = open_tap();
+	char name[NETWORK_NAME];
+	_cleanup_close_ int fd = -1;
+
+	name_tap(guest, name);
+	fd = open_tap(name);
 
 	if (fd < 0 || ioctl(fd, TUNSETOWNER, (unsigned long)uid) < 0 ||
 	    ioctl(fd, TUNSETPERSIST, 1) < 0) {
-		error_errno(err, NETWORK_TAP, "cannot be made");
+		error_errno(err, name, "cannot be made");
 		return error_remedy(err, "are the modules tun and bridge packed?");
 	}
-	if (set_port(NETWORK_TAP, true) < 0 || set_up(NETWORK_TAP, true) < 0)
-		return error_errno(err, NETWORK_TAP, "cannot be put into the bridge");
+	if (set_port(name, true) < 0 || set_up(name, true) < 0)
+		return error_errno(err, name, "cannot be put into the bridge");
 	return 0;
 }
 
-void network_in_child(const struct network *n)
+void network_in_child(const struct network *n, size_t guest)
 {
+	char name[NETWORK_NAME];
 	int tap, vhost;
 
-	if (n->link != VM_LINK_TAP)
+	if (n->link != VM_LINK_TAP || n->guests[guest].off)
 		return;
-	tap = open_tap();
+	name_tap(guest, name);
+	tap = open_tap(name);
 	vhost = n->vhost ? open("/dev/vhost-net", O_RDWR | O_CLOEXEC) : -1;
 	if (tap < 0 || (n->vhost && vhost < 0))
 		_exit(125);
@@ -210,7 +221,13 @@ static void take_port(struct network *n, const struct network_port *port)
 	}
 	(void)set_address(NETWORK_BRIDGE, *n->port_mac ? n->port_mac : port->address);
 	memcpy(n->port, port->name, sizeof(n->port));
-	say_to(n->say, "network: the guest is %s on %s", n->mac, port->name);
+	for (size_t i = 0; i < n->count; i++) {
+		const struct network_guest *g = &n->guests[i];
+
+		if (!g->off)
+			say_to(n->say, "network: %s is %s on %s",
+			       g->name ? g->name : "the guest", g->mac, port->name);
+	}
 }
 
 /* One that was pulled and plugged in again has its old name, and is in no bridge. */
@@ -370,11 +387,14 @@ static void wait_for_cable(struct network *n)
 	}
 }
 
-static int start_bridge(struct network *n, uid_t uid, struct error *err)
+static int start_bridge(struct network *n, struct error *err)
 {
 	n->vhost = access("/dev/vhost-net", R_OK | W_OK) == 0;
-	if (make_bridge(n, err) < 0 || make_tap(uid, err) < 0)
+	if (make_bridge(n, err) < 0)
 		return -1;
+	for (size_t i = 0; i < n->count; i++)
+		if (!n->guests[i].off && make_tap(i, n->guests[i].uid, err) < 0)
+			return -1;
 	(void)network_follow(n);
 	if (!*n->port)
 		n->say("network: the PC has no Ethernet port that is free");
@@ -383,20 +403,42 @@ static int start_bridge(struct network *n, uid_t uid, struct error *err)
 	return 0;
 }
 
-static void choose_mac(struct network *n, const char *seed)
+static bool has_mac(const struct network *n, size_t count, const char *mac)
 {
-	const struct network_port *port = network_choose(&n->ports, &n->wish, "");
-
-	network_derive_mac(&n->ports, seed, n->mac);
-	if (n->wish.mac)
-		(void)snprintf(n->mac, sizeof(n->mac), "%s", n->wish.mac);
-	if (!n->wish.host_mac || !port || n->link != VM_LINK_TAP)
-		return;
-	memcpy(n->port_mac, n->mac, sizeof(n->port_mac));
-	memcpy(n->mac, port->address, sizeof(n->mac));
+	for (size_t i = 0; i < count; i++)
+		if (strcasecmp(n->guests[i].mac, mac) == 0)
+			return true;
+	return false;
 }
 
-int network_start(struct network *n, const char *seed, uid_t uid, struct error *err)
+/*
+ * The first has the PC's, the others one of their own by their names. Never do two have
+ * the same, whatever was wished for.
+ */
+static void choose_macs(struct network *n, const char *seed)
+{
+	const struct network_port *port = network_choose(&n->ports, &n->wish, "");
+	char *first = n->guests[0].mac;
+
+	network_derive_mac(&n->ports, seed, first);
+	if (n->wish.mac)
+		(void)snprintf(first, sizeof(n->guests[0].mac), "%s", n->wish.mac);
+	if (n->wish.host_mac && port && n->link == VM_LINK_TAP) {
+		memcpy(n->port_mac, first, sizeof(n->port_mac));
+		memcpy(first, port->address, sizeof(n->guests[0].mac));
+	}
+	for (size_t i = 1; i < n->count; i++) {
+		struct network_guest *g = &n->guests[i];
+		_cleanup_free_ char *own = xasprintf("%s %s", seed, g->name);
+
+		if (g->wish && !has_mac(n, i, g->wish))
+			(void)snprintf(g->mac, sizeof(g->mac), "%s", g->wish);
+		else
+			network_derive_mac(&n->ports, own, g->mac);
+	}
+}
+
+int network_start(struct network *n, const char *seed, struct error *err)
 {
 	bool wifi = access(NETWORK_WIFI_CONFIG, F_OK) == 0;
 
@@ -407,9 +449,9 @@ int network_start(struct network *n, const char *seed, uid_t uid, struct error *
 	if (n->wish.uplink == UPLINK_AUTO && wifi)
 		wait_for_cable(n);
 	n->link = network_link(&n->ports, &n->wish, wifi);
-	choose_mac(n, seed);
+	choose_macs(n, seed);
 	if (n->link == VM_LINK_TAP)
-		return start_bridge(n, uid, err);
+		return start_bridge(n, err);
 	if (n->link == VM_LINK_USER || n->wish.needed) {
 		start_wifi(n);
 		start_dhcp(n, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The guest's network. On Ethernet the guest is a machine of the wired network: a bridge
- * of one port of the PC and a tap, on which the host itself has no address. Where that
+ * The guests' network. On Ethernet a guest is a machine of the wired network: a bridge
+ * of one port of the PC and a tap for each, on which the host itself has no address. Where that
  * cannot be, as on Wi-Fi, QEMU's own address translation is used, and the host takes an
  * address by DHCP for it.
  *
@@ -16,7 +16,8 @@
 #include "init/vm.h"
 
 #define NETWORK_BRIDGE "gild0"
-#define NETWORK_TAP "gild-tap0"
+#define NETWORK_TAP "gild-tap" /* and the guest's number */
+#define NETWORK_MAX_GUESTS 8
 #define NETWORK_WIFI_CONFIG "/etc/gild/wpa_supplicant.conf"
 #define NETWORK_RESOLV_CONF "/run/resolv.conf"
 #define NETWORK_MAX_PORTS 64
@@ -73,32 +74,41 @@ bool network_mac_good(const char *mac);
 
 /* ---- what is done (network.c) ---- */
 
+/* One of the guests; the first has what the wish says. */
+struct network_guest {
+	const char *name;	/* of several; NULL: there is no other */
+	uid_t uid;		/* its QEMU's user */
+	bool off;		/* it has no network card */
+	const char *wish;	/* hardware address of one that is not the first; or NULL */
+	char mac[18];		/* that it has */
+};
 struct network {
 	const char *root;
 	void (*say)(const char *line);
 	struct network_wish wish;
+	struct network_guest guests[NETWORK_MAX_GUESTS];
+	size_t count;
 	enum vm_link link;
 	struct network_ports ports;
 	char port[NETWORK_NAME];	/* in the bridge; "": none */
-	char mac[18];		/* the guest's */
-	char port_mac[18];	/* what the port has instead, where the guest has its own; or "" */
+	char port_mac[18];	/* what the port has instead, where a guest has its own; or "" */
 	bool carrier, vhost;
 	struct helper dhcp, wifi;
 };
 /* Modules that the network needs, ended by NULL. */
 extern const char *const network_modules[];
 /*
- * Makes bridge and tap (for QEMU's user), or starts what the host needs for itself. Waits
+ * Makes bridge and taps (for QEMU's users), or starts what the host needs for itself. Waits
  * for a cable only where there is Wi-Fi to choose instead, and then not for long.
  */
-int network_start(struct network *network, const char *seed, uid_t uid, struct error *err);
-/* Something changed: the cable is followed. True if the guest's link goes up or down. */
+int network_start(struct network *network, const char *seed, struct error *err);
+/* Something changed: the cable is followed. True if the guests' link goes up or down. */
 bool network_follow(struct network *network);
 /*
- * In QEMU's process before it drops its rights: VM_TAP_FD, VM_VHOST_FD. Does not return
- * where that fails.
+ * In the QEMU process of that guest before it drops its rights: VM_TAP_FD, VM_VHOST_FD. Does
+ * not return where that fails.
  */
-void network_in_child(const struct network *network);
+void network_in_child(const struct network *network, size_t guest);
 void network_end(struct network *network);
 
 /* True if the program was started by dhcpcd as its script: network_lease() is all it does. */

@@ -22,7 +22,7 @@
 #define FIRST_PAUSE 100 /* ms; doubles */
 #define LAST_PAUSE 5000
 #define HEALTHY 10000 /* ms: who ran so long is started again at once */
-#define MAX_WORDS 10
+#define MAX_WORDS 11
 
 static int64_t now_ms(void)
 {
@@ -163,6 +163,8 @@ static _Noreturn void become_keeper(const struct screen_config *c, int control, 
 	add_word(&k, xasprintf("control=%d", control));
 	add_word(&k, xasprintf("words=%d", words));
 	add_word(&k, c->vnc ? xasprintf("vnc=%s", c->vnc) : xstrdup("guest=off"));
+	if (c->guests)
+		add_word(&k, xasprintf("guests=%s", c->guests));
 	if (c->native)
 		add_word(&k, xstrdup("native=on"));
 	if (c->uid)

@@ -17,8 +17,12 @@
 #define SCREEN_PRESENTER "/usr/bin/gild-console"
 #define SCREEN_ID 991	/* the presenter's user and group in the image: nobody else's */
 
-/* What the presenter may ask for, a byte each through the pipe. */
+/*
+ * What the presenter may ask for, a byte each through the pipe. Before one that is for one of
+ * several guests goes a digit: which of screen_config's guests, from 0.
+ */
 #define SCREEN_POWER 'p'  /* as if the power button was pressed */
+#define SCREEN_GUEST_POWER 'g' /* the guest's own power button */
 #define SCREEN_RESET 'r'  /* the guest's reset button */
 #define SCREEN_NATIVE 'n' /* Windows on the PC itself */
 /* What it is told, the same way. */
@@ -28,7 +32,8 @@
 struct screen_config {
 	const char *program;	/* SCREEN_PRESENTER */
 	const char *run;	/* init's folder: log, verdict.json */
-	const char *vnc;	/* QEMU's socket; NULL: there is no guest */
+	const char *vnc;	/* QEMU's socket, of several each, by commas; NULL: no guest */
+	const char *guests;	/* the names of several, by commas; NULL: there is one */
 	bool native;		/* SCREEN_NATIVE is offered */
 	uid_t uid;		/* user and group, who is then given the devices, and keeps
 				   to few system calls; 0: as init itself */

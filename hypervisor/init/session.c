@@ -31,7 +31,12 @@ void session_free(struct session *s)
 {
 	options_free(&s->options);
 	options_free(&s->facts);
-	free(s->image_name);
+	vec_foreach (guest, &s->guests) {
+		free(guest->name);
+		options_free(&guest->options);
+		options_free(&guest->own);
+	}
+	vec_free(&s->guests);
 	coldplug_free(&s->coldplug);
 	profile_scores_free(&s->scores);
 	profiles_free(&s->profiles);
@@ -84,6 +89,15 @@ static int check_keys(const struct options *o, struct error *err)
 	return options_check(o, known, err);
 }
 
+int session_add_words(struct session *s, const char *text, const char *source,
+		      struct error *err)
+{
+	vec_foreach (guest, &s->guests)
+		if (options_add(&guest->options, text, source, err) < 0)
+			return -1;
+	return options_add(&s->options, text, source, err);
+}
+
 /*
  * Quirks and what QEMU's fw_cfg says may only change the virtual machine, or do without
  * one; a quirk that is meant for others, or for a later init, is passed over.
@@ -101,7 +115,7 @@ static int add_restricted(struct session *s, const char *text, const char *sourc
 		return skip_unknown ? 0 : -1;
 	if (options_check(&o, allowed, skip_unknown ? &ignored : err) < 0)
 		return skip_unknown ? 0 : -1;
-	return options_add(&s->options, text, source, err);
+	return session_add_words(s, text, source, err);
 }
 
 static int find_profile(struct session *s, const char *path, struct error *err)
@@ -130,49 +144,89 @@ int session_read_facts(struct session *s, const char *path, struct error *err)
 	return options_add(&s->facts, text, path, err);
 }
 
-/* Says which of several is taken, and where nobody chose, how to choose. */
+/* Says which of several are taken, and where nobody chose, how to choose. */
 static void say_choice(const struct session *s, const struct strings *names, bool asked)
 {
-	_cleanup_free_ char *line =
-		asked ? xasprintf("image %s", names->items[0])
-		      : xasprintf("image %s, the first; choose another with "
-				  "gild.image=NAME or in the boot loader's menu",
-				  names->items[0]);
+	_cleanup_buffer_ struct buffer line = BUFFER_INIT;
 
-	s->say(line);
+	buffer_printf(&line, "image%s ", names->len > 1 ? "s" : "");
+	vec_foreach (name, names)
+		buffer_printf(&line, "%s%s", name == names->items ? "" : ", ", *name);
+	if (!asked)
+		buffer_append_string(&line, ", the first; choose another, or several, "
+					    "with gild.image=NAME[,NAME] or in the boot "
+					    "loader's menu");
+	buffer_append(&line, "", 1);
+	s->say((const char *)line.data);
 }
 
-/* The words of the chosen one, and the kernel's again, which are stronger. */
-static int add_image(struct session *s, const char *config, const char *kernel,
-		     struct error *err)
+/* All words but where images are: these are each image's own matter. */
+static void copy_words(const struct options *from, bool places, struct options *to)
+{
+	vec_foreach (word, &from->words)
+		if (places || strncmp(*word, "image=", 6) != 0)
+			strings_push(&to->words, *word);
+}
+
+/* The words of the one chosen, and the kernel's again, which are stronger. */
+static int add_guest(struct session *s, const char *images, const char *name,
+		     const struct options *kernel, struct error *err)
+{
+	struct guest g = {.name = xstrdup(name)};
+	int result = images_read(images, name, &g.own, err);
+
+	copy_words(&s->options, true, &g.options);
+	copy_words(&g.own, true, &g.options);
+	copy_words(kernel, false, &g.options);
+	vec_push(&s->guests, g);
+	return result;
+}
+
+static int add_guests(struct session *s, const char *images, const struct strings *names,
+		      const char *kernel, struct error *err)
+{
+	_cleanup_options_ struct options o = OPTIONS_INIT;
+
+	if (names->len > SESSION_MAX_GUESTS) {
+		error_set(err, ERROR_FAILED, "image", "%zu images are named", names->len);
+		return error_remedy(err, "start %u at once at most", SESSION_MAX_GUESTS);
+	}
+	if (options_add_cmdline(&o, kernel, err) < 0)
+		return -1;
+	vec_foreach (name, names)
+		if (add_guest(s, images, *name, &o, err) < 0)
+			return -1;
+	options_free(&s->options);
+	copy_words(&s->guests.items[0].options, true, &s->options);
+	return 0;
+}
+
+static int add_images(struct session *s, const char *config, const char *kernel,
+		      struct error *err)
 {
 	_cleanup_free_ char *folder = xstrdup(config ? config : "");
 	_cleanup_(strings_free) struct strings names = VEC_INIT, all = VEC_INIT;
-	_cleanup_options_ struct options o = OPTIONS_INIT;
 	const char *wish = options_get(&s->options, "image");
 	char *slash = strrchr(folder, '/');
 	_cleanup_free_ char *images = NULL;
+	struct guest nameless = {0};
 	bool asked;
 
-	if (!slash || (wish && images_is_place(wish)))
+	if (slash && !(wish && images_is_place(wish))) {
+		*slash = 0;
+		images = xasprintf("%s/images", folder);
+		images_list(images, &all);
+		if (images_choose(images, wish, &names, &asked, err) < 0)
+			return -1;
+	}
+	if (!names.len) {
+		copy_words(&s->options, true, &nameless.options);
+		vec_push(&s->guests, nameless);
 		return 0;
-	*slash = 0;
-	images = xasprintf("%s/images", folder);
-	images_list(images, &all);
-	if (images_choose(images, wish, &names, &asked, err) < 0)
-		return -1;
-	if (!names.len)
-		return 0;
+	}
 	if (all.len > 1)
 		say_choice(s, &names, asked);
-	s->image_name = xstrdup(names.items[0]);
-	if (images_read(images, s->image_name, &s->options, err) < 0 ||
-	    options_add_cmdline(&o, kernel, err) < 0)
-		return -1;
-	vec_foreach (word, &o.words)
-		if (strncmp(*word, "image=", 6) != 0)
-			strings_push(&s->options.words, *word);
-	return 0;
+	return add_guests(s, images, &names, kernel, err);
 }
 
 /* Weakest first: the profile's quirks, file, image, kernel command line, fw_cfg. */
@@ -193,14 +247,17 @@ int session_configure(struct session *s, const char *config, const char *cmdline
 	    options_add(&s->options, text, config ? config : "configuration", err) < 0 ||
 	    read_optional(cmdline, &kernel, err) < 0 ||
 	    options_add_cmdline(&s->options, kernel, err) < 0 ||
-	    add_image(s, config, kernel, err) < 0)
+	    add_images(s, config, kernel, err) < 0)
 		return -1;
 	split_arguments(&s->kernel_arguments, kernel);
 	s->question.kernel_arguments = &s->kernel_arguments;
 	fw_cfg = sysfs_text(s->root, FW_CFG);
 	if (fw_cfg && add_restricted(s, fw_cfg, FW_CFG, false, err) < 0)
 		return -1;
-	return check_keys(&s->options, err);
+	vec_foreach (guest, &s->guests)
+		if (check_keys(&guest->options, err) < 0)
+			return -1;
+	return 0;
 }
 
 /* ---- verdict ---- */
@@ -254,18 +311,63 @@ static int read_wish(struct session *s, struct error *err)
 	return 0;
 }
 
+static int read_shares(struct session *s, struct error *err)
+{
+	for (size_t i = 0; i < s->guests.len; i++) {
+		struct guest *g = &s->guests.items[i];
+		uint64_t cpus = s->machine.cpus ? s->machine.cpus : 1;
+		struct vm_share *share = &s->shares[i];
+
+		*share = (struct vm_share){.name = g->name, .image = &g->image};
+		if (vm_image_parse(&g->options, &g->image, err) < 0 ||
+		    options_number(&g->options, "memory", true, 0, (uint64_t)1 << 44,
+				   &share->wish, err) < 0 ||
+		    options_number(&g->options, "cpus", false, 1, 255, &cpus, err) < 0)
+			return -1;
+		share->cpus = (unsigned)cpus;
+	}
+	return 0;
+}
+
+/*
+ * What each of several gets. The verdict is that of the first that fits; where none does,
+ * of the first, as if it was alone.
+ */
+static void divide(struct session *s)
+{
+	size_t count = s->guests.len, first = 0;
+
+	s->question.share_count = 0;
+	s->question.image = s->shares[0].image;
+	s->question.memory = s->shares[0].wish;
+	if (count < 2 || !vm_divide(s->machine.memory - s->reserved, s->shares, count))
+		return;
+	while (s->shares[first].lack)
+		first++;
+	s->question.shares = s->shares;
+	s->question.share_count = count;
+	s->question.image = s->shares[first].image;
+	s->question.memory = s->shares[first].memory;
+}
+
 int session_judge(struct session *s, struct error *err)
 {
 	const char *accel = options_get(&s->options, "accel");
 
-	if (vm_image_parse(&s->options, &s->image, err) < 0 || read_wish(s, err) < 0 ||
-	    options_number(&s->options, "memory", true, 0, UINT64_MAX,
-			   &s->question.memory, err) < 0)
+	if (read_shares(s, err) < 0 || read_wish(s, err) < 0)
 		return -1;
+	divide(s);
 	s->question.machine = &s->machine;
-	s->question.image = &s->image;
 	s->question.without_kvm = accel && strcmp(accel, "tcg") == 0;
 	verdict_free(&s->verdict);
 	verdict_reach(&s->question, &s->verdict);
 	return 0;
+}
+
+void session_write_verdict(const struct session *s)
+{
+	_cleanup_free_ char *json = verdict_json(&s->verdict, &s->question);
+
+	(void)file_replace(SESSION_RUN "/verdict.json",
+			   (struct bytes){(const uint8_t *)json, strlen(json)}, NULL);
 }

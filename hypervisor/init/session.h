@@ -12,10 +12,19 @@
 #include "init/verdict.h"
 
 #define SESSION_RUN "/run/gild"			/* init's: log, verdict, copies for QEMU */
-#define SESSION_VM SESSION_RUN "/vm"		/* QEMU's: nothing in it is trusted */
-#define SESSION_SCREEN SESSION_RUN "/screen"	/* QEMU's, and its socket the presenter's */
-#define SESSION_VNC SESSION_SCREEN "/vnc"
-#define SESSION_QEMU_ID 990 /* user and group of QEMU: nobody else's in the image */
+/*
+ * A folder NAME for each guest, with init's copies for QEMU in it, vm/ and screen/. These are
+ * QEMU's, nothing in them is trusted; the socket in screen/ is the presenter's, too.
+ */
+#define SESSION_GUESTS SESSION_RUN "/guests"
+#define SESSION_STATES SESSION_RUN "/states"	/* lines "NAME STATE", for the panel */
+#define SESSION_MAX_GUESTS VM_MAX_GUESTS
+/*
+ * User and group of QEMU, nobody else's in the image. Guests after the first have users of
+ * their own, so that a QEMU that was taken over reads no other guest's disk.
+ */
+#define SESSION_QEMU_ID 990
+#define SESSION_MORE_ID 1000	/* and the guest's number */
 #define SESSION_CONFIG "/etc/gild/init.conf"
 #define SESSION_IMAGES "/etc/gild/images"
 #define SESSION_CA "/etc/gild/ca.pem"	/* proves servers instead of the usual certificates */
@@ -28,18 +37,28 @@ enum session_policy {
 	SESSION_STOP,
 };
 
+/* One of those that are started. */
+struct guest {
+	char *name;		/* its image's (images.h); NULL: it has none */
+	struct options options;	/* all that holds for it */
+	struct options own;	/* of these, what its image's file says */
+	struct vm_image image;
+};
+DEFINE_VEC(guests, struct guest);
+
 struct session {
 	const char *root;	/* before every path of hardware; "" on a real PC */
 	void (*say)(const char *line);	/* for the screen and the log; no line end */
-	struct options options;
+	struct options options;	/* the PC's, which are the first guest's */
 	struct options facts;	/* of the first stage (root.h); none: there was none */
-	char *image_name;	/* of several (images.h), or NULL */
+	struct guests guests;	/* in the order in which they start; never none */
+	struct vm_share shares[SESSION_MAX_GUESTS];	/* of memory, for several */
+	uint64_t reserved;	/* bytes of memory that are no guest's: overlays */
 	struct coldplug coldplug;
 	struct profiles profiles;
 	struct profile_scores scores;
 	struct strings kernel_arguments;
 	struct machine machine;
-	struct vm_image image;
 	struct verdict verdict;
 	struct verdict_question question;
 	enum session_policy no_kvm;
@@ -55,18 +74,23 @@ void session_init(struct session *session, const char *root, void (*say)(const c
 void session_free(struct session *session);
 
 /*
- * Reads configuration, the chosen image's words (images/ beside it), command line, profiles
+ * Reads configuration, the chosen images' words (images/ beside it), command line, profiles
  * (a missing file is none); checks every key.
  */
 int session_configure(struct session *session, const char *config, const char *cmdline,
 		      const char *profiles, struct error *err);
+/* More words, stronger than what is there, for all guests. */
+int session_add_words(struct session *session, const char *text, const char *source,
+		      struct error *err);
 /* What the first stage found out. A file that is not there is none. */
 int session_read_facts(struct session *session, const char *path, struct error *err);
-/* What is known about the machine and the image becomes the verdict. */
+/* What is known about the machine and the images becomes the verdict. */
 int session_judge(struct session *session, struct error *err);
+/* Keeps the verdict as JSON, in SESSION_RUN. */
+void session_write_verdict(const struct session *session);
 /* Loads drivers; what goes to the guest is spared. Real PCs only. */
 int session_drivers(struct session *session, struct error *err);
-/* Mounts, binds, prepares the disk and runs QEMU until it is gone for good. */
+/* Mounts, binds, prepares the disks and runs QEMUs until the last is gone for good. */
 int session_run(struct session *session, const struct power_buttons *buttons, int stop_fd,
 		bool *failed, struct error *err);
 

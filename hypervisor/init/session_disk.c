@@ -24,7 +24,6 @@
 #define DEVICE_STEP 1000	  /* ms, at most, until it is looked at again */
 #define ROOM ((uint64_t)32 << 20) /* bytes that make it worth while to go on */
 #define MAX_ASIDE 99
-#define OVERLAY_LEAST ((uint64_t)64 << 20)
 
 void session_disk_free(struct session_disk *d)
 {
@@ -40,10 +39,16 @@ void session_disk_free(struct session_disk *d)
 	*d = (struct session_disk){0};
 }
 
-int session_hand_over(const char *path, unsigned mode, struct error *err)
+void session_state_free(struct session_state *state)
 {
-	if (chown(path, SESSION_QEMU_ID, SESSION_QEMU_ID) < 0 ||
-	    chmod(path, (mode_t)mode) < 0)
+	free(state->folder);
+	free(state->disk);
+	*state = (struct session_state){0};
+}
+
+int session_hand_over(const char *path, uid_t uid, unsigned mode, struct error *err)
+{
+	if (chown(path, uid, SESSION_QEMU_ID) < 0 || chmod(path, (mode_t)mode) < 0)
 		return error_errno(err, path, "cannot be handed to QEMU");
 	return 0;
 }
@@ -134,13 +139,15 @@ static int try_medium(struct session *s _unused_, void *arg, struct error *err _
 
 /* ---- the golden image ---- */
 
-static int find_image(struct session *s, const struct image_place *place,
-		      const char *value, struct medium *ret, struct error *err)
+static int find_image(struct session *s, const struct session_disk *d,
+		      const struct image_place *place, const char *value,
+		      struct medium *ret, struct error *err)
 {
+	_cleanup_free_ char *target = xasprintf("%s/image", d->folder);
 	struct guid type;
 	struct medium_wish w = {
 		.boot_disk = options_get(&s->facts, "disk"),
-		.search = {.root = s->root, .target = SESSION_IMAGE_MOUNT, .ext4 = true},
+		.search = {.root = s->root, .target = target, .ext4 = true},
 		.ret = ret};
 	int result;
 
@@ -166,8 +173,8 @@ static void say_percent(void *arg, unsigned percent)
 static int open_sealed(struct session *s, struct session_disk *d, char **device,
 		       struct error *err)
 {
-	const char *text = options_get(&s->options, "seal");
-	const char *verify = options_get(&s->options, "verify");
+	const char *text = options_get(&d->guest->options, "seal");
+	const char *verify = options_get(&d->guest->options, "verify");
 	_cleanup_free_ char *below = NULL;
 	struct seal seal;
 
@@ -175,7 +182,9 @@ static int open_sealed(struct session *s, struct session_disk *d, char **device,
 		return 0;
 	if (seal_parse(text, "seal", &seal, err) < 0)
 		return -1;
-	d->sealed = xasprintf("gild-%.16s", seal.hash);
+	/* Two guests may have the same image, each by a device of its own. */
+	d->sealed = xasprintf("gild-%s%s%.16s", d->guest->name ? d->guest->name : "",
+			      d->guest->name ? "-" : "", seal.hash);
 	below = steal_ptr(*device);
 	if (dm_open_sealed(d->sealed, below, d->label, &seal, device, err) < 0)
 		return -1;
@@ -185,14 +194,14 @@ static int open_sealed(struct session *s, struct session_disk *d, char **device,
 }
 
 /* A path stays what it is unless it has a seal: then it must be a block device. */
-static int open_path(struct session *s, struct session_disk *d, const char *path,
-		     char **device, struct error *err)
+static int open_path(struct session_disk *d, const char *path, char **device,
+		     struct error *err)
 {
 	struct stat st;
 
 	d->label = xstrdup(path);
 	*device = xstrdup(path);
-	if (!options_get(&s->options, "seal") || stat(path, &st) < 0 ||
+	if (!options_get(&d->guest->options, "seal") || stat(path, &st) < 0 ||
 	    S_ISBLK(st.st_mode))
 		return 0;
 	free(*device);
@@ -211,12 +220,12 @@ static int open_place(struct session *s, struct session_disk *d, const char *val
 	if (image_place_parse(value, &place, err) < 0)
 		return -1;
 	if (place.where == IMAGE_PATH)
-		return open_path(s, d, value, device, err);
+		return open_path(d, value, device, err);
 	if (place.where == IMAGE_URL)
 		return session_stream_open(s, d, place.path, device, err);
-	if (find_image(s, &place, value, &m, err) < 0)
+	if (find_image(s, d, &place, value, &m, err) < 0)
 		return -1;
-	d->label = xasprintf("image %s on %s", s->image_name ? s->image_name : value,
+	d->label = xasprintf("image %s on %s", d->guest->name ? d->guest->name : value,
 			     m.label);
 	d->disk = xstrdup(m.disk);
 	result = medium_device(&m, false, device, &loop, err);
@@ -224,18 +233,18 @@ static int open_place(struct session *s, struct session_disk *d, const char *val
 	return result;
 }
 
-static int open_golden(struct session *s, struct session_disk *d, const char *device,
-		       struct error *err)
+static int open_golden(struct session_disk *d, const char *device, struct error *err)
 {
-	struct overlay_hints hints = {.format = options_get(&s->options, "format"),
-				      .seal = options_get(&s->options, "seal"),
+	const struct options *o = &d->guest->options;
+	struct overlay_hints hints = {.format = options_get(o, "format"),
+				      .seal = options_get(o, "seal"),
 				      .label = d->label};
 	struct stat st;
 
 	if (overlay_open_golden_as(device, &hints, &d->golden, err) < 0)
 		return -1;
 	d->golden_device = stat(device, &st) == 0 && S_ISBLK(st.st_mode);
-	return d->golden_device ? session_hand_over(device, 0400, err) : 0;
+	return d->golden_device ? session_hand_over(device, d->uid, 0400, err) : 0;
 }
 
 /* What comes from a server is tried as long as it is only away. */
@@ -248,7 +257,7 @@ static int open_found(struct session *s, struct session_disk *d, const char *fou
 		free(d->sealed);
 		d->sealed = NULL;
 		if (open_sealed(s, d, &device, err) == 0 &&
-		    open_golden(s, d, device, err) == 0)
+		    open_golden(d, device, err) == 0)
 			return 0;
 		if (d->sealed)
 			dm_remove(d->sealed);
@@ -260,7 +269,7 @@ static int open_found(struct session *s, struct session_disk *d, const char *fou
 
 static int open_image(struct session *s, struct session_disk *d, struct error *err)
 {
-	const char *value = options_get(&s->options, "image");
+	const char *value = options_get(&d->guest->options, "image");
 	_cleanup_free_ char *device = NULL;
 	_cleanup_error_ struct error own = ERROR_INIT;
 
@@ -278,39 +287,53 @@ static int open_image(struct session *s, struct session_disk *d, struct error *e
 
 /* ---- state and overlay ---- */
 
-static int open_state(struct session *s, struct session_disk *d, struct error *err)
+static bool keeps_nothing(const struct session *s)
 {
-	const char *persist = options_get(&s->options, "persist");
+	vec_foreach (guest, &s->guests) {
+		const char *persist = options_get(&guest->options, "persist");
+
+		if (!persist || strcmp(persist, "off") != 0)
+			return false;
+	}
+	return true;
+}
+
+int session_state_open(struct session *s, struct session_state *ret, struct error *err)
+{
 	struct medium m = {0};
 	int result;
 
+	*ret = (struct session_state){0};
+	if (mount_named(s, "media", "/media", false, err) < 0)
+		return -1;
 	if (options_get(&s->options, "state")) {
-		d->state = xstrdup(SESSION_STATE);
+		ret->folder = xstrdup(SESSION_STATE);
 		return mount_named(s, "state", SESSION_STATE, true, err);
 	}
 	/* Without a first stage nothing of the medium's partitions is looked for. */
-	if (!s->facts.words.len || (persist && strcmp(persist, "off") == 0))
+	if (!s->facts.words.len || keeps_nothing(s))
 		return 0;
 	if (!state_find(s->root, options_get(&s->facts, "disk"), &m))
 		return 0;
 	result = state_mount(&m, s->root, SESSION_STATE, s->say, err);
 	if (result == 0) {
 		say_to(s->say, "state on %s", m.label);
-		d->state = xstrdup(SESSION_STATE);
-		d->state_disk = xstrdup(m.disk);
+		ret->folder = xstrdup(SESSION_STATE);
+		ret->disk = xstrdup(m.disk);
 	}
 	medium_free(&m);
 	return result;
 }
 
 /* Each image of several has its own. */
-static int name_folder(const struct session *s, struct session_disk *d, struct error *err)
+static int name_folder(struct session_disk *d, struct error *err)
 {
+	const char *name = d->guest->name;
 	char *folder;
 
-	if (!d->state || !s->image_name)
+	if (!d->state || !name)
 		return 0;
-	folder = xasprintf("%s/%s", d->state, s->image_name);
+	folder = xasprintf("%s/%s", d->state, name);
 	free(d->state);
 	d->state = folder;
 	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
@@ -319,23 +342,40 @@ static int name_folder(const struct session *s, struct session_disk *d, struct e
 }
 
 /* on, off, or reset: on, with an overlay made anew and the old one aside. */
-static int read_persist(const struct session *s, struct session_disk *d, bool *reset,
-			struct error *err)
+static int read_persist(struct session_disk *d, struct error *err)
 {
-	const char *value = options_get(&s->options, "persist");
+	const struct options *o = &d->guest->options;
+	const char *value = options_get(o, "persist");
 
 	/* A state that was found is there to be used; one that was named waits for the
 	 * word. */
 	d->persist = d->state_disk != NULL;
-	*reset = value && strcmp(value, "reset") == 0;
-	if (*reset)
+	d->reset = value && strcmp(value, "reset") == 0;
+	if (d->reset)
 		d->persist = true;
-	else if (options_switch(&s->options, "persist", d->persist, &d->persist, err) < 0)
+	else if (options_switch(o, "persist", d->persist, &d->persist, err) < 0)
 		return -1;
 	if (!d->persist || d->state)
 		return 0;
 	error_set(err, ERROR_FAILED, "persist", "there is nowhere to keep anything");
 	return error_remedy(err, "give state=DEVICE, or persist=off");
+}
+
+int session_disk_begin(struct session_disk *d, const struct session_state *state,
+		       struct error *err)
+{
+	if (state->folder)
+		d->state = xstrdup(state->folder);
+	if (state->disk)
+		d->state_disk = xstrdup(state->disk);
+	if (read_persist(d, err) < 0)
+		return -1;
+	/* What is found on the medium is left alone where nothing is to be kept. */
+	if (!d->persist && d->state_disk) {
+		free(steal_ptr(d->state));
+		free(steal_ptr(d->state_disk));
+	}
+	return name_folder(d, err);
 }
 
 static int put_aside(const struct session *s, const struct session_disk *d,
@@ -358,24 +398,14 @@ static int put_aside(const struct session *s, const struct session_disk *d,
 			 MAX_ASIDE);
 }
 
-/*
- * A quarter of the memory, less where the guest would not start then: the overlay is full
- * before the PC is out of memory, and the guest is stopped instead of killed.
- */
-static int mount_memory(const struct session *s, struct session_disk *d,
-			struct error *err)
+/* Of a size that leaves memory: it is full before the PC is, and the guest is stopped
+ * instead of killed. */
+static int mount_memory(struct session_disk *d, struct error *err)
 {
-	uint64_t total = s->machine.memory;
-	_cleanup_free_ char *size = NULL;
+	_cleanup_free_ char *size =
+		xasprintf("mode=0755,size=%llu", (unsigned long long)d->reserved);
 
-	d->reserved = total / 4;
-	while (d->reserved > OVERLAY_LEAST &&
-	       vm_memory(total - d->reserved, s->machine.cpus, &s->image) <
-		       vm_least_memory(&s->image))
-		d->reserved /= 2;
-	d->memory = xasprintf(SESSION_RUN "/overlay-%s",
-			      s->image_name ? s->image_name : "image");
-	size = xasprintf("mode=0755,size=%llu", (unsigned long long)d->reserved);
+	d->memory = xasprintf("%s/overlay", d->folder);
 	if (mkdir(d->memory, 0755) < 0 && errno != EEXIST)
 		return error_errno(err, d->memory, "cannot make the folder");
 	if (mount("tmpfs", d->memory, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, size) <
@@ -399,17 +429,13 @@ static void say_disk(const struct session *s, const struct session_disk *d)
 
 static int prepare_overlay(struct session *s, struct session_disk *d, struct error *err)
 {
-	bool reset;
-
-	if (read_persist(s, d, &reset, err) < 0 || name_folder(s, d, err) < 0)
-		return -1;
-	if (!d->persist && mount_memory(s, d, err) < 0)
+	if (!d->persist && mount_memory(d, err) < 0)
 		return -1;
 	d->overlay = xasprintf("%s/overlay.qcow2", d->persist ? d->state : d->memory);
-	if (reset && put_aside(s, d, err) < 0)
+	if (d->reset && put_aside(s, d, err) < 0)
 		return -1;
 	if (overlay_prepare(d->overlay, &d->golden, d->persist, err) < 0 ||
-	    session_hand_over(d->overlay, 0600, err) < 0)
+	    session_hand_over(d->overlay, d->uid, 0600, err) < 0)
 		return -1;
 	say_disk(s, d);
 	return 0;
@@ -417,9 +443,7 @@ static int prepare_overlay(struct session *s, struct session_disk *d, struct err
 
 int session_disk_open(struct session *s, struct session_disk *d, struct error *err)
 {
-	*d = (struct session_disk){0};
-	if (mount_named(s, "media", "/media", false, err) < 0 ||
-	    open_state(s, d, err) < 0 || open_image(s, d, err) < 0)
+	if (open_image(s, d, err) < 0)
 		return -1;
 	return prepare_overlay(s, d, err);
 }

@@ -9,11 +9,24 @@
 #include "init/stream.h"
 
 #define SESSION_STATE "/state"
-#define SESSION_IMAGE_MOUNT SESSION_RUN "/image" /* file system with a golden image */
+
+/* Where all guests keep what they keep. */
+struct session_state {
+	char *folder;		/* SESSION_STATE; NULL: there is none */
+	char *disk;		/* the kernel's name of its disk; NULL: state= named it */
+};
+void session_state_free(struct session_state *state);
+/* Mounts media= and state= (or the partition of gild's own type). */
+int session_state_open(struct session *session, struct session_state *ret,
+		       struct error *err);
 
 struct session_disk {
+	const struct guest *guest;
+	const char *folder;	/* init's for this guest; the caller's */
+	uid_t uid;		/* its QEMU's user */
 	char *state;		/* this image's folder for what is kept; NULL: there is none */
 	bool persist;		/* the overlay is in it */
+	bool reset;		/* anew, and the old one aside */
 	char *overlay;
 	char *memory;		/* tmpfs for an overlay that is not kept; or NULL */
 	uint64_t reserved;	/* its bytes */
@@ -27,12 +40,16 @@ struct session_disk {
 };
 void session_disk_free(struct session_disk *disk);
 
+/* Where the overlay will lie; `guest`, `folder` and `uid` are set. */
+int session_disk_begin(struct session_disk *disk, const struct session_state *state,
+		       struct error *err);
 /*
- * Mounts media= and state= (or the partition of gild's own type), opens the image and
- * prepares its overlay, all of it readable for QEMU's user. A damaged image also becomes
- * the verdict's reason "image-damaged".
+ * Opens the image and prepares its overlay, both readable for QEMU's user; one in memory has
+ * `reserved` bytes. A damaged image also becomes the verdict's reason
+ * "image-damaged".
  */
-int session_disk_open(struct session *session, struct session_disk *ret, struct error *err);
+int session_disk_open(struct session *session, struct session_disk *disk,
+		      struct error *err);
 /* What a guest that QEMU stopped for its disk has met, and what to do. Caller's. */
 char *session_disk_trouble(const struct session_disk *disk, bool no_space,
 			   const char *reason);
@@ -45,7 +62,7 @@ bool session_disk_space(const struct session_disk *disk);
 /* True if a guest that was stopped since its server was away may go on. */
 bool session_disk_is_back(const struct session_disk *disk);
 
-/* Gives a file to QEMU's user. */
-int session_hand_over(const char *path, unsigned mode, struct error *err);
+/* Gives a file to a user and its group. */
+int session_hand_over(const char *path, uid_t uid, unsigned mode, struct error *err);
 
 #endif

@@ -20,9 +20,9 @@
 
 static const char *const modules[] = {"nbd"};
 
-bool session_is_streamed(const struct session *s)
+bool session_is_streamed(const struct guest *guest)
 {
-	const char *value = options_get(&s->options, "image");
+	const char *value = options_get(&guest->options, "image");
 	struct image_place place;
 
 	return value && image_place_parse(value, &place, NULL) == 0 &&
@@ -112,7 +112,7 @@ static int open_cache(const struct session *s, const struct session_disk *d,
 static int start(struct session *s, struct session_disk *d, const char *url,
 		 struct error *err)
 {
-	const char *text = options_get(&s->options, "seal");
+	const char *text = options_get(&d->guest->options, "seal");
 	struct stream_config c = {.program = STREAM_READER,
 				  .url = url,
 				  .seal = text,
@@ -140,7 +140,8 @@ static int start(struct session *s, struct session_disk *d, const char *url,
 int session_stream_open(struct session *s, struct session_disk *d, const char *url,
 			char **device, struct error *err)
 {
-	d->label = xasprintf("image %s from %s", s->image_name ? s->image_name : "", url);
+	d->label =
+		xasprintf("image %s from %s", d->guest->name ? d->guest->name : "", url);
 	if (start(s, d, url, err) < 0)
 		return -1;
 	while (!(*device = stream_device(&d->stream)))

@@ -8,7 +8,7 @@
 #define SESSION_CACHE "cache"	/* folder of the state: what was fetched, by seal */
 
 /* The host needs its own network before the image. */
-bool session_is_streamed(const struct session *session);
+bool session_is_streamed(const struct guest *guest);
 /*
  * Waits until its server answers, which the screen tells, and gives the device. ERROR_INTERRUPTED:
  * the PC is to be switched off instead.

@@ -3,8 +3,8 @@
  * QEMU from its start to the PC's end: started again after a crash, asked to shut the guest
  * down by the power button, and never killed while it could still write what the guest wrote.
  *
- * What to do is decided by supervise_step(), a pure state machine; supervise_run() is the
- * loop around it.
+ * What to do is decided by supervise_step(), a pure state machine for each guest;
+ * supervise_run() is the loop around all of them.
  */
 #ifndef INIT_SUPERVISE_H
 #define INIT_SUPERVISE_H
@@ -72,8 +72,9 @@ enum supervise_action supervise_step(struct supervisor *s, enum supervise_event 
 
 /* Besides those of screen.h: a guest that was stopped for want of space goes on. */
 #define SUPERVISE_CONTINUE 'c'
+#define SUPERVISE_MAX_GUESTS 8	/* at once */
 
-/* What is known about the guest's disk; each function may be NULL. */
+/* What is known about a guest's disk; each function may be NULL. */
 struct supervise_disk {
 	/* QEMU stopped the guest for an error: what to say. Caller's. */
 	char *(*explain)(void *arg, bool no_space, const char *reason);
@@ -83,41 +84,63 @@ struct supervise_disk {
 	bool (*is_lost)(void *arg, char **ret);
 	void (*came_up)(void *arg);	/* the guest has answered, or run for a minute */
 	void *arg;
-	int news;	/* readable when a device came or went (uevent.h); 0 or -1: none */
 };
 
-struct supervise_config {
+/* One guest: a QEMU that is started, ended and started again without the others. */
+struct supervise_guest {
+	const char *name;		/* before what is said of it; NULL: there is no other */
 	char *const *argv;		/* ended by NULL */
 	const char *qmp;		/* its socket */
 	const struct supervise_times *times;
-	/* Called before each start; QEMU is not started where it fails. Or NULL. */
-	int (*prepare)(void *arg, struct error *err);
-	void *prepare_arg;
 	uid_t uid;			/* QEMU runs as these; 0: as init itself */
 	gid_t gid;
-	const struct power_buttons *buttons;	/* or NULL */
-	int stop_fd;			/* readable: as if the button was pressed; -1 */
-	int requests;			/* of the presenter (screen.h); 0: none */
 	const char *nonce, *echo;	/* for tests: "running" is said when the file has it */
-	/*
-	 * Devices of the PC (devices.h): called when `watch` is readable (0: never), and
-	 * when QEMU is there, `connected`. True: as if the button was pressed. Or NULL.
-	 */
-	int watch;
-	bool (*on_watch)(void *arg, struct qmp *qmp, bool connected);
+	/* Called before each start; QEMU is not started where it fails. Or NULL. */
+	int (*prepare)(void *arg, struct error *err);
 	/* In QEMU's process, before it drops its rights. Or NULL. */
 	void (*in_child)(void *arg);
-	void *watch_arg;
+	void *arg;
 	struct supervise_disk disk;
-	/* One line for the log; no line end. */
+};
+
+/* What may have come of the devices of the PC. */
+enum supervise_news {
+	NEWS_BUTTON = 1,	/* as if the power button was pressed */
+	NEWS_GUESTS = 2,	/* each guest is to be told */
+	NEWS_DISKS = 4,		/* one is gone, perhaps a guest's */
+};
+struct supervise_config {
+	const struct supervise_guest *guests;
+	size_t count;			/* SUPERVISE_MAX_GUESTS at most */
+	const struct power_buttons *buttons;	/* or NULL */
+	int stop_fd;			/* readable: as if the button was pressed; -1 */
+	/*
+	 * Of the presenter (screen.h); 0: none. A digit is the guest, from 0, that what
+	 * follows is for; SCREEN_POWER is for all of them.
+	 */
+	int requests;
+	/*
+	 * Devices of the PC (devices.h): `on_watch` is called when `watch` is readable (0:
+	 * never) and says what came of it (enum supervise_news). `tell` brings a guest up to
+	 * date whose QMP is connected; `anew`: QEMU has just come. Both or none.
+	 */
+	int watch;
+	unsigned (*on_watch)(void *arg);
+	void (*tell)(void *arg, size_t guest, struct qmp *qmp, bool anew);
+	void *watch_arg;
+	/* One line for the log; no line end. What a guest does, in a word or two. Or NULL. */
 	void (*say)(void *arg, const char *line);
+	void (*on_state)(void *arg, size_t guest, const char *state);
 	void *say_arg;
 };
 struct supervise_result {
-	unsigned starts, resets;	/* of QEMU, by the guest */
-	bool failed;
+	unsigned starts, resets;	/* of all QEMUs, by guests */
+	bool failed;			/* no guest ended well */
 };
-/* Returns when QEMU is gone for good: 0, or -1 where it could not be started at all. */
+/*
+ * Returns when the last QEMU is gone for good: 0, or -1 where none could be started at all.
+ * All wait in one poll(): a guest that is stuck holds up no other.
+ */
 int supervise_run(const struct supervise_config *config, struct supervise_result *ret,
 		  struct error *err);
 

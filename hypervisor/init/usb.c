@@ -324,7 +324,8 @@ void usb_update(const struct usb_question *q, struct usb_plugs *plugs, uid_t uid
 	}
 	plugs->len = kept;
 	vec_foreach (d, &devices)
-		if (usb_is_meant(q->wish, d) && !is_known(plugs, d))
+		if (usb_is_meant(q->wish, d) && !is_known(plugs, d) &&
+		    !(q->taken && q->taken(d, q->taken_arg)))
 			take(q, d, plugs, uid, qmp, say);
 	usb_devices_free(&devices);
 }

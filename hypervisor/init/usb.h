@@ -50,6 +50,9 @@ struct usb_question {
 	/* True if the host uses the disk with this node ("/dev/sdb1"); or NULL. */
 	bool (*busy)(const char *node, void *arg);
 	void *busy_arg;
+	/* True if it is another guest's: not meant then. Or NULL. */
+	bool (*taken)(const struct usb_device *device, void *arg);
+	void *taken_arg;
 };
 /* Why it stays with the host ("it holds a disk that is in use"); NULL: the guest may have it. */
 const char *usb_refusal(const struct usb_question *question, const struct usb_device *device);

@@ -91,6 +91,23 @@ static void judge_memory(const struct verdict_question *q, struct verdict *v)
 	    (unsigned long long)(memory / MIB));
 }
 
+/* The verdict is that of the first one that fits; for the others there are reasons. */
+static void judge_shares(const struct verdict_question *q, struct verdict *v)
+{
+	for (size_t i = 0; i < q->share_count; i++) {
+		const struct vm_share *s = &q->shares[i];
+
+		if (!s->lack)
+			continue;
+		add(v, VERDICT_WARNING, "guest-left-out",
+		    "start fewer at once, give less to others (memory=), or add memory",
+		    "%s (%s) is not started beside the others: %llu MiB are missing for "
+		    "it",
+		    s->name, vm_windows_name(s->image),
+		    (unsigned long long)((s->lack + MIB - 1) / MIB));
+	}
+}
+
 /* ---- devices ---- */
 
 static void judge_iommu(const struct verdict_question *q, struct verdict *v)
@@ -205,6 +222,7 @@ void verdict_reach(const struct verdict_question *q, struct verdict *v)
 	*v = (struct verdict){0};
 	judge_cpu(q, v);
 	judge_memory(q, v);
+	judge_shares(q, v);
 	passthrough_plan(q->machine, q->profile, &q->wish, &v->sets);
 	judge_iommu(q, v);
 	judge_sets(q, v);

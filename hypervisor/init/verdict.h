@@ -52,6 +52,9 @@ struct verdict_question {
 	const char *native_label;	/* where: "sda1 (Samsung, 512.1 GB)"; or NULL */
 	bool native_wanted;	/* the user chose it */
 	uint64_t memory;	/* bytes that the guest shall have; 0: what is there */
+	/* Where several shall run at once: all of them, divided already; `image` is the first. */
+	const struct vm_share *shares;
+	size_t share_count;
 	bool without_kvm;	/* emulation will do (accel=tcg) */
 };
 void verdict_reach(const struct verdict_question *question, struct verdict *ret);

@@ -141,6 +141,22 @@ static void put_reasons(struct json_object *o, const struct verdict *v)
 	}
 }
 
+static void put_guests(struct json_object *o, const struct verdict_question *q)
+{
+	struct json_object *array = put_array(o, "guests");
+
+	for (size_t i = 0; i < q->share_count; i++) {
+		const struct vm_share *s = &q->shares[i];
+		struct json_object *guest = json_object_new_object();
+
+		json_object_array_add(array, guest);
+		put(guest, "name", s->name);
+		put(guest, "windows", vm_windows_name(s->image));
+		put_number(guest, "memory", s->memory);
+		put_number(guest, "missing", s->lack);
+	}
+}
+
 char *verdict_json(const struct verdict *v, const struct verdict_question *q)
 {
 	struct json_object *o = json_object_new_object(), *profile, *memory;
@@ -160,6 +176,8 @@ char *verdict_json(const struct verdict *v, const struct verdict_question *q)
 	memory = put_object(o, "memory");
 	put_number(memory, "total", q->machine->memory);
 	put_number(memory, "guest", v->guest_memory);
+	if (q->share_count)
+		put_guests(o, q);
 	put_hardware(o, q->machine);
 	put_devices(o, q->machine);
 	put_sets(o, v);

@@ -113,7 +113,8 @@ static int read_sizes(struct vm *vm, const struct options *o, struct error *err)
 	if (options_number(o, "cpus", false, 1, MAX_CPUS, &cpus, err) < 0)
 		return -1;
 	vm->cpus = (unsigned)cpus;
-	vm->memory = vm_memory(vm->host->memory, vm->cpus, vm->image);
+	vm->memory = vm->host->share ? vm->host->share
+				     : vm_memory(vm->host->memory, vm->cpus, vm->image);
 	if (options_get(o, "memory"))
 		return options_number(o, "memory", true, 64 * MIB, (uint64_t)1 << 44,
 				      &vm->memory, err);
@@ -223,7 +224,8 @@ static void add_all(struct vm *vm)
 	strings_push(vm->argv, "qemu-system-x86_64");
 	strings_push(vm->argv, "-nodefaults");
 	strings_push(vm->argv, "-no-user-config");
-	vm_add(vm, "-name", "guest=gild,debug-threads=on");
+	vm_add(vm, "-name", "guest=gild%s%s,debug-threads=on", vm->host->name ? "-" : "",
+	       vm->host->name ? vm->host->name : "");
 	vm_add(vm, "-sandbox",
 	       "on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
 	       "resourcecontrol=deny");

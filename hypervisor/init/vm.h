@@ -57,7 +57,9 @@ enum vm_link {
 
 /* What the host gives. Strings belong to the caller; NULL: there is none. */
 struct vm_host {
+	const char *name;	/* of one of several guests, for its process; or NULL */
 	uint64_t memory;	/* bytes that the kernel has */
+	uint64_t share;		/* bytes of it for this guest (vm_divide); 0: vm_memory() */
 	unsigned cpus;
 	bool avic;
 	bool intel;		/* the CPU has VMX rather than SVM */
@@ -87,6 +89,30 @@ struct vm_host {
 uint64_t vm_memory(uint64_t total, unsigned cpus, const struct vm_image *image);
 /* What the Windows needs at least, in bytes. */
 uint64_t vm_least_memory(const struct vm_image *image);
+
+/* One of several guests at once, and what it gets. */
+#define VM_MAX_GUESTS 8
+struct vm_share {
+	const char *name;
+	const struct vm_image *image;
+	unsigned cpus;
+	uint64_t wish;		/* bytes that it asks for; 0: its part */
+	uint64_t memory;	/* bytes that it gets; 0: it does not fit */
+	uint64_t lack;		/* bytes that are missing then */
+};
+/*
+ * Divides `total` bytes of memory: each guest gets what it asks for; those that ask for
+ * nothing what their Windows needs at least, and of what is left then all have the same, as
+ * far as a Windows can use it. Who comes first is served first; who does not fit gets nothing.
+ * Returns how many fit.
+ */
+size_t vm_divide(uint64_t total, struct vm_share *shares, size_t count);
+/*
+ * How many bytes of memory each of so many overlays may have: a quarter together, less where
+ * a guest would not fit then that does without, but 32 MiB each.
+ */
+uint64_t vm_overlay_size(uint64_t total, const struct vm_share *shares, size_t count,
+			 size_t overlays);
 
 /*
  * Fills `ret` with the arguments, program first. `options` may override (docs/hypervisor.md):

@@ -1,23 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The Windows in the image, and how much memory it gets: vm.h. */
+/* The Windows in the image: vm.h. */
 #include <stdio.h>
 
 #include "init/vm_private.h"
-
-#define MIB ((uint64_t)1 << 20)
-
-/*
- * What the host keeps: kernel, init, presenter and page cache; then QEMU's own, by its
- * share of the guest (page tables, dirty logs) and by virtual CPU.
- */
-#define HOST_RESERVE (256 * MIB)
-#define QEMU_RESERVE (96 * MIB)
-#define QEMU_SHARE 40 /* one fortieth: 2.5 % */
-#define QEMU_PER_CPU (3 * MIB)
-#define GUEST_STEP (16 * MIB)
-/* 32-bit client editions use no more than 4 GiB, devices included. */
-#define GUEST_MOST_X86 (3584 * MIB)
-#define GUEST_LEAST (256 * MIB)
 
 bool vm_needs_tpm(const struct vm_image *i)
 {
@@ -42,28 +27,6 @@ const char *vm_windows_name(const struct vm_image *i)
 		if (names[n].major == i->major && names[n].minor == i->minor)
 			return names[n].name;
 	return "Windows";
-}
-
-uint64_t vm_least_memory(const struct vm_image *i)
-{
-	if (vm_needs_tpm(i))
-		return 4096 * MIB;
-	if (vm_from(i, 6, 0))
-		return i->x64 ? 2048 * MIB : 1024 * MIB;
-	return GUEST_LEAST;
-}
-
-uint64_t vm_memory(uint64_t total, unsigned cpus, const struct vm_image *image)
-{
-	uint64_t fixed = HOST_RESERVE + QEMU_RESERVE + cpus * QEMU_PER_CPU, guest;
-
-	if (total <= fixed)
-		return 0;
-	guest = (total - fixed) / (QEMU_SHARE + 1) * QEMU_SHARE;
-	if (!image->x64 && guest > GUEST_MOST_X86)
-		guest = GUEST_MOST_X86;
-	guest -= guest % GUEST_STEP;
-	return guest < GUEST_LEAST ? 0 : guest;
 }
 
 /* ---- words ---- */
