@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "image/pack.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -269,7 +270,8 @@ static int check_output(const struct pack_options *o, struct error *err)
 {
 	struct stat st;
 
-	if (o->update || lstat(o->output, &st) < 0)
+	/* A file that is called a folder is there, too. */
+	if (o->update || (lstat(o->output, &st) < 0 && errno != ENOTDIR))
 		return 0;
 	error_set(err, ERROR_FAILED, o->output, "exists already");
 	return error_remedy(err, "remove it or give another name");
