@@ -35,6 +35,8 @@ struct media {
 	struct buffer kernel, initrd, config;
 	char *cmdline;			/* without gild.image */
 	struct goldens *goldens;
+	const char *start;		/* names by commas, started unless others are chosen;
+					   NULL: the first */
 	struct guid seed;		/* all identifiers follow from it */
 	struct buffer uki;		/* signed; empty: shim and GRUB */
 	const char *work;		/* temporary folder beside the output */

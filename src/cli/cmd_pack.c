@@ -333,6 +333,8 @@ int cmd_pack(const struct cli_command *command, int argc, char **argv)
 		{"index", "N", CLI_STRING, &o.golden.index, "which Windows of an image"},
 		{"image-option", "[NAME:]KEY=VALUE", CLI_STRINGS, &given.image_options,
 		 "instead of what was found out of an image"},
+		{"start", "NAME[,NAME...]", CLI_STRING, &o.start,
+		 "which images start if nobody chooses: several, at once (the first)"},
 		{"force", NULL, CLI_FLAG, &o.golden.force,
 		 "also images that gild verify says would not start"},
 		{"profile", "ID|FILE", CLI_STRINGS, &given.profiles,
