@@ -66,8 +66,7 @@ static int put_loader(const char *folder, const struct media *media, struct erro
 {
 	_cleanup_(media_files_free) struct media_files files = VEC_INIT;
 	_cleanup_free_ char *settings =
-		grub_settings_network(media->cmdline, media->goldens, media->start,
-				      err);
+		grub_settings_network(media->cmdline, media->goldens, media->start, err);
 
 	if (!settings || make_folder(folder, "grub", err) < 0 ||
 	    put_text(folder, "grub/grub.cfg", settings, err) < 0 ||

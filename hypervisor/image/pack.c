@@ -252,8 +252,7 @@ static bool is_golden(const struct goldens *goldens, const char *name)
 }
 
 /* A list of names by commas, of images that there are. */
-static int check_start(const char *list, const struct goldens *goldens,
-		       struct error *err)
+static int check_start(const char *list, const struct goldens *goldens, struct error *err)
 {
 	size_t count = 0;
 
@@ -266,8 +265,9 @@ static int check_start(const char *list, const struct goldens *goldens,
 				  "no image of this medium is called \"%s\", or they are "
 				  "too many",
 				  name);
-			return error_remedy(err, "give names of images by commas, %u at "
-						 "most",
+			return error_remedy(err,
+					    "give names of images by commas, %u at "
+					    "most",
 					    GOLDENS_AT_ONCE);
 		}
 		list += len;
@@ -275,7 +275,8 @@ static int check_start(const char *list, const struct goldens *goldens,
 	return 0;
 }
 
-/* What is started unless others are chosen: as is said, or as the medium has it. Caller's. */
+/* What is started unless others are chosen: as is said, or as the medium has it.
+ * Caller's. */
 static int choose_start(const struct pack_options *o, const struct media_files *kept,
 			const struct goldens *goldens, char **ret, struct error *err)
 {

@@ -58,10 +58,8 @@ int devices_add_guest(struct devices *d, const struct devices_words *w, struct e
 	    network_read_wish(words, &wish, err) < 0)
 		return -1;
 	g->heard = g->sound && options_get(w->own, "sound");
-	*n = (struct network_guest){.name = w->name,
-				    .uid = w->uid,
-				    .off = w->no_network,
-				    .wish = wish.mac};
+	*n = (struct network_guest){
+		.name = w->name, .uid = w->uid, .off = w->no_network, .wish = wish.mac};
 	return 0;
 }
 
@@ -118,8 +116,8 @@ static void hand_over(const struct devices *d, uid_t uid, char *path)
 }
 
 /*
- * The PC's card plays for one guest: for the first that has asked for it with a word of its
- * own, else for the first. The others' cards are silent.
+ * The PC's card plays for one guest: for the first that has asked for it with a word of
+ * its own, else for the first. The others' cards are silent.
  */
 static struct devices_guest *choose_heard(struct devices *d)
 {

@@ -412,8 +412,8 @@ static bool has_mac(const struct network *n, size_t count, const char *mac)
 }
 
 /*
- * The first has the PC's, the others one of their own by their names. Never do two have the
- * same, whatever was wished for.
+ * The first has the PC's, the others one of their own by their names. Never do two have
+ * the same, whatever was wished for.
  */
 static void choose_macs(struct network *n, const char *seed)
 {

@@ -182,8 +182,8 @@ static int add_guest(struct session *s, const char *images, const char *name,
 	return result;
 }
 
-static int add_guests(struct session *s, const char *images,
-		      const struct strings *names, const char *kernel, struct error *err)
+static int add_guests(struct session *s, const char *images, const struct strings *names,
+		      const char *kernel, struct error *err)
 {
 	_cleanup_options_ struct options o = OPTIONS_INIT;
 
@@ -330,8 +330,8 @@ static int read_shares(struct session *s, struct error *err)
 }
 
 /*
- * What each of several gets. The verdict is that of the first that fits; where none does, of
- * the first, as if it was alone.
+ * What each of several gets. The verdict is that of the first that fits; where none does,
+ * of the first, as if it was alone.
  */
 static void divide(struct session *s)
 {

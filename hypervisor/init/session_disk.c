@@ -46,8 +46,7 @@ void session_state_free(struct session_state *state)
 
 int session_hand_over(const char *path, uid_t uid, unsigned mode, struct error *err)
 {
-	if (chown(path, uid, SESSION_QEMU_ID) < 0 ||
-	    chmod(path, (mode_t)mode) < 0)
+	if (chown(path, uid, SESSION_QEMU_ID) < 0 || chmod(path, (mode_t)mode) < 0)
 		return error_errno(err, path, "cannot be handed to QEMU");
 	return 0;
 }
@@ -379,8 +378,8 @@ static int put_aside(const struct session *s, const struct session_disk *d,
  * instead of killed. */
 static int mount_memory(struct session_disk *d, struct error *err)
 {
-	_cleanup_free_ char *size = xasprintf("mode=0755,size=%llu",
-					      (unsigned long long)d->reserved);
+	_cleanup_free_ char *size =
+		xasprintf("mode=0755,size=%llu", (unsigned long long)d->reserved);
 
 	d->memory = xasprintf("%s/overlay", d->folder);
 	if (mkdir(d->memory, 0755) < 0 && errno != EEXIST)

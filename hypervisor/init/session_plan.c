@@ -75,8 +75,9 @@ void plans_drop(struct plans *all)
 		struct plan p = all->items[i];
 
 		if (s->question.share_count ? p.share->lack != 0 : kept > 0) {
-			say_to(s->say, "%s is left out: its memory is needed for what "
-				       "guests write",
+			say_to(s->say,
+			       "%s is left out: its memory is needed for what "
+			       "guests write",
 			       p.guest->name);
 			free_plan(&p);
 			continue;
@@ -133,14 +134,13 @@ static int prepare_firmware(struct plan *p, struct error *err)
 	if (kept && access(p->vars, F_OK) == 0)
 		return session_hand_over(p->vars, p->uid, 0600, err);
 	return copy_for_qemu(p,
-			     secure ? OVMF "OVMF_VARS_4M.ms.fd"
-				    : OVMF "OVMF_VARS_4M.fd",
+			     secure ? OVMF "OVMF_VARS_4M.ms.fd" : OVMF "OVMF_VARS_4M.fd",
 			     p->vars, err);
 }
 
 /*
- * A table without which Windows only asks for its key: no reason to stop. A PC's licence is
- * one, and so the first guest's.
+ * A table without which Windows only asks for its key: no reason to stop. A PC's licence
+ * is one, and so the first guest's.
  */
 static void prepare_licence(struct plan *p)
 {
@@ -213,8 +213,7 @@ int plan_open(struct plans *all, struct plan *p, struct error *err)
 		.own = &p->guest->own};
 	struct stat st;
 
-	if (read_times(p, err) < 0 ||
-	    devices_add_guest(&all->devices, &words, err) < 0)
+	if (read_times(p, err) < 0 || devices_add_guest(&all->devices, &words, err) < 0)
 		return -1;
 	fill_host(p);
 	if (!p->disk.persist)

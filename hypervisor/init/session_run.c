@@ -148,8 +148,8 @@ static int choose_guests(struct plans *p, struct error *err)
 			return -1;
 		overlays += !p->items[i].disk.persist;
 	}
-	p->overlay = vm_overlay_size(s->machine.memory, s->shares, s->guests.len,
-				     overlays);
+	p->overlay =
+		vm_overlay_size(s->machine.memory, s->shares, s->guests.len, overlays);
 	s->reserved = overlays * p->overlay;
 	if (s->guests.len < 2)
 		return 0;

@@ -308,8 +308,7 @@ static bool guest_answered(const struct supervised *g)
 
 	if (!len)
 		return true;
-	return g->guest->echo &&
-	       file_read(g->guest->echo, MAX_ECHO, &echo, NULL) == 0 &&
+	return g->guest->echo && file_read(g->guest->echo, MAX_ECHO, &echo, NULL) == 0 &&
 	       memmem(echo.data, echo.len, g->guest->nonce, len) != NULL;
 }
 
@@ -338,7 +337,6 @@ static void say_running(struct supervised *g)
 	say(g, "guest running (%s)%s%s", g->kvm ? "kvm" : "tcg",
 	    g->guest->nonce ? " " : "", g->guest->nonce ? g->guest->nonce : "");
 }
-
 
 /* ---- for the loop ---- */
 

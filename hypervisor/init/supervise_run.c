@@ -76,8 +76,8 @@ static bool button_pressed(struct run *r)
 
 static void on_watch(struct run *r)
 {
-	unsigned news = r->config->on_watch ? r->config->on_watch(r->config->watch_arg)
-					    : 0;
+	unsigned news =
+		r->config->on_watch ? r->config->on_watch(r->config->watch_arg) : 0;
 
 	for (size_t i = 0; i < r->count; i++) {
 		if (news & NEWS_DISKS)

@@ -55,7 +55,8 @@ static uint64_t cost(const struct vm_share *s, uint64_t guest)
 	       (guest + QEMU_SHARE - 1) / QEMU_SHARE * (QEMU_SHARE + 1);
 }
 
-/* The size of a guest where all that want their part have the same, as far as they can. */
+/* The size of a guest where all that want their part have the same, as far as they can.
+ */
 static uint64_t at_level(const struct vm_share *s, uint64_t level)
 {
 	uint64_t least = least_of(s);
