@@ -50,19 +50,42 @@ static void menu_has_an_entry_for_each_image(void **state _unused_)
 	struct goldens goldens = {.items = items, .len = 1};
 	_cleanup_free_ char *one = NULL, *two = NULL, *none = NULL;
 
-	one = grub_menu("gild/a", "gild.root=x:1  quiet", &goldens, NULL);
+	one = grub_menu("gild/a", "gild.root=x:1  quiet", &goldens, NULL, NULL);
 	assert_string_equal(one, "# Made by gild pack.\n"
 				 "menuentry 'Windows 7 (it s   a )' --id 'a' {\n"
 				 "\tlinux /gild/a/vmlinuz 'gild.root=x:1' 'quiet'\n"
 				 "\tinitrd /gild/a/initrd /gild/a/config\n}\n");
 	goldens.len = 2;
-	two = grub_menu("gild", "quiet", &goldens, NULL);
+	two = grub_menu("gild", "quiet", &goldens, NULL, NULL);
 	assert_non_null(strstr(two, "'quiet' gild.image=a\n"));
 	assert_non_null(strstr(two, "'quiet' gild.image=b\n"));
 	goldens.len = 0;
-	none = grub_menu("gild", "quiet", &goldens, NULL);
+	none = grub_menu("gild", "quiet", &goldens, NULL, NULL);
 	assert_non_null(strstr(none, "--id 'gild'"));
 	assert_null(strstr(none, "gild.image"));
+}
+
+/* Several at once: all of them, and those that are to be started if nobody chooses. */
+static void menu_starts_several(void **state _unused_)
+{
+	struct golden items[] = {{.name = (char *)"a", .title = (char *)"A"},
+				 {.name = (char *)"b", .title = (char *)"B"},
+				 {.name = (char *)"c", .title = (char *)"C"}};
+	struct goldens goldens = {.items = items, .len = 3};
+	_cleanup_free_ char *none = grub_menu("gild", "quiet", &goldens, NULL, NULL);
+	_cleanup_free_ char *one = grub_menu("gild", "quiet", &goldens, "b", NULL);
+	_cleanup_free_ char *two = grub_menu("gild", "quiet", &goldens, "c,a", NULL);
+	_cleanup_free_ char *all = grub_menu("gild", "quiet", &goldens, "a,b,c", NULL);
+
+	assert_non_null(strstr(none, "menuentry 'All together' --id 'all together' {\n"
+				     "\tlinux /gild/vmlinuz 'quiet' gild.image=a,b,c\n"));
+	assert_null(strstr(none, "default"));
+	assert_non_null(strstr(one, "set default='b'"));
+	assert_non_null(strstr(two, "menuentry 'c+a together' --id 'these together' {\n"
+				    "\tlinux /gild/vmlinuz 'quiet' gild.image=c,a\n"));
+	assert_non_null(strstr(two, "set default='these together'"));
+	assert_non_null(strstr(all, "set default='all together'"));
+	assert_null(strstr(all, "these"));
 }
 
 static void menu_refuses_what_cannot_be_quoted(void **state _unused_)
@@ -73,7 +96,7 @@ static void menu_refuses_what_cannot_be_quoted(void **state _unused_)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		_cleanup_error_ struct error err = ERROR_INIT;
 
-		assert_null(grub_menu("gild", bad[i], &goldens, &err));
+		assert_null(grub_menu("gild", bad[i], &goldens, NULL, &err));
 		assert_int_equal(err.code, ERROR_USAGE);
 		assert_non_null(err.remedy);
 	}
@@ -264,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(environment_is_read_and_written),
 		cmocka_unit_test(menu_has_an_entry_for_each_image),
+		cmocka_unit_test(menu_starts_several),
 		cmocka_unit_test(menu_refuses_what_cannot_be_quoted),
 		cmocka_unit_test(waits_only_with_several_images),
 		cmocka_unit_test(settings_are_read_back),

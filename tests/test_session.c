@@ -150,8 +150,7 @@ static bool has_reason(const struct session *s, const char *code, const char *pa
 /* Several at once: each has its own words and what holds for all; memory is divided. */
 static void test_several(void **state _unused_)
 {
-	static const char fw_cfg[] =
-		"sys/firmware/qemu_fw_cfg/by_name/opt/gild/vm/raw";
+	static const char fw_cfg[] = "sys/firmware/qemu_fw_cfg/by_name/opt/gild/vm/raw";
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_free_ char *config = fake_text(root, "init.conf");
 	_cleanup_free_ char *cmdline = fake_text(root, "proc/cmdline");
@@ -282,9 +281,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_configuration), cmocka_unit_test(test_images),
-		cmocka_unit_test(test_several),
-		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_fw_cfg),
-		cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_several),	      cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_fw_cfg),	      cmocka_unit_test(test_profiles),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

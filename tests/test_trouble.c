@@ -143,14 +143,15 @@ static void run(const char *scenario, bool losable, bool press, struct trouble *
 	char *folder = temp_folder_make(NULL, NULL);
 	_cleanup_free_ char *qmp = xasprintf("%s/qmp", folder);
 	char *argv[] = {this_program, (char *)"fake", qmp, (char *)scenario, NULL};
-	const struct supervise_guest guest = {.argv = argv,
-					      .qmp = qmp,
-					      .times = &quick,
-					      .disk = {.explain = explain,
-						       .has_space = has_space,
-						       .is_lost = losable ? is_lost : NULL,
-						       .came_up = came_up,
-						       .arg = t}};
+	const struct supervise_guest guest = {
+		.argv = argv,
+		.qmp = qmp,
+		.times = &quick,
+		.disk = {.explain = explain,
+			 .has_space = has_space,
+			 .is_lost = losable ? is_lost : NULL,
+			 .came_up = came_up,
+			 .arg = t}};
 	struct supervise_config config = {
 		.guests = &guest, .count = 1, .say = collect, .say_arg = t};
 

@@ -312,8 +312,7 @@ static void test_divide(void **state _unused_)
 	assert_int_equal(divide(16384, (const char *const[]){XP, ELEVEN, NULL}, got), 2);
 	assert_true(got[0] == 3584 && got[1] > 11700);
 	/* Who comes first is served first; a smaller one may fit behind. */
-	assert_int_equal(divide(4096, (const char *const[]){TEN, TEN, XP, NULL}, got),
-			 2);
+	assert_int_equal(divide(4096, (const char *const[]){TEN, TEN, XP, NULL}, got), 2);
 	assert_true(got[0] >= 2048 && got[1] == 0 && got[2] >= 256);
 	assert_int_equal(
 		divide(8192, (const char *const[]){TEN " memory=9G", TEN, NULL}, got), 1);
@@ -365,12 +364,9 @@ static void test_options(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_divide),
-		cmocka_unit_test(test_overlays),
-		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_golden),	 cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_memory),	 cmocka_unit_test(test_divide),
+		cmocka_unit_test(test_overlays), cmocka_unit_test(test_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,9 +24,9 @@
 #define FIRST_INPUT 5	 /* the first input device among what is polled */
 #define OUTPUT_EVERY 250 /* ms between attempts to find a screen */
 
-static const char *const known_keys[] = {"run",	   "output",   "device",  "size", "input",
-					 "events", "control",  "words",	  "vnc",  "guest",
-					 "guests", "native", "terminal", "sandbox", NULL};
+static const char *const known_keys[] = {
+	"run", "output", "device", "size",   "input",	 "events",  "control", "words",
+	"vnc", "guest",	 "guests", "native", "terminal", "sandbox", NULL};
 
 struct program {
 	struct options options;

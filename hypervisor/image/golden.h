@@ -9,6 +9,8 @@
 #include "builder/verify.h"
 #include "image/verity.h"
 
+#define GOLDENS_AT_ONCE 8	/* as many guests init starts */
+
 struct golden {
 	char *name;		/* from the file's: letters, digits, '.', '_', '-' */
 	char *source;		/* the file, or the address */

@@ -172,52 +172,107 @@ static void add_title(struct buffer *b, const char *title)
 	}
 }
 
+struct entry {
+	const char *title, *id;
+	const char *image; /* or images, by commas; NULL: nothing is to be chosen */
+};
+
 /* `folder`: "" or "/gild/a". */
 static int add_entry(struct buffer *b, const char *folder, const char *cmdline,
-		     const struct golden *golden, bool choose, struct error *err)
+		     const struct entry *entry, struct error *err)
 {
 	buffer_append_string(b, "menuentry '");
-	add_title(b, golden ? golden->title : "gild");
-	buffer_printf(b, "' --id '%s' {\n\tlinux %s/vmlinuz",
-		      golden ? golden->name : "gild", folder);
+	add_title(b, entry->title);
+	buffer_printf(b, "' --id '%s' {\n\tlinux %s/vmlinuz", entry->id, folder);
 	if (add_words(b, cmdline, err) < 0)
 		return -1;
-	if (choose)
-		buffer_printf(b, " gild.image=%s", golden->name);
+	if (entry->image)
+		buffer_printf(b, " gild.image=%s", entry->image);
 	buffer_printf(b, "\n\tinitrd %s/initrd %s/config\n}\n", folder, folder);
 	return 0;
 }
 
-static int add_entries(struct buffer *b, const char *folder, const char *cmdline,
-		       const struct goldens *goldens, struct error *err)
+static char *all_names(const struct goldens *goldens)
 {
+	struct buffer b = BUFFER_INIT;
+
 	vec_foreach (golden, goldens)
-		if (add_entry(b, folder, cmdline, golden, goldens->len > 1, err) < 0)
+		buffer_printf(&b, "%s%s", golden == goldens->items ? "" : ",",
+			      golden->name);
+	return buffer_steal_string(&b);
+}
+
+/* IDs of images have no blank. */
+#define ALL_ID "all together"
+#define START_ID "these together"
+
+/* Several at once: all of them, and those that are to be started unless they are all. */
+static int add_together(struct buffer *b, const char *folder, const char *cmdline,
+			const struct goldens *goldens, const char *start,
+			struct error *err)
+{
+	_cleanup_free_ char *all = all_names(goldens);
+	_cleanup_free_ char *title = xasprintf("%s together", start ? start : "");
+	const struct entry chosen = {title, START_ID, start},
+			   every = {"All together", ALL_ID, all};
+	bool several = start && strchr(start, ',');
+
+	for (char *p = title; *p; p++)
+		*p = *p == ',' ? '+' : *p;
+	if (several && strcmp(start, all) != 0 &&
+	    add_entry(b, folder, cmdline, &chosen, err) < 0)
+		return -1;
+	if (goldens->len <= GOLDENS_AT_ONCE &&
+	    add_entry(b, folder, cmdline, &every, err) < 0)
+		return -1;
+	/* Init may have wanted the PC's own Windows once. */
+	if (start)
+		buffer_printf(b, "if [ -z \"$once\" ]; then set default='%s'; fi\n",
+			      !several			? start
+			      : strcmp(start, all) == 0 ? ALL_ID
+							: START_ID);
+	return 0;
+}
+
+static int add_entries(struct buffer *b, const char *folder, const char *cmdline,
+		       const struct goldens *goldens, const char *start,
+		       struct error *err)
+{
+	static const struct entry none = {"gild", "gild", NULL};
+
+	vec_foreach (golden, goldens) {
+		const struct entry entry = {golden->title, golden->name,
+					    goldens->len > 1 ? golden->name : NULL};
+
+		if (add_entry(b, folder, cmdline, &entry, err) < 0)
 			return -1;
-	return goldens->len ? 0 : add_entry(b, folder, cmdline, NULL, false, err);
+	}
+	if (goldens->len > 1)
+		return add_together(b, folder, cmdline, goldens, start, err);
+	return goldens->len ? 0 : add_entry(b, folder, cmdline, &none, err);
 }
 
 char *grub_menu(const char *folder, const char *cmdline, const struct goldens *goldens,
-		struct error *err)
+		const char *start, struct error *err)
 {
 	_cleanup_free_ char *absolute = xasprintf("/%s", folder);
 	struct buffer b = BUFFER_INIT;
 
 	buffer_append_string(&b, remark);
-	if (add_entries(&b, absolute, cmdline, goldens, err) == 0)
+	if (add_entries(&b, absolute, cmdline, goldens, start, err) == 0)
 		return buffer_steal_string(&b);
 	buffer_free(&b);
 	return NULL;
 }
 
 char *grub_settings_network(const char *cmdline, const struct goldens *goldens,
-			    struct error *err)
+			    const char *start, struct error *err)
 {
 	struct buffer b = BUFFER_INIT;
 
 	buffer_append_string(&b, remark);
 	add_timeout(&b, goldens->len);
-	if (add_entries(&b, "", cmdline, goldens, err) == 0)
+	if (add_entries(&b, "", cmdline, goldens, start, err) == 0)
 		return buffer_steal_string(&b);
 	buffer_free(&b);
 	return NULL;

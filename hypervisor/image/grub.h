@@ -12,9 +12,13 @@
 
 struct goldens;
 
-/* The menu of a folder: an entry for each image, or one. Refuses what cannot be quoted. */
+/*
+ * The menu of a folder: an entry for each image, or one; where several fit at once by their
+ * number one for all together, and the one for `start` (names by commas, or NULL: the first
+ * image), which is started if nobody chooses. Refuses what cannot be quoted.
+ */
 char *grub_menu(const char *folder, const char *cmdline, const struct goldens *goldens,
-		struct error *err);
+		const char *start, struct error *err);
 /* The settings that a medium begins with. */
 char *grub_settings_slots(size_t images);	/* stick or disk: chooses the slot */
 char *grub_settings_single(size_t images);	/* ISO */
@@ -22,7 +26,7 @@ char *grub_settings_single(size_t images);	/* ISO */
 char *grub_settings_find(const char *root_name);
 /* Network boot: everything lies in the server's top folder. */
 char *grub_settings_network(const char *cmdline, const struct goldens *goldens,
-			    struct error *err);
+			    const char *start, struct error *err);
 
 /* An environment block is of exactly so many bytes. */
 #define GRUB_ENVIRONMENT_SIZE 1024

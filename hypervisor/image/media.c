@@ -128,7 +128,7 @@ int media_slot(const struct media *media, const char *slot, struct media_files *
 	_cleanup_free_ char *cmdline_path = xasprintf("%s/cmdline", folder);
 	_cleanup_free_ char *menu_path = xasprintf("%s/menu.cfg", folder);
 	_cleanup_free_ char *menu =
-		grub_menu(folder, media->cmdline, media->goldens, err);
+		grub_menu(folder, media->cmdline, media->goldens, media->start, err);
 
 	if (!menu)
 		return -1;

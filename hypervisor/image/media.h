@@ -36,6 +36,8 @@ struct media {
 	char *cmdline;			/* without gild.image */
 	struct goldens *goldens;
 	const struct media_files *kept;	/* settings of the disk that is updated, or NULL */
+	const char *start;		/* names by commas, started unless others are chosen;
+					   NULL: the first */
 	struct guid seed;		/* all identifiers follow from it */
 	struct buffer uki;		/* signed; empty: shim and GRUB */
 	const char *work;		/* temporary folder beside the output */

@@ -67,7 +67,7 @@ static int put_loader(const char *folder, const struct media *media, struct erro
 {
 	_cleanup_(media_files_free) struct media_files files = VEC_INIT;
 	_cleanup_free_ char *settings =
-		grub_settings_network(media->cmdline, media->goldens, err);
+		grub_settings_network(media->cmdline, media->goldens, media->start, err);
 
 	if (!settings || make_folder(folder, "grub", err) < 0 ||
 	    put_text(folder, "grub/grub.cfg", settings, err) < 0 ||
@@ -92,7 +92,9 @@ static int put_ipxe(const char *folder, const struct media *media, struct error 
 	buffer_printf(&b, "kernel vmlinuz initrd=initrd initrd=config %s",
 		      media->cmdline);
 	if (media->goldens->len > 1)
-		buffer_printf(&b, " gild.image=%s", media->goldens->items[0].name);
+		buffer_printf(&b, " gild.image=%s",
+			      media->start ? media->start
+					   : media->goldens->items[0].name);
 	buffer_append_string(&b, "\ninitrd initrd\ninitrd config\nboot\n");
 	text = buffer_steal_string(&b);
 	return put_text(folder, "boot.ipxe", text, err);

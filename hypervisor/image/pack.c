@@ -149,9 +149,11 @@ static int make_uki(const struct pack_options *o, struct media *media, struct er
 	buffer_append(&initrd, media->initrd.data, media->initrd.len);
 	buffer_append(&initrd, "\0\0\0", padding);
 	buffer_append(&initrd, media->config.data, media->config.len);
-	cmdline = media->goldens->len > 1 ? xasprintf("%s gild.image=%s", media->cmdline,
-						      media->goldens->items[0].name)
-					  : xstrdup(media->cmdline);
+	cmdline = media->goldens->len > 1
+			  ? xasprintf("%s gild.image=%s", media->cmdline,
+				      media->start ? media->start
+						   : media->goldens->items[0].name)
+			  : xstrdup(media->cmdline);
 
 	const struct uki_section sections[] = {
 		{".osrel", {(const uint8_t *)release, sizeof(release) - 1}},
@@ -277,6 +279,57 @@ static int check_output(const struct pack_options *o, struct error *err)
 	return error_remedy(err, "remove it or give another name");
 }
 
+static bool is_golden(const struct goldens *goldens, const char *name)
+{
+	vec_foreach (golden, goldens)
+		if (strcmp(golden->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A list of names by commas, of images that there are. */
+static int check_start(const char *list, const struct goldens *goldens, struct error *err)
+{
+	size_t count = 0;
+
+	do {
+		size_t len = strcspn(list, ",");
+		_cleanup_free_ char *name = xstrndup(list, len);
+
+		if (!is_golden(goldens, name) || ++count > GOLDENS_AT_ONCE) {
+			error_set(err, ERROR_USAGE, "--start",
+				  "no image of this medium is called \"%s\", or they are "
+				  "too many",
+				  name);
+			return error_remedy(err,
+					    "give names of images by commas, %u at "
+					    "most",
+					    GOLDENS_AT_ONCE);
+		}
+		list += len;
+	} while (*list++ == ',');
+	return 0;
+}
+
+/* What is started unless others are chosen: as is said, or as the medium has it.
+ * Caller's. */
+static int choose_start(const struct pack_options *o, const struct media_files *kept,
+			const struct goldens *goldens, char **ret, struct error *err)
+{
+	bool anew = o->init->len || o->persist;
+
+	*ret = NULL;
+	if (o->start && check_start(o->start, goldens, err) < 0)
+		return -1;
+	if (o->start)
+		*ret = xstrdup(o->start);
+	else if (o->update && !anew)
+		*ret = settings_start(kept);
+	if (*ret && !o->start && check_start(*ret, goldens, NULL) < 0)
+		free(steal_ptr(*ret));
+	return 0;
+}
+
 static void add_warnings(const struct pack_options *o, struct pack_result *ret)
 {
 	vec_foreach (golden, &ret->images)
@@ -285,10 +338,10 @@ static void add_warnings(const struct pack_options *o, struct pack_result *ret)
 
 			vec_push(&ret->warnings, text);
 		}
-	if (ret->uki && ret->images.len > 1)
+	if (ret->uki && ret->images.len > 1 && !o->start)
 		strings_push(&ret->warnings,
 			     "a signed kernel starts the first image: firmware offers no "
-			     "choice");
+			     "choice (--start has another, or several)");
 	if (!ret->profiles)
 		strings_push(&ret->warnings, "no profile is in it: GILD_PROFILES names "
 					     "folders that have some");
@@ -301,6 +354,7 @@ int pack_run(const struct pack_options *o, struct pack_result *ret, struct error
 	_cleanup_(media_files_free) struct media_files kept = VEC_INIT;
 	_cleanup_(temp_folder_removep) char *work = NULL;
 	_cleanup_(goldens_free) struct goldens old = VEC_INIT;
+	_cleanup_free_ char *start = NULL;
 	struct media media = {.set = &ret->set, .goldens = &ret->images};
 	int result;
 
@@ -314,6 +368,9 @@ int pack_run(const struct pack_options *o, struct pack_result *ret, struct error
 		settings_images(&kept, &old);
 		media.goldens = &old;
 	}
+	if (choose_start(o, &kept, media.goldens, &start, err) < 0)
+		return -1;
+	media.start = start;
 	if (boot_set_make(&o->boot, &ret->set, err) < 0 ||
 	    check_streams(o, ret, err) < 0 || count_losses(o, ret, err) < 0)
 		return -1;

@@ -31,6 +31,7 @@ struct pack_options {
 	const char *wifi;		/* wpa_supplicant.conf, or NULL */
 	const char *append;		/* to the kernel's command line, or NULL */
 	const struct strings *init;	/* KEY=VALUE for init.conf */
+	const char *start;		/* names of images by commas, or NULL: the first */
 	const char *persist;		/* "on", "off"; NULL: on where there is a state */
 	uint64_t slot_size, state_size;	/* bytes of a disk's partitions */
 	const char *sign_key, *sign_cert; /* PEM; both or none */

@@ -39,6 +39,8 @@ int settings_make(const struct pack_options *options, struct pack_result *result
 /* The files of such an archive; bounds are checked. */
 int settings_read(struct bytes archive, const char *name, struct media_files *ret,
 		  struct error *err);
+/* The images that init starts unless it is told others, from init.conf; or NULL. Caller's. */
+char *settings_start(const struct media_files *settings);
 /* The settings' images, as far as menus need them: name and title. */
 void settings_images(const struct media_files *settings, struct goldens *ret);
 

@@ -62,6 +62,8 @@ static int add_init(const struct pack_options *o, struct media_files *files,
 	struct buffer b = BUFFER_INIT;
 
 	buffer_printf(&b, "persist=%s\n", persist);
+	if (o->start)
+		buffer_printf(&b, "image=%s\n", o->start);
 	vec_foreach (word, o->init) {
 		if (check_init_word(*word, err) < 0) {
 			buffer_free(&b);
@@ -122,7 +124,7 @@ static void keep(const struct pack_options *o, const struct media_files *kept,
 		if (has_path(files, file->path))
 			continue;
 		if (strcmp(file->path, ETC "init.conf") == 0 &&
-		    (o->init->len || o->persist))
+		    (o->init->len || o->persist || o->start))
 			continue;
 		buffer_append(&copy, file->data.data, file->data.len);
 		media_files_add(files, file->path, &copy);
@@ -255,6 +257,14 @@ static char *word_in(const struct buffer *text, const char *key)
 			end++;
 		return xstrndup(p + len + 1, end - i - len - 1);
 	}
+	return NULL;
+}
+
+char *settings_start(const struct media_files *settings)
+{
+	vec_foreach (file, settings)
+		if (strcmp(file->path, ETC "init.conf") == 0)
+			return word_in(&file->data, "image");
 	return NULL;
 }
 

@@ -357,6 +357,8 @@ int cmd_pack(const struct cli_command *command, int argc, char **argv)
 		 "where the folder will be: images are read from there"},
 		{"ca", "FILE", CLI_STRING, &o.golden.ca,
 		 "certificates for https:// instead of the usual ones"},
+		{"start", "NAME[,NAME...]", CLI_STRING, &o.start,
+		 "which images start if nobody chooses: several, at once (the first)"},
 		{"force", NULL, CLI_FLAG, &o.golden.force,
 		 "also images that gild verify says would not start"},
 		{"profile", "ID|FILE", CLI_STRINGS, &given.profiles,

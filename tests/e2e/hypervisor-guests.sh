@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Several guests at once under KVM, in one start of an emulated PC: each answers its own nonce,
+# the PC's screen shows one of them and by a key the other, one that crashes or is reset does
+# not touch the other, one that does not fit is left out, and the power button ends both.
+. "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
+. "$GILD_SOURCE/tests/hypervisor.sh" || exit 1
+need as ld busybox mkfs.ext4
+console=$GILD_BUILD/hypervisor/console/gild-console
+[ -x "$console" ] || skip_all "gild-console is not built"
+rom=/usr/lib/ipxe/qemu/efi-virtio.rom
+[ -e "$rom" ] || skip_all "ipxe-qemu is not installed"
+cd "$scratch" || exit 1
+
+# ---- the image -----------------------------------------------------------------------------
+
+make_root
+with_modules bochs virtio_net bridge tun
+with_files "$rom"
+with_libraries "$console" usr/bin/gild-console
+with_libraries "$(command -v busybox)" bin/busybox
+# The QEMU of b dies once, when its guest has answered.
+mv "$root/usr/bin/qemu-system-x86_64" "$root/usr/bin/qemu"
+cat >"$root/usr/bin/qemu-system-x86_64" <<'END'
+#!/bin/busybox sh
+folder=/run/gild/guests/b/vm
+case "$*" in
+*guest=gild-b,*)
+	if [ ! -e $folder/crashed ]; then
+		: >$folder/crashed
+		/usr/bin/qemu "$@" &
+		until /bin/busybox grep -q . $folder/echo 2>/dev/null; do /bin/busybox usleep 100000; done
+		! /bin/busybox ls /run/gild/guests/a/vm 2>/dev/null || echo "probe: b reads what is a's"
+		/bin/busybox kill -9 $! $$
+	fi
+	;;
+esac
+exec /usr/bin/qemu "$@"
+END
+chmod 755 "$root/usr/bin/qemu-system-x86_64"
+
+nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
+guest() { # NAME COLOUR MEMORY: the nonce is its name and the start's own
+	as --32 --defsym "COLOUR=$2" -o nonce.o "$GILD_SOURCE/tests/nonce.S" &&
+		ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "media/$1.raw" nonce.o &&
+		truncate -s 1M "media/$1.raw"
+	echo "windows=6.1.7601 arch=x86 storage=virtio-blk network=virtio-net sound=off
+		image=/media/$1.raw memory=$3 cpus=1 nonce=$1-$nonce" >"$root/etc/gild/images/$1.conf"
+}
+mkdir media "$root/etc/gild/images"
+guest a 4 64M  # red
+guest big 1 4G # blue
+guest b 2 64M  # green
+truncate -s 8M media.img
+mkfs.ext4 -q -d media media.img
+echo 'media=/dev/vda' >"$root/etc/gild/init.conf"
+pack_initrd "$pc_initrd"
+
+# Until most of the PC's screen is of this colour.
+shows() { # red|green
+	local _
+	for _ in $(seq 60); do
+		qmp guests screendump "{\"filename\":\"$PWD/screen.ppm\"}" >/dev/null
+		python3 - "$1" screen.ppm <<-'PPM' && return 0
+			import sys
+			data = open(sys.argv[2], 'rb').read().split(b'\n', 3)[3]
+			bright = {'red': (True, False, False), 'green': (False, True, False)}[sys.argv[1]]
+			n = sum(tuple(c > 128 for c in data[i:i + 3]) == bright for i in range(0, len(data), 3))
+			sys.exit(n * 3 < len(data) * 0.7)
+		PPM
+		sleep 0.5
+	done
+	return 1
+}
+type_keys() { # KEY...: pressed together
+	local keys
+	keys=$(printf '{"type":"qcode","data":"%s"},' "$@")
+	qmp guests send-key "{\"keys\":[${keys%,}],\"hold-time\":300}" >/dev/null
+	sleep 0.6
+}
+
+# ---- the PC --------------------------------------------------------------------------------
+
+start_pc guests "gild.image=a,big,b" -cpu max,+svm -device VGA,xres=640,yres=480 \
+	-drive file=media.img,format=raw,if=virtio,readonly=on \
+	-netdev user,id=net,restrict=on -device virtio-net-pci,netdev=net
+await guests "a: guest running (kvm) a-$nonce"
+said guests "a: guest running (kvm) a-$nonce" "the first guest runs under KVM and has answered"
+await guests "b: QEMU is started again"
+said guests "b: QEMU ended by signal 9" "the second one's QEMU crashes"
+await guests "b: guest running (kvm) b-$nonce"
+said guests "b: guest running (kvm) b-$nonce" "it is started again, and its guest has answered"
+said guests "warning: big (Windows 7) is not started beside the others" "one that does not fit is left out, and why"
+fails 1 "and not started" grep "big: QEMU" guests.log
+fails 1 "a guest's QEMU cannot look at what is the other's" grep "probe:" guests.log
+macs=$(tr -d '\r' <guests.log | sed -n 's/.*network: \([ab]\) is \([0-9a-f:]*\) on eth0.*/\1 \2/p' | sort -u)
+is "each has its own hardware address on the one bridge" \
+	"$(echo "$macs" | awk '{printf "%s ", $1; macs[$2]} END {print length(macs)}')" "a b 2"
+ok "the screen shows the first" shows red
+type_keys ctrl ctrl_r right
+ok "both Ctrl keys and an arrow show the other" shows green
+type_keys ctrl ctrl_r
+type_keys r
+type_keys r
+await guests "b: the guest restarts" 60
+said guests "b: the guest is reset, as was chosen on the screen" "the panel's reset is for the one that is shown"
+ok "which shows its screen again" shows green
+type_keys ctrl ctrl_r 1
+ok "both Ctrl keys and a digit show that guest" shows red
+is "the first was never touched" "$(grep -c -E 'a: (QEMU started|the guest restarts|QEMU ended)' guests.log)" 1
+press guests
+await guests "gild: off"
+said guests "a: the guest is off (guest-shutdown)" "the power button shuts the first down"
+said guests "b: the guest is off (guest-shutdown)" "and the second"
+is "both QEMUs ended well" "$(grep -c 'QEMU ended with status 0' guests.log)" 2
+said guests "gild: off" "then the PC is off"
+wait "$pid"
+is "by itself" $? 0
+done_testing
