@@ -46,8 +46,11 @@ int error_remedy(struct error *err, const char *fmt, ...) _printf_(2, 3);
  */
 int error_wrap(struct error *err, const char *subject, const char *fmt, ...)
 	_printf_(3, 4);
-/* The one line for people: "SUBJECT: REASON; REMEDY". Owned by the caller. */
-char *error_message(const struct error *err);
+/*
+ * The one line for people: "SUBJECT: REASON; REMEDY". Owned by the caller. The linker knows it
+ * by another name, since libcom_err, which comes with libcurl, has one like this.
+ */
+char *error_message(const struct error *err) __asm__("gild_error_message");
 void error_clear(struct error *err);
 #define _cleanup_error_ _cleanup_(error_clear)
 /* Moves `from` into `to` (which may be NULL) and empties `from`. Always returns -1. */
