@@ -9,6 +9,7 @@
 #include "base/guid.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "base/url.h"
 
 static void utf16_keeps_every_unit(void **state _unused_)
 {
@@ -145,6 +146,60 @@ static void replacing_a_file_leaves_nothing_behind(void **state _unused_)
 	assert_int_equal(file_replace(bad, buffer_view(&b), &err), -1);
 }
 
+static void takes(const char *url)
+{
+	assert_int_equal(url_check(url, "url", NULL), 0);
+}
+
+static void takes_not(const char *url)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+
+	assert_int_equal(url_check(url, "url", &err), -1);
+	assert_int_equal(err.code, ERROR_USAGE);
+	assert_non_null(err.remedy);
+	assert_null(strstr(err.reason, "secret"));
+}
+
+static void addresses_are_plain_http(void **state _unused_)
+{
+	_cleanup_free_ char *name = NULL, *beside = NULL,
+			    *longest = xcalloc(1, URL_MAX + 2);
+
+	takes("http://10.0.2.2:8080/gild/images/a.img");
+	takes("https://server/");
+	takes("https://server");
+	takes("http://[fe80::1]/a%20b.img");
+	takes_not("");
+	takes_not("http://");
+	takes_not("http:///a.img");
+	takes_not("http://:80/a.img");
+	takes_not("ftp://server/a.img");
+	takes_not("file:///etc/passwd");
+	takes_not("http://me:secret@server/a.img");
+	takes_not("http://server/a.img?x=1");
+	takes_not("http://server/a.img#x");
+	takes_not("http://server/a b.img");
+	takes_not("http://server/a[1].img");
+	takes_not("http://server/a$b.img");
+	takes_not("http://server/\"a.img");
+	memset(longest, 'a', URL_MAX + 1);
+	memcpy(longest, "http://", 7);
+	takes_not(longest);
+	longest[URL_MAX] = 0;
+	takes(longest);
+	assert_int_equal(url_check_image("http://server/a.img", "url", NULL), 0);
+	assert_int_equal(url_check_image("http://server/.img", "url", NULL), -1);
+	assert_int_equal(url_check_image("http://server.img", "url", NULL), -1);
+	assert_int_equal(url_check_image("http://server/a.iso", "url", NULL), -1);
+	name = url_image_name("http://server/x/win10.img");
+	assert_string_equal(name, "win10");
+	beside = url_beside("http://server/x/win10.img", ".conf");
+	assert_string_equal(beside, "http://server/x/win10.conf");
+	assert_true(url_is_secure("https://a/") && !url_is_secure("http://a/"));
+	assert_true(url_is("http://a") && !url_is("a.img"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +210,7 @@ int main(void)
 		cmocka_unit_test(views_never_read_past_the_end),
 		cmocka_unit_test(errors_are_one_line_with_a_remedy),
 		cmocka_unit_test(isolated_readers_report),
+		cmocka_unit_test(addresses_are_plain_http),
 		cmocka_unit_test(replacing_a_file_leaves_nothing_behind),
 	};
 

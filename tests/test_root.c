@@ -477,6 +477,12 @@ static void test_place(void **state _unused_)
 	assert_string_equal(place.path, "gild/images/a.img");
 	assert_int_equal(image_place_parse("/dev/sda", &place, NULL), 0);
 	assert_int_equal(place.where, IMAGE_PATH);
+	assert_int_equal(image_place_parse("url:http://server/a.img", &place, NULL), 0);
+	assert_int_equal(place.where, IMAGE_URL);
+	assert_string_equal(place.path, "http://server/a.img");
+	refuse_place("url:");
+	refuse_place("url:/a.img");
+	refuse_place("url:http://me:x@server/a.img");
 	refuse_place("partition:12");
 	refuse_place("file:");
 	refuse_place("file:/etc/shadow");

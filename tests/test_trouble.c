@@ -33,7 +33,7 @@ static void begin_trouble(int fd, const char *scenario)
 	/* One event for each request that was under way. */
 	if (strcmp(scenario, "full") == 0)
 		reply(fd, IO_ERROR("true") IO_ERROR("true"));
-	if (strcmp(scenario, "bad") == 0)
+	if (strcmp(scenario, "bad") == 0 || strcmp(scenario, "away") == 0)
 		reply(fd, IO_ERROR("false"));
 	if (strcmp(scenario, "lost") == 0)
 		abort();
@@ -83,6 +83,7 @@ static char *this_program;
 struct trouble {
 	struct buffer log;
 	unsigned explained, asked, came_up;
+	bool comes_back;     /* not for want of space */
 	unsigned space_from; /* there is space from this question on; 0: never */
 	int stop[2];
 };
@@ -149,6 +150,7 @@ static void run(const char *scenario, bool losable, bool press, struct trouble *
 		.times = &quick,
 		.disk = {.explain = explain,
 			 .has_space = has_space,
+			 .is_back = t->comes_back ? has_space : NULL,
 			 .is_lost = losable ? is_lost : NULL,
 			 .came_up = came_up,
 			 .arg = t}};
@@ -204,6 +206,21 @@ static void test_bad(void **state _unused_)
 	buffer_free(&t.log);
 }
 
+/* One that may be there again is asked for, and the guest goes on when it is. */
+static void test_back(void **state _unused_)
+{
+	struct trouble t = {.space_from = 3, .comes_back = true};
+	struct supervise_result result;
+
+	run("away", false, false, &t, &result);
+	assert_int_equal(t.explained, 1);
+	assert_int_equal(t.asked, 3);
+	assert_false(result.failed);
+	assert_says(&t, "the guest goes on: its disk is there again\n");
+	assert_says(&t, "the guest is off (guest-shutdown)\n");
+	buffer_free(&t.log);
+}
+
 /* A disk that is gone makes no second start worth while. */
 static void test_lost(void **state _unused_)
 {
@@ -223,6 +240,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_back),
 	};
 
 	if (argc == 4 && strcmp(argv[1], "fake") == 0)

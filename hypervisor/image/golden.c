@@ -245,15 +245,23 @@ static int verify(struct golden *g, const struct golden_options *o, struct error
 	return 0;
 }
 
-/* Titles are one word of the settings. */
+/* Titles are one word of the settings, which may have been said. */
 static void put_title(struct golden *g)
 {
-	_cleanup_free_ char *title = xstrdup(g->title);
+	const char *said = golden_word(g, "title");
+	_cleanup_free_ char *title = xstrdup(said ? said : g->title);
 
 	for (char *p = title; *p; p++)
 		if (isspace((unsigned char)*p) || *p == '#' || *p == '=')
 			*p = '_';
 	put_word(g, "title", title);
+	if (!said)
+		return;
+	free(g->title);
+	g->title = steal_ptr(title);
+	for (char *p = g->title; *p; p++)
+		if (*p == '_')
+			*p = ' ';
 }
 
 /* A disk without a Windows cannot be verified; a Windows that gild cannot read is one. */

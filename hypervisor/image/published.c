@@ -100,19 +100,6 @@ static void drop_word(struct strings *words, const char *key)
 	words->len = kept;
 }
 
-static void take_title(struct golden *g)
-{
-	const char *title = golden_word(g, "title");
-
-	if (!title)
-		return;
-	free(g->title);
-	g->title = xstrdup(title);
-	for (char *p = g->title; *p; p++)
-		if (*p == '_')
-			*p = ' ';
-}
-
 int published_parse(struct bytes conf, const char *source, struct golden *ret,
 		    struct error *err)
 {
@@ -125,7 +112,6 @@ int published_parse(struct bytes conf, const char *source, struct golden *ret,
 	text = xstrndup((const char *)conf.data, conf.len);
 	if (take_words(ret, text, source, err) < 0 || take_seal(ret, source, err) < 0)
 		return -1;
-	take_title(ret);
 	/* They are written by whoever writes the others. */
 	drop_word(&ret->words, "seal");
 	drop_word(&ret->words, "format");
@@ -148,7 +134,7 @@ static int check_super(struct golden *g, const char *url, const char *ca,
 	if (total == g->sealed_size)
 		return verity_super_read((struct bytes){super, sizeof(super)}, url,
 					 &g->seal, &unused, err);
-	error_set(err, ERROR_STATE, url,
+	error_set(err, ERROR_FAILED, url,
 		  "is not what its .conf says: it has %ju bytes, and the seal is for %ju",
 		  (uintmax_t)total, (uintmax_t)g->sealed_size);
 	return error_remedy(err, "publish image and .conf of one run of gild pack");

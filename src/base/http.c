@@ -143,7 +143,7 @@ static int refused(const struct http *h, struct error *err)
 	long status = 0;
 
 	(void)curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
-	error_set(err, ERROR_STATE, h->url, "the server answers %ld", status);
+	error_set(err, ERROR_FAILED, h->url, "the server answers %ld", status);
 	if (status == 404 || status == 410)
 		return error_remedy(err,
 				    "is the address right, and the file still there?");
@@ -159,7 +159,7 @@ static int explain(struct http *h, CURLcode code, struct error *err)
 	if (code == CURLE_HTTP_RETURNED_ERROR)
 		return refused(h, err);
 	if (code == CURLE_WRITE_ERROR && h->too_long) {
-		error_set(err, ERROR_STATE, h->url,
+		error_set(err, ERROR_FAILED, h->url,
 			  "the server sends more than was asked for");
 		return error_remedy(err, "it must give parts of files (Accept-Ranges: "
 					 "bytes), and NAME.conf be what gild pack wrote");
@@ -221,11 +221,11 @@ int http_range(struct http *h, uint64_t offset, size_t len, bool fresh, uint8_t 
 	if (request(h, range, fresh, err) < 0)
 		return -1;
 	if (!h->ranged) {
-		error_set(err, ERROR_STATE, h->url, "the server gives no parts of files");
+		error_set(err, ERROR_FAILED, h->url, "the server gives no parts of files");
 		return error_remedy(err, "let it answer ranges (Accept-Ranges: bytes)");
 	}
 	if (h->first != offset || h->len != len) {
-		error_set(err, ERROR_STATE, h->url, "has %ju bytes, and not those at %ju",
+		error_set(err, ERROR_FAILED, h->url, "has %ju bytes, and not those at %ju",
 			  (uintmax_t)h->total, (uintmax_t)offset);
 		return error_remedy(err, "publish it anew");
 	}

@@ -25,8 +25,8 @@ void http_closep(struct http **http);
 /*
  * Bytes [offset, offset + len) of the file, all of them, or an error. `*total`: how many it
  * has; may be NULL. `fresh`: past what caches on the way may have.
- * ERROR_STATE: the server has answered, but there is no such file, or it has fewer bytes, or
- * it gives no parts of files. ERROR_FAILED: it has not.
+ * ERROR_FAILED: it is not there, there is no such file, or it has fewer bytes, or the server
+ * gives no parts of files.
  */
 int http_range(struct http *http, uint64_t offset, size_t len, bool fresh, uint8_t *data,
 	       uint64_t *total, struct error *err);

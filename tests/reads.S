@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A guest that reads: a boot sector that looks opt/gild/nonce up in QEMU's fw_cfg (docs/specs/
+ * fw_cfg.txt; big-endian) and writes it to port 0x402. Then it reads a sector of each MiB of
+ * its disk, of SECTORS sectors, and stops at the first error.
+ */
+	.code16
+	.globl _start
+_start:
+	cli
+	cld
+	xorw	%ax, %ax
+	movw	%ax, %ds
+	movw	%ax, %es
+	movw	%ax, %ss
+	movw	$0x7c00, %sp
+	movw	$0x510, %dx		/* selector, then data at the next port */
+	movw	$0x19, %ax		/* the directory: its number of files first */
+	outw	%ax, %dx
+	incw	%dx
+	movw	$0x8000, %di
+	movw	$4, %cx
+	rep insb
+	movb	0x8003, %cl		/* less than 256 files */
+	xorb	%ch, %ch
+next:
+	pushw	%cx
+	movw	$0x8000, %di
+	movw	$64, %cx		/* size, select, reserved, name[56] */
+	rep insb
+	movw	$name, %si
+	movw	$0x8008, %di
+	movw	$(name_end - name), %cx
+	repe cmpsb
+	popw	%cx
+	je	found
+	loop	next
+	jmp	wait
+found:
+	movw	0x8004, %ax
+	xchgb	%al, %ah
+	decw	%dx
+	outw	%ax, %dx
+	incw	%dx
+	movw	0x8002, %cx
+	xchgb	%cl, %ch
+	movw	%cx, %bp
+	movw	$0x9000, %di
+	rep insb
+	movw	%bp, %cx
+	movw	$0x9000, %si
+	movw	$0x402, %dx
+	rep outsb
+	/* A sector of each MiB, one each half second (9 ticks of the BIOS's clock). */
+again:
+	sti
+	movw	$packet, %si
+	movw	$0x4200, %ax		/* INT 13h: read by number */
+	movw	$0x0080, %dx
+	int	$0x13
+	jc	wait			/* an error that reached the guest: the end of all reading */
+	movw	0x46c, %bx
+	addw	$9, %bx
+pause:
+	hlt
+	cmpw	0x46c, %bx
+	jne	pause
+	addl	$2048, packet + 8
+	cmpl	$(SECTORS), packet + 8
+	jb	again
+wait:
+	hlt
+	jmp	wait
+	.balign	4
+packet:
+	.byte	16, 0
+	.word	1			/* sectors */
+	.word	0xa000, 0		/* to offset, segment */
+	.long	2048, 0			/* from */
+name:
+	.asciz	"opt/gild/nonce"
+name_end:
+	.org	510
+	.word	0xaa55
