@@ -16,6 +16,12 @@
 struct memory {
 	struct block block;
 	uint8_t *data;
+	/* Where it may lose its power: what was synced, how many writes are left, the
+	 * last. */
+	uint8_t *synced;
+	size_t left;
+	uint64_t last;
+	size_t last_len;
 };
 
 static int memory_pread(struct block *block, void *buf, size_t len, uint64_t offset,
@@ -26,19 +32,37 @@ static int memory_pread(struct block *block, void *buf, size_t len, uint64_t off
 }
 
 static int memory_pwrite(struct block *block, const void *buf, size_t len,
-			 uint64_t offset, struct error *err _unused_)
+			 uint64_t offset, struct error *err)
 {
-	memcpy(((struct memory *)block)->data + offset, buf, len);
+	struct memory *m = (struct memory *)block;
+
+	if (m->synced && !m->left--)
+		return error_set(err, ERROR_FAILED, "volume", "has no power");
+	memcpy(m->data + offset, buf, len);
+	m->last = offset;
+	m->last_len = len;
+	return 0;
+}
+
+static int memory_flush(struct block *block, struct error *err _unused_)
+{
+	struct memory *m = (struct memory *)block;
+
+	if (m->synced)
+		memcpy(m->synced, m->data, block->size);
 	return 0;
 }
 
 static void memory_close(struct block *block)
 {
 	free(((struct memory *)block)->data);
+	free(((struct memory *)block)->synced);
 }
 
-static const struct block_ops memory_ops = {
-	.pread = memory_pread, .pwrite = memory_pwrite, .close = memory_close};
+static const struct block_ops memory_ops = {.pread = memory_pread,
+					    .pwrite = memory_pwrite,
+					    .flush = memory_flush,
+					    .close = memory_close};
 
 /* Full of what was there before. */
 static struct block *new_volume(uint64_t size, uint32_t sector)
@@ -668,11 +692,85 @@ static void a_file_is_rewritten_in_place(void **state _unused_)
 	assert_int_equal(fat_rewrite(fat, "gild", (struct bytes){new, 1024}, NULL), -1);
 }
 
+/* One of both, whole; and the other file as it was. */
+static void assert_either(struct block *volume, struct bytes old, struct bytes new)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_fat_ struct fat *fat = fat_open(volume, &err);
+	_cleanup_fat_entry_ struct fat_entry entry = {0};
+
+	assert_int_equal(fat_find(fat, "efi/boot.efi", &entry, NULL, &err), 1);
+	assert_content(volume, "efi/boot.efi", entry.size == old.len ? old : new);
+	assert_content(volume, "efi/other", old);
+}
+
+/* After `writes` of them the power fails: all of them are there, or of those that were
+ * not synced the last one alone. False: there were not so many. */
+static bool replace_until(struct block *volume, size_t writes, struct bytes old,
+			  struct bytes new)
+{
+	struct memory *m = (struct memory *)volume;
+	_cleanup_fat_ struct fat *fat = fat_open(volume, NULL);
+	int result;
+
+	m->synced = xmemdup(m->data, volume->size);
+	m->left = writes;
+	assert_int_equal(fat_begin(fat, NULL), 0);
+	result = fat_replace(fat, "efi/boot.efi", new, NULL);
+	assert_either(volume, old, new);
+	memcpy(m->synced + m->last, m->data + m->last, m->last_len);
+	memcpy(m->data, m->synced, volume->size);
+	assert_either(volume, old, new);
+	free(m->synced);
+	m->synced = NULL;
+	return result < 0;
+}
+
+static void a_replaced_file_is_whole_at_any_time(void **state _unused_)
+{
+	enum { OLD = 70000, NEW = 1500000 };
+	_cleanup_block_ struct block *volume = new_old_fat(false);
+	_cleanup_free_ uint8_t *content = xmalloc(NEW), *before = xmalloc(volume->size);
+	struct bytes old = {content + 1, OLD}, new = {content, NEW};
+	const struct fat_item files[] = {{.path = "efi/boot.efi", .data = old},
+					 {.path = "efi/other", .data = old}};
+	size_t writes = 0;
+
+	for (size_t i = 0; i < NEW; i++)
+		content[i] = (uint8_t)(i * 7 + i / 512);
+	assert_int_equal(fat_fill(volume, files, 2, NULL), 0);
+	memcpy(before, data_of(volume), volume->size);
+	while (replace_until(volume, writes, old, new)) {
+		memcpy(data_of(volume), before, volume->size);
+		writes++;
+	}
+	assert_true(writes > 6);
+	assert_content(volume, "efi/boot.efi", new);
+	assert_sound(volume);
+}
+
+static void a_replaced_file_may_be_new(void **state _unused_)
+{
+	_cleanup_block_ struct block *volume = new_old_fat(false);
+	_cleanup_fat_ struct fat *fat = fat_open(volume, NULL);
+	struct bytes data = {(const uint8_t *)"x", 1};
+
+	assert_int_equal(fat_begin(fat, NULL), 0);
+	assert_int_equal(fat_mkdir(fat, "efi", 0, 0, NULL), 0);
+	assert_int_equal(fat_replace(fat, "efi/mmx64.efi", data, NULL), 0);
+	assert_int_equal(fat_replace(fat, "efi", data, NULL), -1);
+	assert_int_equal(fat_replace(fat, "none/x", data, NULL), -1);
+	assert_content(volume, "efi/mmx64.efi", data);
+	assert_sound(volume);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_volumes_are_fat16),
 		cmocka_unit_test(a_file_is_rewritten_in_place),
+		cmocka_unit_test(a_replaced_file_is_whole_at_any_time),
+		cmocka_unit_test(a_replaced_file_may_be_new),
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_format_refused),
 		cmocka_unit_test(test_fill),

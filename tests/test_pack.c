@@ -10,6 +10,7 @@
 #include "block/fat.h"
 #include "image/grub.h"
 #include "image/pack_private.h"
+#include "image/sbat.h"
 #include "image/uki.h"
 
 static struct bytes text(const char *s)
@@ -272,6 +273,66 @@ static void bad_stubs_are_refused(void **state _unused_)
 		-1);
 }
 
+/* ---- SBAT ---- */
+
+/* A PE file of one section. */
+static void make_pe(struct buffer *b, const char *section, const char *content)
+{
+	size_t len = strlen(content);
+
+	b->len = 0;
+	memset(buffer_reserve(b, 256 + len), 0, 256 + len);
+	b->len = 256 + len;
+	memcpy(b->data, "MZ", 2);
+	put_le32(b->data + 0x3c, 64);
+	memcpy(b->data + 64, "PE\0\0", 4);
+	put_le16(b->data + 64 + 6, 1);
+	memcpy(b->data + 64 + 24, section, strlen(section));
+	put_le32(b->data + 64 + 24 + 8, (uint32_t)len);
+	put_le32(b->data + 64 + 24 + 16, (uint32_t)len);
+	put_le32(b->data + 64 + 24 + 20, 256);
+	memcpy(b->data + 256, content, len);
+}
+
+static void generations_are_compared(void **state _unused_)
+{
+	static const struct {
+		const char *file, *other, *component;
+	} cases[] = {
+		{"shim,3,a\n", "shim,4,b\n", "shim"},
+		{"sbat,1\nshim,4\n", "sbat,1\nshim,4\n", NULL},
+		{"shim,10\n", "shim,9\n", NULL},
+		{"shim,9\n", "shim,10", "shim"},
+		{"shim,4\nshim.debian,1,x\n", "shim,4\nshim.debian,2\n", "shim.debian"},
+		{"shim,4\nshim.ubuntu,1\n", "shim,4\nshim.debian,2\n", NULL},
+		{"shim,3x\n", "shim,4\n", NULL},
+		{"shim\n,1\n\n", "shim,4\n", NULL},
+		{"", "shim,4\n", NULL},
+	};
+	struct buffer file = BUFFER_INIT, other = BUFFER_INIT;
+	char name[SBAT_NAME_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool older;
+
+		make_pe(&file, ".sbat", cases[i].file);
+		make_pe(&other, ".sbat", cases[i].other);
+		older = sbat_is_older(buffer_view(&file), buffer_view(&other), name);
+		assert_int_equal(older, cases[i].component != NULL);
+		if (older)
+			assert_string_equal(name, cases[i].component);
+	}
+	make_pe(&file, ".sbatx", "shim,3\n");
+	make_pe(&other, ".sbat", "shim,4\n");
+	assert_false(sbat_is_older(buffer_view(&file), buffer_view(&other), name));
+	make_pe(&file, ".sbat", "shim,3\n");
+	for (size_t len = 0; len < file.len; len++)
+		(void)sbat_is_older((struct bytes){file.data, len}, buffer_view(&other),
+				    name);
+	buffer_free(&file);
+	buffer_free(&other);
+}
+
 static void outputs_say_what_they_are(void **state _unused_)
 {
 	enum pack_kind kind;
@@ -285,6 +346,7 @@ static void outputs_say_what_they_are(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(generations_are_compared),
 		cmocka_unit_test(environment_is_read_and_written),
 		cmocka_unit_test(menu_has_an_entry_for_each_image),
 		cmocka_unit_test(menu_starts_several),

@@ -371,3 +371,8 @@ int grub_install(struct buffer *core, uint64_t offset, struct buffer *boot_code,
 	buffer_append(boot_code, boot.data, BOOT_CODE_SIZE);
 	return 0;
 }
+
+uint64_t grub_boot_sector(const uint8_t boot_code[BOOT_CODE_SIZE])
+{
+	return get_le64(boot_code + BOOT_KERNEL_SECTOR);
+}

@@ -48,6 +48,12 @@ int grub_core(bool optical, const char *prefix, const char *work, struct buffer 
  */
 int grub_install(struct buffer *core, uint64_t offset, struct buffer *boot_code,
 		 struct error *err);
+/* The sector from which a disk's boot code loads the image. */
+uint64_t grub_boot_sector(const uint8_t boot_code[440]);
+/* On a stick: where the BIOS image looks, its settings, and which of the signed GRUBs. */
+#define GRUB_STICK_PREFIX "(,gpt2)/EFI/debian"
+#define GRUB_SETTINGS "EFI/debian/grub.cfg"
+#define GRUB_STICK_FILE "grubx64.efi.signed"
 /* GRUB's boot code for a disk that is an ISO: a path. */
 #define GRUB_HYBRID "/usr/lib/grub/i386-pc/boot_hybrid.img"
 

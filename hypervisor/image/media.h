@@ -15,6 +15,8 @@
 #define MEDIA_GIB ((uint64_t)1 << 30)
 /* GUID of the EFI system partition's type. */
 #define MEDIA_TYPE_ESP "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+/* GUID of the type of a partition that holds GRUB's BIOS image. */
+#define MEDIA_TYPE_BIOS "21686148-6449-6e6f-744e-656564454649"
 #define MEDIA_MAX_FILE ((size_t)1 << 30)	/* of kernel, initramfs, boot loader */
 
 /* A file of the boot volume. */

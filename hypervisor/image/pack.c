@@ -46,6 +46,7 @@ void pack_result_free(struct pack_result *r)
 	free(r->cmdline);
 	vec_free(&r->partitions);
 	module_losses_free(&r->losses);
+	strings_free(&r->renewed);
 	strings_free(&r->warnings);
 }
 

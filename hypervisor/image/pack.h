@@ -58,6 +58,7 @@ struct pack_result {
 	char slot;			/* of a disk: written and started next */
 	uint64_t size, allocated;	/* of the output */
 	bool uki;
+	struct strings renewed;		/* by an update: "shim", "GRUB for BIOS", ... */
 	struct module_losses losses;	/* by the inventories, most PCs first */
 	struct strings warnings;
 };

@@ -31,6 +31,13 @@ int update_open(const struct pack_options *options, struct media_files *settings
 int update_write(const struct pack_options *options, const struct media *media,
 		 struct pack_result *ret, struct error *err);
 
+/*
+ * The boot loader of the stick, as far as this machine has another one (renew.c):
+ * ret->renewed tells what was written. `bios`: the partition of GRUB's image, or NULL.
+ */
+int renew_loader(struct block *disk, struct block *esp, const struct partition *bios,
+		 const struct media *media, struct pack_result *ret, struct error *err);
+
 /* ---- settings ---- */
 
 /* The archive of /etc/gild. `kept`: files taken over from a medium, or NULL. */

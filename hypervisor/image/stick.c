@@ -17,14 +17,12 @@
 #include "image/grub.h"
 #include "image/pack_private.h"
 
-#define TYPE_BIOS_BOOT "21686148-6449-6e6f-744e-656564454649"
 #define BIOS_SIZE MEDIA_MIB
 #define ESP_LEAST (256 * MEDIA_MIB)
 #define SETTINGS_ROOM (16 * MEDIA_MIB)
 #define ALIGNMENT MEDIA_MIB
 #define ESP_NUMBER 2
 #define ROOT_A_NUMBER 3
-#define GRUB_PREFIX "(,gpt2)/EFI/debian"
 #define SECTOR 512
 #define EXT4_BLOCK 4096
 
@@ -75,7 +73,7 @@ static void begin_layout(const struct pack_options *o, const struct media *media
 	layout->table =
 		(struct partition_table){.scheme = PARTITION_GPT, .sector_size = SECTOR};
 	layout->end = ALIGNMENT;
-	add_part(layout, "bios", "BIOS boot", TYPE_BIOS_BOOT, BIOS_SIZE);
+	add_part(layout, "bios", "BIOS boot", MEDIA_TYPE_BIOS, BIOS_SIZE);
 	add_part(layout, "esp", "EFI system partition", MEDIA_TYPE_ESP,
 		 esp_size(o, media));
 	add_part(layout, "root-a", "gild root a", LAYOUT_TYPE_ROOT, o->slot_size);
@@ -136,12 +134,12 @@ static int esp_files(const struct media *media, size_t images, struct media_file
 	_cleanup_free_ char *settings = grub_settings_slots(images);
 	struct buffer block = BUFFER_INIT;
 
-	if (media_loader(media, "grubx64.efi.signed", ret, err) < 0 ||
+	if (media_loader(media, GRUB_STICK_FILE, ret, err) < 0 ||
 	    media_slot(media, "a", ret, err) < 0)
 		return -1;
 	grub_environment_write(&environment, &block);
 	media_files_add(ret, LAYOUT_GRUBENV, &block);
-	media_files_add_text(ret, "EFI/debian/grub.cfg", settings);
+	media_files_add_text(ret, GRUB_SETTINGS, settings);
 	return 0;
 }
 
@@ -170,7 +168,7 @@ static int write_bios(const struct draft *draft, const struct media *media,
 	_cleanup_buffer_ struct buffer core = BUFFER_INIT, code = BUFFER_INIT;
 	const struct partition *bios = &layout->table.partitions.items[0];
 
-	if (grub_core(false, GRUB_PREFIX, media->work, &core, err) < 0 ||
+	if (grub_core(false, GRUB_STICK_PREFIX, media->work, &core, err) < 0 ||
 	    grub_install(&core, bios->offset, &code, err) < 0)
 		return -1;
 	if (core.len > bios->size)

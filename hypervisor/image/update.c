@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A new version for a stick that is in use: root file system, then its entry in the
- * partition table, then its folder on the EFI system partition, each synced, and last the
- * environment block of GRUB, one sector's write, which makes it the next one. Stopped
- * anywhere before that, the stick starts what it started before.
+ * partition table, then its folder on the EFI system partition, the boot loader
+ * (renew.c), each synced, and last the environment block of GRUB, one sector's write,
+ * which makes it the next one. Stopped anywhere before that, the stick starts what it
+ * started before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,8 @@
 struct stick {
 	struct block *disk, *esp;
 	struct partition_table table;
-	struct partition *roots[2]; /* a and b, in the table */
+	struct partition *roots[2];   /* a and b, in the table */
+	const struct partition *bios; /* or NULL */
 	struct grub_environment environment;
 	char used; /* the slot that must stay */
 };
@@ -68,15 +70,18 @@ static int read_file(struct block *esp, const char *path, size_t limit,
 static int find_partitions(struct stick *stick, const char *path, struct error *err)
 {
 	const struct partition *esp = NULL;
-	struct guid root;
+	struct guid root, bios;
 	size_t roots = 0;
 
 	(void)guid_parse(LAYOUT_TYPE_ROOT, &root);
+	(void)guid_parse(MEDIA_TYPE_BIOS, &bios);
 	if (partition_table_read(stick->disk, &stick->table, err) < 0)
 		return -1;
 	vec_foreach (p, &stick->table.partitions) {
 		if (!esp && partition_is_esp(p))
 			esp = p;
+		if (!stick->bios && guid_equal(&p->type, &bios))
+			stick->bios = p;
 		if (guid_equal(&p->type, &root) && roots < 2)
 			stick->roots[roots++] = p;
 	}
@@ -290,6 +295,7 @@ int update_write(const struct pack_options *o, const struct media *media,
 	root->guid = seal_guid(&media->set->seal);
 	if (partition_change_gpt(stick.disk, &stick.table, err) < 0 ||
 	    write_folder(&stick, media, slot, err) < 0 ||
+	    renew_loader(stick.disk, stick.esp, stick.bios, media, ret, err) < 0 ||
 	    write_environment(&stick, slot, err) < 0)
 		return -1;
 	report(&stick, ret);

@@ -119,6 +119,13 @@ int fat_put(struct fat *fat, const char *path, const struct fat_source *source,
  * the sectors that differ is written. It must lie in one cluster.
  */
 int fat_rewrite(struct fat *fat, const char *path, struct bytes data, struct error *err);
+/*
+ * Replaces the content of a file, or makes a new one, so that at any point the volume has
+ * the old one or the new one, whole: content and tables are synced before the one sector
+ * that has the file's entry. What is stopped in between loses clusters, no more. Flushed
+ * and synced; after fat_begin().
+ */
+int fat_replace(struct fat *fat, const char *path, struct bytes data, struct error *err);
 /* Makes a folder with room for `slots` entries of 32 bytes (0: the least). */
 int fat_mkdir(struct fat *fat, const char *path, uint32_t slots, uint64_t modified,
 	      struct error *err);

@@ -179,6 +179,63 @@ int fat_put(struct fat *fat, const char *path, const struct fat_source *source,
 	return store_slot(fat, &place, err) < 0 ? -1 : fat_free_chain(fat, old, err);
 }
 
+static int read_bytes(void *arg, void *to, size_t len, struct error *err _unused_)
+{
+	struct bytes *from = arg;
+
+	memcpy(to, from->data, len);
+	*from = bytes_at(*from, len, from->len - len);
+	return 0;
+}
+
+static int write_through(struct fat *fat, struct error *err)
+{
+	return fat_write_table(fat, err) < 0 ? -1 : block_flush(fat->volume, err);
+}
+
+/* The entry leads to the new content; the old one is free once that is on the disk. */
+static int switch_content(struct fat *fat, struct place *place, uint32_t cluster,
+			  uint32_t size, struct error *err)
+{
+	uint32_t old = place->found->cluster;
+	uint8_t *slot = slot_of(place);
+
+	slot[SLOT_ATTRIBUTES] |= FAT_ATTR_ARCHIVE;
+	put_modified(slot, clock_filetime());
+	put_cluster(slot, cluster);
+	put_le32(slot + SLOT_SIZE, size);
+	if (store_slot(fat, place, err) < 0 || block_flush(fat->volume, err) < 0 ||
+	    fat_free_chain(fat, old, err) < 0)
+		return -1;
+	return write_through(fat, err);
+}
+
+int fat_replace(struct fat *fat, const char *path, struct bytes data, struct error *err)
+{
+	_cleanup_place_ struct place place = {0};
+	struct bytes rest = data;
+	struct fat_source source = {data.len, read_bytes, &rest};
+	uint8_t slot[FAT_SLOT];
+	uint32_t cluster;
+
+	if (data.len > FAT_MAX_FILE)
+		return error_set(err, ERROR_FAILED, path, "is too large for FAT");
+	if (place_open(fat, path, &place, err) < 0)
+		return -1;
+	if (place.found && (place.found->attributes & FAT_ATTR_DIRECTORY))
+		return error_set(err, ERROR_FAILED, fat->volume->name,
+				 "has a folder \"%s\" where a file is to be", path);
+	if (store_content(fat, &source, &cluster, err) < 0 || write_through(fat, err) < 0)
+		return -1;
+	if (place.found)
+		return switch_content(fat, &place, cluster, (uint32_t)data.len, err);
+	new_slot(slot, FAT_ATTR_ARCHIVE, cluster, 0);
+	put_le32(slot + SLOT_SIZE, (uint32_t)data.len);
+	if (fat_folder_add(fat, &place.folder, place.name, slot, err) < 0)
+		return -1;
+	return write_through(fat, err);
+}
+
 /* ---- folders ---- */
 
 /* How a folder names itself and its parent; the root is 0. */
@@ -401,15 +458,6 @@ static void plan(struct planned_folders *folders, const char *path, bool folder)
 	}
 	if (folder)
 		vec_push(folders, (struct planned){xstrdup(path), 0});
-}
-
-static int read_bytes(void *arg, void *to, size_t len, struct error *err _unused_)
-{
-	struct bytes *from = arg;
-
-	memcpy(to, from->data, len);
-	*from = bytes_at(*from, len, from->len - len);
-	return 0;
 }
 
 static int put_item(struct fat *fat, const struct fat_item *item, struct error *err)

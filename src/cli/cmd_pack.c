@@ -202,6 +202,8 @@ static void print_json(const struct pack_options *o, const struct pack_result *r
 	add_microcode(object, r);
 	if (o->inventories->len)
 		add_losses(object, &r->losses);
+	if (o->update)
+		cli_add_strings(object, "renewed", &r->renewed);
 	cli_add_strings(object, "warnings", &r->warnings);
 	cli_print_json(object);
 }
@@ -284,6 +286,8 @@ static void print_text(const struct pack_options *o, const struct pack_result *r
 	       r->set.kernel_version, r->profiles);
 	if (o->update)
 		printf("  slot %c is started next\n", r->slot);
+	vec_foreach (what, &r->renewed)
+		printf("  renewed: %s\n", *what);
 	vec_foreach (golden, &r->images) {
 		size_text(golden->sealed_size, size);
 		printf("  image %s: %s, %s, %s\n", golden->name, golden->title,

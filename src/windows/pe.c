@@ -65,6 +65,30 @@ static struct bytes at_rva(struct bytes file, struct bytes nt, uint32_t rva)
 	return (struct bytes){0};
 }
 
+struct bytes pe_section(struct bytes file, const char *name)
+{
+	struct bytes nt = nt_headers(file);
+	uint16_t sections, optional;
+	char padded[9] = "";
+
+	memcpy(padded, name, strlen(name) < 8 ? strlen(name) : 8);
+	if (!bytes_le16(nt, 6, &sections) || !bytes_le16(nt, 20, &optional))
+		return (struct bytes){0};
+	for (uint32_t i = 0; i < sections; i++) {
+		uint64_t header = 24 + (uint64_t)optional + 40 * (uint64_t)i;
+		struct bytes stored = bytes_at(nt, header, 8);
+		uint32_t used, size, offset;
+
+		if (!bytes_le32(nt, header + 8, &used) ||
+		    !bytes_le32(nt, header + 16, &size) ||
+		    !bytes_le32(nt, header + 20, &offset))
+			break;
+		if (memcmp(stored.data, padded, 8) == 0)
+			return bytes_at(file, offset, used < size ? used : size);
+	}
+	return (struct bytes){0};
+}
+
 /* The entry of a resource folder: the one with this ID, or the first if id is 0. */
 static bool resource_entry(struct bytes resources, uint32_t folder, uint32_t id,
 			   uint32_t *ret)

@@ -9,6 +9,11 @@
 /* ARCH_UNKNOWN if it is no PE file or another machine. */
 enum windows_arch pe_arch(struct bytes file);
 /*
+ * The bytes of the first section of that name (at most 8 characters), as far as they are
+ * both in the file and in memory; empty if there is none.
+ */
+struct bytes pe_section(struct bytes file, const char *name);
+/*
  * The product's file version (VS_FIXEDFILEINFO), major<<48 | minor<<32 | build<<16 |
  * revision. False if there is none.
  */

@@ -170,6 +170,7 @@ cp --sparse=always stick.img power.img
 pack --update=stick.img --append="gild.test=2" --json >update.json 2>err
 tap $? "the slot that is not in use is written" err
 is "which is b" "$(jq -r .output.slot update.json)" b
+is "of the boot loader nothing is, since this machine has the same" "$(jq -c .renewed update.json)" '[]'
 esp_of stick.img
 ok "the EFI system partition is sound" check_esp stick.img
 is "the table is sound" "$(sgdisk -v stick.img | grep -c 'No problems found')" 1
@@ -190,6 +191,48 @@ pack --update=stick.img --append="gild.test=3" --quiet
 esp_of stick.img
 is "another update replaces b, which has not come up yet" \
 	"$(mtype -i "$esp" ::gild/a/cmdline | grep -c 'test=1$') $(mtype -i "$esp" ::gild/b/cmdline | grep -c 'test=3$')" "1 1"
+# Another boot loader than this machine's.
+older() { # DISK
+	local file
+	esp_of "$1"
+	for file in BOOTX64.EFI grubx64.efi; do
+		mcopy -n -o -i "$esp" "::EFI/BOOT/$file" old && printf older >>old && mcopy -o -i "$esp" old "::EFI/BOOT/$file"
+	done
+	printf x | dd of="$1" bs=1 seek=$(($(part stick.json bios offset) + 3000)) conv=notrunc status=none
+}
+loader() { # DISK: shim, GRUB for UEFI, and for BIOS, where the boot code finds it
+	local file
+	esp_of "$1"
+	for file in BOOTX64.EFI grubx64.efi; do
+		mcopy -n -o -i "$esp" "::EFI/BOOT/$file" part && sha256sum <part | cut -c 1-16
+	done
+	dd if="$1" bs=512 skip="$(od -An -tu8 -j $((0x5c)) -N 8 "$1")" count=1024 status=none | sha256sum | cut -c 1-16
+}
+before=$(loader stick.img)
+older power.img
+mapfile -t old < <(loader power.img)
+cp --sparse=always power.img stick.img
+pack --update=stick.img --append="gild.test=3" --json >update.json
+is "another boot loader than this machine's is renewed" "$(jq -c .renewed update.json)" \
+	'["GRUB for BIOS","GRUB for UEFI","shim"]'
+esp_of stick.img
+ok "shim is this machine's" sh -c "mcopy -n -o -i '$esp' ::EFI/BOOT/BOOTX64.EFI shim && cmp shim /usr/lib/shim/shimx64.efi.signed"
+mapfile -t new < <(loader stick.img)
+is "and GRUB for UEFI" "${new[*]:0:2}" "$(head -n 2 <<<"$before" | xargs)"
+at=$(part stick.json bios offset)
+is "GRUB for BIOS lies in the other half of its partition" \
+	"$(od -An -tu8 -j $((0x5c)) -N 8 stick.img | tr -d ' ')" $((at / 512 + 1024))
+is "and leads to its rest" "$(od -An -tu8 -j $((at + 524288 + 500)) -N 8 stick.img | tr -d ' ')" $((at / 512 + 1025))
+# But for where that rest lies it is what was there, which lacks the damage.
+cmp -l -n 200000 <(tail -c +$((at + 1)) power.img) <(tail -c +$((at + 524289)) stick.img) >different
+is "it is the same program" "$(awk '$1 < 501 || $1 > 508 { print $1 }' different)" 3001
+ok "the EFI system partition is sound" check_esp stick.img
+is "and the table" "$(sgdisk -v stick.img | grep -c 'No problems found')" 1
+mcopy -n -o -i "$esp" ::EFI/BOOT/BOOTX64.EFI shim
+sed 's/^shim,[0-9]*,/shim,9,/' shim >newer && ! cmp -s shim newer && mcopy -o -i "$esp" newer ::EFI/BOOT/BOOTX64.EFI
+pack --update=stick.img --append="gild.test=3" --json >update.json
+is "one of a higher generation stays" "$(jq -c '[.renewed, (.warnings[] | test("older generation .SBAT: shim"))]' update.json)" \
+	'[[],true]'
 killer=$GILD_BUILD/tests/killer.so
 if [ -e "$killer" ] && ! grep -q __asan_init "$GILD"; then
 	# Killed at any change to a file, the stick starts what it did, or all of the new one.
@@ -198,7 +241,7 @@ if [ -e "$killer" ] && ! grep -q __asan_init "$GILD"; then
 	TMPDIR=$PWD KILL_AT=0 KILL_LOG=$PWD/steps LD_PRELOAD=$killer update 2>/dev/null
 	steps=$(wc -l <steps) last=0
 	# The last ones are the small ones that matter; of the others some.
-	for at in $((steps / 4)) $((steps / 2)) $(seq $((steps - 9)) 3 "$steps"); do
+	for at in $((steps / 4)) $((steps / 2)) $(seq $((steps - 40)) 5 $((steps - 10))) $(seq $((steps - 6)) 3 "$steps"); do
 		cp --sparse=always power.img killed.img
 		TMPDIR=$PWD KILL_AT=$at LD_PRELOAD=$killer update 2>/dev/null
 		esp_of killed.img
@@ -210,10 +253,18 @@ if [ -e "$killer" ] && ! grep -q __asan_init "$GILD"; then
 			[ "$(sgdisk -v killed.img 2>&1 | grep -c 'No problems found')" = 1 ] ||
 			sgdisk -v killed.img 2>&1 | grep -q 'main header.*good\|loaded.*backup\|Caution' ||
 			echo "at $at of $steps: slot $slot"
+		mapfile -t now < <(loader killed.img)
+		case ${now[*]} in
+		"${old[*]}" | "${old[*]:0:2} ${new[2]}" | "${old[0]} ${new[*]:1}" | "${new[*]}") ;;
+		*) echo "at $at of $steps: ${now[*]}" ;;
+		esac
+		echo "${now[*]}" >>loaders
 		last=$slot
 	done >lost 2>/dev/null
 	is "killed at any change, one version is whole" "$(cat lost)" ""
 	is "and at the last it is the new one" "$last" b
+	is "its boot loader went from the old one to the new one" "$(sed -n '1p;$p' loaders | xargs)" "${old[*]} ${new[*]}"
+	echo "# killed at $(wc -l <loaders) places of $steps; boot loaders seen: $(sort -u loaders | wc -l)"
 fi
 fails 2 "an update takes no images" pack office.vhdx --update=stick.img
 fails 1 "what gild did not make is not updated" pack --update=office.vhdx
