@@ -33,6 +33,7 @@ struct session {
 	struct options facts;	/* of the first stage (root.h); none: there was none */
 	char *image_name;	/* of several (images.h), or NULL */
 	struct coldplug coldplug;
+	bool all_drivers;	/* session_new_drivers() has told of them */
 	struct profiles profiles;
 	struct profile_scores scores;
 	struct strings kernel_arguments;
@@ -59,8 +60,18 @@ int session_configure(struct session *session, const char *config, const char *c
 int session_read_facts(struct session *session, const char *path, struct error *err);
 /* What is known about the machine and the image becomes the verdict. */
 int session_judge(struct session *session, struct error *err);
-/* Loads drivers; what goes to the guest is spared. Real PCs only. */
+/*
+ * Loads drivers by a process of its own (coldplug.h) and waits for the urgent ones; what goes
+ * to the guest is spared. Real PCs only.
+ */
 int session_drivers(struct session *session, struct error *err);
+/*
+ * To be called with news of devices, `session` being the session: when the last driver has
+ * been loaded, what it told is added to the verdict, once.
+ */
+void session_new_drivers(void *session);
+/* Keeps the verdict as JSON, in SESSION_RUN. */
+void session_write_verdict(const struct session *session);
 /* Mounts, binds, prepares the disk and runs QEMU until it is gone for good. */
 int session_run(struct session *session, const struct power_buttons *buttons, int stop_fd,
 		bool *failed, struct error *err);

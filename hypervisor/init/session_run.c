@@ -20,55 +20,9 @@
 #include "init/tpm.h"
 #include "init/uevent.h"
 
-#define SETTLE 50 /* ms in which USB and disks show up after their driver */
 #define ACPI_TABLES "/sys/firmware/acpi/tables/"
 #define OVMF "/usr/share/OVMF/"
 #define MAX_VARS ((size_t)4 << 20)
-
-static void sleep_ms(unsigned ms)
-{
-	(void)nanosleep(&(struct timespec){.tv_sec = ms / 1000,
-					   .tv_nsec = (long)(ms % 1000) * 1000000},
-			NULL);
-}
-
-/* ---- drivers ---- */
-
-/* Before any driver is loaded: what goes to the guest is kept from the host's drivers. */
-static void reserve_devices(struct session *s)
-{
-	vec_foreach (set, &s->verdict.sets) {
-		if (set->refused)
-			continue;
-		vec_foreach (address, &set->addresses) {
-			_cleanup_free_ char *path =
-				xasprintf("bus/pci/devices/%s/driver_override", *address);
-
-			if (sysfs_write(s->root, path, "vfio-pci", NULL) == 0)
-				strings_push(&s->spared, *address);
-		}
-	}
-}
-
-int session_drivers(struct session *s, struct error *err)
-{
-	static const char *const early[] = {"vfio-pci"};
-	int found;
-
-	reserve_devices(s);
-	s->coldplug.spared = &s->spared;
-	if (coldplug_load(&s->coldplug, early, ARRAY_SIZE(early), err) < 0)
-		return -1;
-	for (unsigned i = 0; i < 8 && (found = coldplug_sweep(&s->coldplug, err)) != 0;
-	     i++) {
-		if (found < 0)
-			return -1;
-		sleep_ms(SETTLE);
-	}
-	say_to(s->say, "%zu drivers for %zu devices", s->coldplug.loaded.len,
-	       s->coldplug.seen.len);
-	return 0;
-}
 
 /* ---- what QEMU needs, readable and writable for its user ---- */
 
@@ -236,13 +190,6 @@ static bool has_screen(const struct session *s)
 	return !passed && (!display || strcmp(display, "vnc") == 0);
 }
 
-static void load_new_drivers(void *arg)
-{
-	struct session *s = arg;
-
-	(void)coldplug_sweep(&s->coldplug, NULL);
-}
-
 static int start_devices(struct session *s, struct plan *p, struct error *err)
 {
 	_cleanup_free_ char *seed =
@@ -259,7 +206,7 @@ static int start_devices(struct session *s, struct plan *p, struct error *err)
 	p->devices.root = s->root;
 	p->devices.say = s->say;
 	p->devices.uid = SESSION_QEMU_ID;
-	p->devices.load = load_new_drivers;
+	p->devices.load = session_new_drivers;
 	p->devices.load_arg = s;
 	p->devices.no_network = s->image.network == VM_NO_NETWORK;
 	if (p->disk.golden_device && stat(p->disk.golden.path, &st) == 0)
@@ -343,6 +290,7 @@ void session_came_up(struct session *s)
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_free_ char *text = NULL;
 
+	coldplug_go(&s->coldplug);
 	if (!slot || !disk || s->marked)
 		return;
 	s->marked = true;
