@@ -155,8 +155,8 @@ static enum coldplug_rank pci_rank(unsigned class)
 
 enum coldplug_rank coldplug_rank(const char *alias)
 {
-	static const char *const late[] = {"cpu:",   "dmi:",   "i2c:", "input:",
-					   "serio:", "wmi:"};
+	static const char *const late[] = {
+		"cpu:", "dmi:", "i2c:", "input:", "serio:", "wmi:"};
 	unsigned class;
 
 	for (size_t i = 0; i < ARRAY_SIZE(late); i++)

@@ -15,8 +15,8 @@
 #include "init/coldplug.h"
 #include "init/uevent.h"
 
-#define SETTLE 10 /* ms in which a driver's devices show up behind it */
-#define LOW 19 /* of setpriority(2) */
+#define SETTLE 10      /* ms in which a driver's devices show up behind it */
+#define LOW 19	       /* of setpriority(2) */
 #define PATIENCE 10000 /* ms after what comes first */
 
 struct answer {
@@ -105,7 +105,8 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* The guest's firmware and loader have the PC for themselves; what is plugged in comes. */
+/* The guest's firmware and loader have the PC for themselves; what is plugged in comes.
+ */
 static int wait_for_guest(struct coldplug *c, struct feed *f)
 {
 	int64_t end = now_ms() + PATIENCE;
@@ -123,10 +124,11 @@ static int wait_for_guest(struct coldplug *c, struct feed *f)
 	return 0;
 }
 
-/* Who listens to the kernel learns of it: an event of the null device, as if it were new. */
-static void announce(void)
+/* Who listens to the kernel learns of it: an event of the null device, as if it were new.
+ */
+static void announce(const struct coldplug *c)
 {
-	(void)sysfs_write("", "class/mem/null/uevent", "add", NULL);
+	(void)sysfs_write(c->root, "class/mem/null/uevent", "add", NULL);
 }
 
 static int load_rest(struct coldplug *c, struct feed *f)
@@ -160,7 +162,7 @@ static void run(struct coldplug *c, const char *const *names, int news, int fd)
 	if (load_rest(c, &f) < 0)
 		return;
 	answer(c, fd, COLDPLUG_ALL);
-	announce();
+	announce(c);
 	for (;;) {
 		struct pollfd p = {.fd = news, .events = POLLIN};
 
@@ -227,8 +229,8 @@ int coldplug_wait(struct coldplug *c, enum coldplug_done done, struct error *err
 	if (c->done == COLDPLUG_NO_INDEX) {
 		error_set(err, ERROR_FAILED, c->modules ? c->modules : "/lib/modules",
 			  "has no index of this kernel's modules");
-		return error_remedy(
-			err, "the image was packed with another kernel's modules");
+		return error_remedy(err,
+				    "the image was packed with another kernel's modules");
 	}
 	error_set(err, ERROR_FAILED, "drivers", "the process that loads them has ended");
 	return error_remedy(err, "its medium may be damaged: write it anew");
@@ -250,7 +252,8 @@ enum coldplug_done coldplug_progress(struct coldplug *c)
 	return c->done;
 }
 
-/* Nobody waits for it: init takes all children that end, and a driver may take a while. */
+/* Nobody waits for it: init takes all children that end, and a driver may take a while.
+ */
 void coldplug_stop(struct coldplug *c)
 {
 	if (!c->process)

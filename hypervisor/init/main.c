@@ -99,8 +99,8 @@ static void become_modprobe(void)
 }
 
 /*
- * For huge pages the kernel keeps 66 MiB and more free, whatever the PC has. The guest gets
- * these pages before there is anything else that wants them.
+ * For huge pages the kernel keeps 66 MiB and more free, whatever the PC has. The guest
+ * gets these pages before there is anything else that wants them.
  */
 static void spare_memory(void)
 {
@@ -176,9 +176,9 @@ static int begin(int *stop_fd, struct error *err)
 }
 
 /*
- * Goes to the root file system that the kernel's command line names, if it names one. This
- * program goes on as it is: what is of the initramfs and mapped stays in memory, so that
- * nothing of it is read from a medium that may be pulled out at any time.
+ * Goes to the root file system that the kernel's command line names, if it names one.
+ * This program goes on as it is: what is of the initramfs and mapped stays in memory, so
+ * that nothing of it is read from a medium that may be pulled out at any time.
  */
 static int first_stage(int stop_fd, struct error *err)
 {

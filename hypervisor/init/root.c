@@ -48,6 +48,7 @@ struct stage {
 	struct timespec began;
 	int last_message; /* second in which it was said what is looked for */
 	bool toram, full;
+	unsigned ahead; /* load_ahead() */
 	/* The candidate that is tried. */
 	char *device, *opened;
 	bool loop;
@@ -173,7 +174,7 @@ const char *root_kvm_module(void)
 	return m.vmx ? "kvm_intel" : m.svm ? "kvm_amd" : NULL;
 }
 
-static int wait_for_news(struct stage *s)
+static int wait_for_news(struct stage *s, int ms)
 {
 	size_t count = FIXED_FDS + s->buttons.len;
 	_cleanup_free_ struct pollfd *fds = xcalloc(count, sizeof(*fds));
@@ -184,12 +185,25 @@ static int wait_for_news(struct stage *s)
 	fds[1].fd = s->stop_fd;
 	for (size_t i = 0; i < s->buttons.len; i++)
 		fds[FIXED_FDS + i].fd = s->buttons.items[i];
-	if (poll(fds, count, 1000) < 0)
+	if (poll(fds, count, ms) < 0)
 		return 0;
 	for (size_t i = FIXED_FDS; i < count; i++)
 		if (fds[i].revents & POLLIN && power_pressed(fds[i].fd))
 			return 1;
 	return fds[1].revents & POLLIN ? 1 : 0;
+}
+
+/*
+ * The other process may be waiting for a controller whose disks start up; what another
+ * one has brought is not held up by that.
+ */
+static void load_for(struct stage *s, const struct uevent *event)
+{
+	const char *alias = event->modalias;
+
+	if (strcmp(event->action, "add") == 0 && coldplug_rank(alias) == COLDPLUG_FIRST &&
+	    coldplug_note(&s->coldplug, alias))
+		(void)coldplug_load(&s->coldplug, &alias, 1, NULL);
 }
 
 /* True if there was news of disks, which are then looked at again. */
@@ -200,6 +214,8 @@ static bool take_news(struct stage *s)
 	int result;
 
 	while ((result = uevent_read(s->uevents, &event)) != 0) {
+		if (result > 0)
+			load_for(s, &event);
 		if (result < 0)
 			strings_free(&s->search.examined);
 		else if (strcmp(event.subsystem, "block") != 0)
@@ -275,8 +291,8 @@ static int try_initramfs(struct stage *s, struct medium *ret)
 }
 
 /*
- * QEMU's emulation takes vector instructions to pieces: the hash that is quickest on every
- * processor is the slowest there, and the nested tests spend their time with it.
+ * QEMU's emulation takes vector instructions to pieces: the hash that is quickest on
+ * every processor is the slowest there, and the nested tests spend their time with it.
  */
 static bool is_emulated(void)
 {
@@ -307,19 +323,22 @@ static int load_modules(struct stage *s, struct error *err)
 			     ARRAY_SIZE(modules) - (is_emulated() ? 1 : 0), err);
 }
 
-/* What is needed later anyway: a disk takes longer to show up. */
-static void load_ahead(struct stage *s)
+/* What is needed later anyway, since a disk takes longer to show up. False: it is all
+ * there. */
+static bool load_ahead(struct stage *s)
 {
-	const char *names[] = {"ext4", root_kvm_module()};
+	const char *const names[] = {"ext4", root_kvm_module()};
 
-	(void)coldplug_load(&s->coldplug, names, names[1] ? 2 : 1, NULL);
+	if (s->ahead == ARRAY_SIZE(names) || !names[s->ahead])
+		return false;
+	(void)coldplug_load(&s->coldplug, &names[s->ahead++], 1, NULL);
+	return true;
 }
 
 /* 0: found; 1: stopped. */
 static int find_root(struct stage *s, struct medium *ret, struct error *err)
 {
 	static const char *const none[] = {NULL};
-	bool ahead = false;
 
 	if (coldplug_start(&s->coldplug, none, err) < 0 || load_modules(s, err) < 0)
 		return -1;
@@ -329,13 +348,10 @@ static int find_root(struct stage *s, struct medium *ret, struct error *err)
 		if (try_all(s, ret))
 			return 0;
 		say_state(s);
-		if (!ahead)
-			load_ahead(s);
-		ahead = true;
 		do {
 			if (coldplug_progress(&s->coldplug) == COLDPLUG_NO_INDEX)
 				return coldplug_wait(&s->coldplug, COLDPLUG_ALL, err);
-			if (wait_for_news(s))
+			if (wait_for_news(s, load_ahead(s) ? 0 : 1000))
 				return 1;
 			say_state(s);
 		} while (!take_news(s));

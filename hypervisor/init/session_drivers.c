@@ -22,7 +22,8 @@ static void reserve_devices(struct session *s)
 
 int session_drivers(struct session *s, struct error *err)
 {
-	/* Power button and lid work from the start; vfio-pci where something is for it. */
+	/* Power button and lid work from the start; vfio-pci where something is for it.
+	 */
 	const char *names[] = {"button", "evdev", NULL, NULL};
 
 	reserve_devices(s);
