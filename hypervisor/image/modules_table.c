@@ -294,6 +294,8 @@ const char *const module_early[] = {
 	"crypto/sha256*",
 	"arch/x86/crypto/crc32*",
 	"arch/x86/crypto/sha256*",
+	/* Loaded while disks are waited for, since it will be needed. */
+	"arch/x86/kvm/kvm*",
 	/* The button that switches a PC off which does not find its root. */
 	"drivers/acpi/button",
 	"drivers/input/evdev",

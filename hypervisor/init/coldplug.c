@@ -3,16 +3,19 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libkmod.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/name_set.h"
-#include "base/sysfs.h"
 #include "base/text.h"
 
 #define MAX_THREADS 16
+#define MAX_ALIAS 4096 /* bytes: a page, as of all that sysfs says */
 
 void coldplug_free(struct coldplug *c)
 {
@@ -26,47 +29,140 @@ void coldplug_free(struct coldplug *c)
 struct walk {
 	struct coldplug *coldplug;
 	struct name_set known;
-	size_t first_new; /* of coldplug->seen */
 };
 
-static void take_alias(struct walk *w, const char *folder)
+/* What each device has, and no device is in. */
+static bool is_empty(const char *name)
 {
-	_cleanup_free_ char *path = xasprintf("%s/modalias", folder);
-	_cleanup_free_ char *alias = sysfs_text(w->coldplug->root, path);
+	static const char *const names[] = {"power",  "msi_irqs", "statistics",
+					    "queues", "mq",	  "integrity"};
 
-	if (!alias || !*alias || w->coldplug->seen.len >= COLDPLUG_MAX_ALIASES ||
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static void take_alias(struct walk *w, int folder)
+{
+	_cleanup_close_ int fd = openat(folder, "modalias", O_RDONLY | O_CLOEXEC);
+	char alias[MAX_ALIAS];
+	ssize_t len = fd < 0 ? -1 : read(fd, alias, sizeof(alias) - 1);
+
+	if (len <= 0)
+		return;
+	alias[len] = 0;
+	alias[strcspn(alias, "\n")] = 0;
+	if (!*alias || w->coldplug->seen.len >= COLDPLUG_MAX_ALIASES ||
 	    name_set_has(&w->known, alias))
 		return;
 	strings_push(&w->coldplug->seen, alias);
 	(void)name_set_add(&w->known, w->coldplug->seen.items[w->coldplug->seen.len - 1]);
 }
 
-static bool is_folder(const struct walk *w, const char *folder, const char *name)
+/* Links lead to where the walk comes by itself. */
+static bool is_folder(int folder, const struct dirent *entry)
 {
-	_cleanup_free_ char *path =
-		xasprintf("%s/sys/%s/%s", w->coldplug->root, folder, name);
 	struct stat st;
 
-	/* Links lead to where the walk comes by itself. */
-	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type == DT_DIR;
+	return fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
 }
 
-static void walk(struct walk *w, const char *folder, unsigned depth)
+/*
+ * By nothing but what the folders list: to look at each of the thousands of files in them
+ * takes the kernel ten times as long, and memory for each that it keeps.
+ */
+static void walk(struct walk *w, int above, const char *name, unsigned depth)
 {
-	_cleanup_(strings_free) struct strings names = VEC_INIT;
+	int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
 
-	sysfs_list(w->coldplug->root, folder, &names);
-	vec_foreach (name, &names) {
-		_cleanup_free_ char *path = NULL;
-
-		if (strcmp(*name, "modalias") == 0)
-			take_alias(w, folder);
-		if (depth == COLDPLUG_MAX_DEPTH || !is_folder(w, folder, *name) ||
-		    (w->coldplug->spared && strings_contain(w->coldplug->spared, *name)))
-			continue;
-		path = xasprintf("%s/%s", folder, *name);
-		walk(w, path, depth + 1);
+	if (!dir) {
+		closep(&fd);
+		return;
 	}
+	while ((entry = readdir(dir))) {
+		const char *child = entry->d_name;
+
+		if (strcmp(child, "modalias") == 0)
+			take_alias(w, fd);
+		else if (*child != '.' && is_folder(fd, entry) && !is_empty(child) &&
+			 depth < COLDPLUG_MAX_DEPTH &&
+			 !(w->coldplug->spared &&
+			   strings_contain(w->coldplug->spared, child)))
+			walk(w, fd, child, depth + 1);
+	}
+	closedir(dir);
+}
+
+size_t coldplug_look(struct coldplug *c)
+{
+	struct walk w = {.coldplug = c};
+	_cleanup_free_ char *devices = xasprintf("%s/sys/devices", c->root);
+	size_t first_new = c->seen.len;
+
+	vec_foreach (alias, &c->seen)
+		(void)name_set_add(&w.known, *alias);
+	walk(&w, AT_FDCWD, devices, 0);
+	name_set_free(&w.known);
+	return first_new;
+}
+
+bool coldplug_note(struct coldplug *c, const char *alias)
+{
+	if (!*alias || c->seen.len >= COLDPLUG_MAX_ALIASES ||
+	    strings_contain(&c->seen, alias))
+		return false;
+	strings_push(&c->seen, alias);
+	return true;
+}
+
+/* "pci:v...d...sv...sd...bcBBscSSiII": class and subclass; false if it has none. */
+static bool pci_class(const char *alias, unsigned *class)
+{
+	const char *at = strstr(alias, "bc");
+	unsigned base, sub;
+
+	if (strncmp(alias, "pci:", 4) != 0 || !at ||
+	    sscanf(at, "bc%2xsc%2x", &base, &sub) != 2)
+		return false;
+	*class = base << 8 | sub;
+	return true;
+}
+
+static enum coldplug_rank pci_rank(unsigned class)
+{
+	switch (class >> 8) {
+	case 0x01: /* storage */
+	case 0x02: /* network */
+	case 0x04: /* sound */
+	case 0x0D: /* wireless */
+		return COLDPLUG_FIRST;
+	case 0x03:
+		return COLDPLUG_SCREEN;
+	case 0x08: /* of the system's own, the reader of SD cards */
+		return class == 0x0805 ? COLDPLUG_FIRST : COLDPLUG_LATE;
+	case 0x0C: /* serial buses: USB, but not the sensors' */
+		return class == 0x0C05 ? COLDPLUG_LATE : COLDPLUG_FIRST;
+	default:
+		return COLDPLUG_LATE;
+	}
+}
+
+enum coldplug_rank coldplug_rank(const char *alias)
+{
+	static const char *const late[] = {
+		"cpu:", "dmi:", "i2c:", "input:", "serio:", "wmi:"};
+	unsigned class;
+
+	for (size_t i = 0; i < ARRAY_SIZE(late); i++)
+		if (strncmp(alias, late[i], strlen(late[i])) == 0)
+			return COLDPLUG_LATE;
+	return pci_class(alias, &class) ? pci_rank(class) : COLDPLUG_FIRST;
 }
 
 /* ---- loading ---- */
@@ -168,14 +264,13 @@ static void *work_through(void *arg)
 }
 
 static int run_threads(struct coldplug *c, const char *const *names, size_t count,
-		       struct error *err)
+		       unsigned limit, struct error *err)
 {
 	struct work work = {.coldplug = c,
 			    .names = names,
 			    .count = count,
 			    .lock = PTHREAD_MUTEX_INITIALIZER};
-	unsigned wanted = c->threads > MAX_THREADS ? MAX_THREADS : c->threads,
-		 started = 0;
+	unsigned wanted = limit > MAX_THREADS ? MAX_THREADS : limit, started = 0;
 	pthread_t threads[MAX_THREADS];
 
 	/* This thread works, too. */
@@ -198,21 +293,32 @@ static int run_threads(struct coldplug *c, const char *const *names, size_t coun
 int coldplug_load(struct coldplug *c, const char *const names[], size_t count,
 		  struct error *err)
 {
-	return run_threads(c, names, count, err);
+	return run_threads(c, names, count, 1, err);
+}
+
+int coldplug_load_some(struct coldplug *c, size_t first, enum coldplug_rank rank,
+		       struct error *err)
+{
+	_cleanup_free_ const char **names =
+		xcalloc(c->seen.len - first + 1, sizeof(*names));
+	size_t count = 0;
+
+	for (size_t i = first; i < c->seen.len; i++)
+		if (coldplug_rank(c->seen.items[i]) == rank)
+			names[count++] = c->seen.items[i];
+	return count ? run_threads(c, names, count, c->threads, err) : 0;
 }
 
 int coldplug_sweep(struct coldplug *c, struct error *err)
 {
-	struct walk w = {.coldplug = c, .first_new = c->seen.len};
-	size_t count;
+	size_t first, count;
 
-	vec_foreach (alias, &c->seen)
-		(void)name_set_add(&w.known, *alias);
-	walk(&w, "devices", 0);
-	name_set_free(&w.known);
-	count = c->seen.len - w.first_new;
-	if (count && run_threads(c, (const char *const *)c->seen.items + w.first_new,
-				 count, err) < 0)
+	if (c->process)
+		return 0;
+	first = coldplug_look(c);
+	count = c->seen.len - first;
+	if (count && run_threads(c, (const char *const *)c->seen.items + first, count,
+				 c->threads, err) < 0)
 		return -1;
 	return (int)count;
 }

@@ -132,3 +132,19 @@ void helper_stop(struct helper *h)
 	}
 	*h = (struct helper){0};
 }
+
+/* The root file system has it in the same place. */
+char *helper_self(void)
+{
+	static const char gone[] = " (deleted)"; /* proc(5) */
+	char self[256];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	size_t tail = strlen(gone);
+
+	if (len <= 0)
+		return NULL;
+	self[len] = 0;
+	if ((size_t)len > tail && strcmp(self + len - tail, gone) == 0)
+		self[(size_t)len - tail] = 0;
+	return xstrdup(self);
+}

@@ -28,4 +28,7 @@ int helper_start(struct helper *helper, char *const argv[],
 		 const struct helper_rights *rights, const char *log, struct error *err);
 void helper_stop(struct helper *helper);
 
+/* Where this program is, or was before the initramfs was freed: caller's, NULL if unknown. */
+char *helper_self(void);
+
 #endif

@@ -15,11 +15,8 @@
 #define MAX_PROC ((size_t)4 << 20)
 #define KMSG_RECORD 8192
 
-void machine_free(struct machine *m)
+static void free_devices(struct machine *m)
 {
-	pc_free(&m->pc);
-	free(m->kvm_why);
-	free(m->iommu_error);
 	vec_foreach (d, &m->devices) {
 		free(d->address);
 		free(d->id);
@@ -27,6 +24,14 @@ void machine_free(struct machine *m)
 		free(d->reset_method);
 	}
 	vec_free(&m->devices);
+}
+
+void machine_free(struct machine *m)
+{
+	pc_free(&m->pc);
+	free(m->kvm_why);
+	free(m->iommu_error);
+	free_devices(m);
 	strings_free(&m->firmware);
 	free(m->uuid);
 	free(m->serial);
@@ -322,6 +327,22 @@ static char *identity_text(const char *root, const char *name)
 	return pc_placeholder(text) ? NULL : steal_ptr(text);
 }
 
+static void read_keyboard(const char *root, struct machine *m)
+{
+	m->i8042 = sysfs_exists(root, "bus/platform/drivers/i8042/i8042") ||
+		   sysfs_exists(root, "bus/serio/devices/serio0");
+}
+
+void machine_refresh(const char *root, struct machine *m)
+{
+	free_devices(m);
+	strings_free(&m->firmware);
+	read_processor(root, m);
+	read_kernel_log(root, m);
+	read_functions(root, m);
+	read_keyboard(root, m);
+}
+
 /* A PC of which sysfs tells nothing is still one that can start a guest. */
 int machine_read(const char *root, struct machine *ret, struct error *err)
 {
@@ -337,8 +358,7 @@ int machine_read(const char *root, struct machine *ret, struct error *err)
 	ret->kvm = kvm_probe(root, KVM_PROBE_MS, &ret->kvm_why);
 	read_iommu(root, ret);
 	read_functions(root, ret);
-	ret->i8042 = sysfs_exists(root, "bus/platform/drivers/i8042/i8042") ||
-		     sysfs_exists(root, "bus/serio/devices/serio0");
+	read_keyboard(root, ret);
 	ret->uuid = identity_text(root, "product_uuid");
 	ret->serial = identity_text(root, "product_serial");
 	ret->msdm = sysfs_exists(root, "firmware/acpi/tables/MSDM");

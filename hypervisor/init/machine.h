@@ -58,6 +58,12 @@ void machine_free(struct machine *machine);
 int machine_read(const char *root, struct machine *ret, struct error *err);
 
 /*
+ * After drivers were loaded: what they have changed is read again, and that is devices and
+ * their drivers, blobs that were not found, what KVM's module can do. Not the KVM probe.
+ */
+void machine_refresh(const char *root, struct machine *machine);
+
+/*
  * What the kernel's log (text, or records of /dev/kmsg) tells: firmware that was not found,
  * KVM that firmware has switched off.
  */

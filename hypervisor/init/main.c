@@ -6,17 +6,19 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "init/helper.h"
 #include "init/mounts.h"
 #include "init/network.h"
 #include "init/root.h"
 #include "init/session.h"
+
+#define MIN_FREE_KIB "16384"
 
 static FILE *log_file; /* NULL: not open yet */
 
@@ -88,12 +90,24 @@ static void write_verdict(const struct session *s)
  */
 static void become_modprobe(void)
 {
-	char program[256];
-	ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	_cleanup_free_ char *program = helper_self();
 	int fd = open("/proc/sys/kernel/modprobe", O_WRONLY | O_CLOEXEC);
 
-	if (fd >= 0 && len > 0)
-		(void)!write(fd, program, (size_t)len);
+	if (fd >= 0 && program)
+		(void)!write(fd, program, strlen(program));
+	closep(&fd);
+}
+
+/*
+ * For huge pages the kernel keeps 66 MiB and more free, whatever the PC has. The guest
+ * gets these pages before there is anything else that wants them.
+ */
+static void spare_memory(void)
+{
+	int fd = open("/proc/sys/vm/min_free_kbytes", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)!write(fd, MIN_FREE_KIB, strlen(MIN_FREE_KIB));
 	closep(&fd);
 }
 
@@ -115,19 +129,9 @@ static int modprobe(const char *name)
 /* Drivers that the machine itself needs before it can be judged. */
 static int load_early(struct session *s, struct error *err)
 {
-	_cleanup_machine_ struct machine m = MACHINE_INIT;
-	const char *names[2] = {"qemu_fw_cfg", NULL};
-	size_t count = 1;
-	_cleanup_buffer_ struct buffer cpuinfo = BUFFER_INIT;
-	_cleanup_free_ char *text = NULL;
+	const char *names[] = {"qemu_fw_cfg", root_kvm_module()};
 
-	if (file_read("/proc/cpuinfo", (size_t)4 << 20, &cpuinfo, err) < 0)
-		return -1;
-	text = buffer_steal_string(&cpuinfo);
-	machine_read_cpuinfo(text, &m);
-	if (m.vmx || m.svm)
-		names[count++] = m.vmx ? "kvm_intel" : "kvm_amd";
-	return coldplug_load(&s->coldplug, names, count, err);
+	return coldplug_load(&s->coldplug, names, names[1] ? 2 : 1, err);
 }
 
 /* The plan keeps drivers off what goes to the guest; the verdict comes after them. */
@@ -138,8 +142,8 @@ static int decide(struct session *s, struct error *err)
 		    0 ||
 	    session_judge(s, err) < 0 || session_drivers(s, err) < 0)
 		return -1;
-	machine_free(&s->machine);
-	if (machine_read("", &s->machine, err) < 0 || session_judge(s, err) < 0)
+	machine_refresh("", &s->machine);
+	if (session_judge(s, err) < 0)
 		return -1;
 	return s->verdict.mode == VERDICT_NATIVE ? session_find_native(s, err) : 0;
 }
@@ -155,7 +159,6 @@ static _Noreturn void end(bool restart)
 		(void)pause();
 }
 
-/* What both stages begin with. */
 static int begin(int *stop_fd, struct error *err)
 {
 	int result;
@@ -167,12 +170,16 @@ static int begin(int *stop_fd, struct error *err)
 	(void)mkdir(SESSION_RUN, 0755);
 	log_file = fopen(SESSION_RUN "/log", "ae");
 	become_modprobe();
+	spare_memory();
 	(void)setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin", 1);
-	/* efivarfs is a module, which could not be asked for before. */
-	return result < 0 ? -1 : mounts_kernel("", NULL, err);
+	return result;
 }
 
-/* Returns if the kernel's command line names no root file system, or none can be had. */
+/*
+ * Goes to the root file system that the kernel's command line names, if it names one.
+ * This program goes on as it is: what is of the initramfs and mapped stays in memory, so
+ * that nothing of it is read from a medium that may be pulled out at any time.
+ */
 static int first_stage(int stop_fd, struct error *err)
 {
 	_cleanup_options_ struct options o = OPTIONS_INIT;
@@ -193,7 +200,7 @@ static int first_stage(int stop_fd, struct error *err)
 	return result;
 }
 
-static _Noreturn void run_pid1(bool second_stage)
+static _Noreturn void run_pid1(void)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 	struct power_buttons buttons = VEC_INIT;
@@ -201,13 +208,12 @@ static _Noreturn void run_pid1(bool second_stage)
 	bool failed = true, restart = false;
 	int stop_fd, result;
 
-	/* The medium may be pulled out at any time: nothing of init is read from it then.
-	 */
-	if (second_stage)
-		(void)mlockall(MCL_CURRENT);
 	result = begin(&stop_fd, &err);
-	if (result == 0 && !second_stage)
+	if (result == 0)
 		result = first_stage(stop_fd, &err);
+	/* efivarfs is a module, which could not be asked for before. */
+	if (result == 0)
+		result = mounts_kernel("", NULL, &err);
 	session_init(&s, "", say);
 	if (result == 0)
 		result = decide(&s, &err);
@@ -230,6 +236,7 @@ static _Noreturn void run_pid1(bool second_stage)
 	}
 	if (failed && !restart)
 		restart = session_wait(&s, &buttons, stop_fd);
+	coldplug_stop(&s.coldplug);
 	end(restart);
 }
 
@@ -273,7 +280,7 @@ static int print_verdict(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	if (getpid() == 1)
-		run_pid1(argc > 1 && strcmp(argv[1], ROOT_STAGE) == 0);
+		run_pid1();
 	if (network_is_lease(argc))
 		return network_lease(NETWORK_RESOLV_CONF);
 	if (is_modprobe(argc, argv))

@@ -290,8 +290,7 @@ static void start_dhcp(struct network *n, const char *interface)
 	 * in. */
 	static const char *const folders[] = {"/run/lib", "/run/lib/dhcpcd",
 					      "/run/dhcpcd"};
-	char self[256];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	_cleanup_free_ char *self = helper_self();
 	char *argv[] = {(char *)DHCPCD,
 			(char *)"--nobackground",
 			(char *)"--ipv4only",
@@ -304,12 +303,11 @@ static void start_dhcp(struct network *n, const char *interface)
 			(char *)"--option",
 			(char *)"domain_name_servers,domain_name,domain_search",
 			(char *)"--script",
-			self,
+			self ? self : (char *)"",
 			(char *)(interface ? "--allowinterfaces" : "--denyinterfaces"),
 			(char *)(interface ? interface : "gild*"),
 			NULL};
 
-	self[len > 0 ? len : 0] = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
 		(void)mkdir(folders[i], 0755);
 	start_helper(n, &n->dhcp, argv, &root);

@@ -8,8 +8,8 @@
 #define ROOT_MOVE_MAX_DEPTH 16
 
 /*
- * Moves /dev, /proc, /sys and /run, copies the settings to a tmpfs, frees the initramfs and
- * executes the new root's init. Returns only if it cannot: -1.
+ * Moves /dev, /proc, /sys and /run, copies the settings to a tmpfs, makes the new root the
+ * root and frees the initramfs, but for what is executed of it.
  */
 int root_move(const char *new_root, struct error *err);
 

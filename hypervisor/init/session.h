@@ -55,6 +55,7 @@ struct session {
 	struct vm_share shares[SESSION_MAX_GUESTS];	/* of memory, for several */
 	uint64_t reserved;	/* bytes of memory that are no guest's: overlays */
 	struct coldplug coldplug;
+	bool all_drivers;	/* session_new_drivers() has told of them */
 	struct profiles profiles;
 	struct profile_scores scores;
 	struct strings kernel_arguments;
@@ -86,10 +87,18 @@ int session_add_words(struct session *session, const char *text, const char *sou
 int session_read_facts(struct session *session, const char *path, struct error *err);
 /* What is known about the machine and the images becomes the verdict. */
 int session_judge(struct session *session, struct error *err);
+/*
+ * Loads drivers by a process of its own (coldplug.h) and waits for the urgent ones; what goes
+ * to the guest is spared. Real PCs only.
+ */
+int session_drivers(struct session *session, struct error *err);
+/*
+ * To be called with news of devices, `session` being the session: when the last driver has
+ * been loaded, what it told is added to the verdict, once.
+ */
+void session_new_drivers(void *session);
 /* Keeps the verdict as JSON, in SESSION_RUN. */
 void session_write_verdict(const struct session *session);
-/* Loads drivers; what goes to the guest is spared. Real PCs only. */
-int session_drivers(struct session *session, struct error *err);
 /* Mounts, binds, prepares the disks and runs QEMUs until the last is gone for good. */
 int session_run(struct session *session, const struct power_buttons *buttons, int stop_fd,
 		bool *failed, struct error *err);

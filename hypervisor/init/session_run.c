@@ -16,53 +16,6 @@
 #include "init/slot.h"
 #include "init/supervise.h"
 
-#define SETTLE 50 /* ms in which USB and disks show up after their driver */
-
-static void sleep_ms(unsigned ms)
-{
-	(void)nanosleep(&(struct timespec){.tv_sec = ms / 1000,
-					   .tv_nsec = (long)(ms % 1000) * 1000000},
-			NULL);
-}
-
-/* ---- drivers ---- */
-
-/* Before any driver is loaded: what goes to the guest is kept from the host's drivers. */
-static void reserve_devices(struct session *s)
-{
-	vec_foreach (set, &s->verdict.sets) {
-		if (set->refused)
-			continue;
-		vec_foreach (address, &set->addresses) {
-			_cleanup_free_ char *path =
-				xasprintf("bus/pci/devices/%s/driver_override", *address);
-
-			if (sysfs_write(s->root, path, "vfio-pci", NULL) == 0)
-				strings_push(&s->spared, *address);
-		}
-	}
-}
-
-int session_drivers(struct session *s, struct error *err)
-{
-	static const char *const early[] = {"vfio-pci"};
-	int found;
-
-	reserve_devices(s);
-	s->coldplug.spared = &s->spared;
-	if (coldplug_load(&s->coldplug, early, ARRAY_SIZE(early), err) < 0)
-		return -1;
-	for (unsigned i = 0; i < 8 && (found = coldplug_sweep(&s->coldplug, err)) != 0;
-	     i++) {
-		if (found < 0)
-			return -1;
-		sleep_ms(SETTLE);
-	}
-	say_to(s->say, "%zu drivers for %zu devices", s->coldplug.loaded.len,
-	       s->coldplug.seen.len);
-	return 0;
-}
-
 /* ---- devices of the PC ---- */
 
 static int own_groups(const struct session *s, const struct passthrough_set *set,
@@ -109,13 +62,6 @@ static bool has_screen(const struct session *s)
 	return !passed && (!display || strcmp(display, "vnc") == 0);
 }
 
-static void load_new_drivers(void *arg)
-{
-	struct session *s = arg;
-
-	(void)coldplug_sweep(&s->coldplug, NULL);
-}
-
 static char *network_seed(const struct session *s)
 {
 	return xasprintf("%s %s %s", s->machine.uuid ? s->machine.uuid : "",
@@ -145,7 +91,7 @@ static int start_devices(struct plans *p, struct error *err)
 
 	if (start_network(p, err) < 0)
 		return -1;
-	p->devices.load = load_new_drivers;
+	p->devices.load = session_new_drivers;
 	p->devices.load_arg = s;
 	return devices_start(&p->devices, seed, has_screen(s), err);
 }
@@ -292,6 +238,7 @@ void session_came_up(struct session *s)
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_free_ char *text = NULL;
 
+	coldplug_go(&s->coldplug);
 	if (!slot || !disk || s->marked)
 		return;
 	s->marked = true;
@@ -342,7 +289,7 @@ static bool on_idle(void *arg)
 	if (now == i->looked)
 		return false;
 	i->looked = now;
-	(void)coldplug_sweep(&i->plans->session->coldplug, NULL);
+	session_new_drivers(i->plans->session);
 	(void)network_follow(&i->plans->devices.network);
 	return false;
 }

@@ -21,7 +21,6 @@ static void take_field(const char *text, const char *key, char *ret, size_t size
 /* "add@/devices/...\0ACTION=add\0DEVPATH=/devices/...\0SUBSYSTEM=block\0...". */
 bool uevent_parse(struct bytes m, struct uevent *ret)
 {
-	char path[512] = "";
 	const char *at = (const char *)m.data, *end = at + m.len, *last;
 
 	*ret = (struct uevent){0};
@@ -30,9 +29,10 @@ bool uevent_parse(struct bytes m, struct uevent *ret)
 	for (; at < end; at += strlen(at) + 1) {
 		take_field(at, "ACTION=", ret->action, sizeof(ret->action));
 		take_field(at, "SUBSYSTEM=", ret->subsystem, sizeof(ret->subsystem));
-		take_field(at, "DEVPATH=", path, sizeof(path));
+		take_field(at, "MODALIAS=", ret->modalias, sizeof(ret->modalias));
+		take_field(at, "DEVPATH=", ret->path, sizeof(ret->path));
 	}
-	last = strrchr(path, '/');
+	last = strrchr(ret->path, '/');
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", last ? last + 1 : "");
 	return *ret->action && last;
 }

@@ -14,6 +14,8 @@ struct uevent {
 	char action[16];	/* "add", "change", "remove" */
 	char subsystem[32];	/* "block"; "" if it is not said */
 	char name[64];		/* "sda1": last part of its path */
+	char path[512];		/* "/devices/..." */
+	char modalias[1024];	/* what its driver is found by; "" if there is none */
 };
 /* One message. False if it is none of the kernel's. */
 bool uevent_parse(struct bytes message, struct uevent *ret);

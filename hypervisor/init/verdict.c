@@ -152,6 +152,30 @@ static void judge_sets(const struct verdict_question *q, struct verdict *v)
 	}
 }
 
+static bool has_message(const struct verdict *v, const char *message)
+{
+	vec_foreach (r, &v->reasons)
+		if (strcmp(r->message, message) == 0)
+			return true;
+	return false;
+}
+
+size_t verdict_more_firmware(struct verdict *v, const struct verdict_question *q)
+{
+	size_t first = v->reasons.len;
+
+	vec_foreach (blob, &q->machine->firmware) {
+		_cleanup_free_ char *message =
+			xasprintf("a driver did not find %s", *blob);
+
+		if (!has_message(v, message))
+			add(v, VERDICT_WARNING, "missing-firmware",
+			    "put the blob into the image (gild pack --firmware-dir)",
+			    "%s", message);
+	}
+	return first;
+}
+
 static void judge_rest(const struct verdict_question *q, struct verdict *v)
 {
 	const struct machine *m = q->machine;
@@ -163,10 +187,7 @@ static void judge_rest(const struct verdict_question *q, struct verdict *v)
 	else
 		add(v, VERDICT_NOTE, "profile", NULL, "%s (%s)", q->profile->name,
 		    q->profile_reason ? q->profile_reason : q->profile->id);
-	vec_foreach (blob, &m->firmware)
-		add(v, VERDICT_WARNING, "missing-firmware",
-		    "put the blob into the image (gild pack --firmware-dir)",
-		    "a driver did not find %s", *blob);
+	(void)verdict_more_firmware(v, q);
 	if (!q->profile || !q->kernel_arguments)
 		return;
 	vec_foreach (argument, &q->profile->kernel_arguments)

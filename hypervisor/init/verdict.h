@@ -62,6 +62,13 @@ void verdict_reach(const struct verdict_question *question, struct verdict *ret)
 void verdict_refuse(struct verdict *verdict, struct passthrough_set *set,
 		    const struct error *err);
 
+/*
+ * Drivers that were loaded later found no firmware: a reason for each blob that has none yet.
+ * The index of the first that is new; all that follow it are.
+ */
+size_t verdict_more_firmware(struct verdict *verdict,
+			     const struct verdict_question *question);
+
 /* The image cannot be trusted: nothing is started. */
 void verdict_image_damaged(struct verdict *verdict, const struct error *err);
 
