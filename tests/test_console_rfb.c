@@ -588,6 +588,18 @@ static void test_switch(void **state)
 	assert_int_equal(s->console.shown, 1);
 	greet(s);
 	assert_false(panel_shown(s));
+	/* Arrows pass it by, its digit starts it. */
+	sink.key(sink.arg, KEY_LEFTCTRL, 1);
+	sink.key(sink.arg, KEY_RIGHTCTRL, 1);
+	tap(&sink, KEY_LEFT);
+	assert_int_equal(s->console.shown, 1);
+	tap(&sink, KEY_1);
+	assert_int_equal(s->console.shown, 0);
+	assert_int_equal(read(s->control[0], asked, sizeof(asked)), 2);
+	assert_memory_equal(asked, "0s", 2);
+	turn(s);
+	turn(s);
+	assert_int_equal(s->console.shown, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

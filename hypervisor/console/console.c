@@ -193,6 +193,7 @@ static void show_guest(struct console *c, size_t guest)
 	c->buttons = 0;
 	(void)rfb_flush(&c->rfb);
 	c->shown = guest;
+	c->alive = false;
 	rfb_begin(&c->rfb, -1);
 	/* The old one's picture is not the new one's. */
 	surface_fill(&c->rfb.screen, surface_rect(&c->rfb.screen), 0);
@@ -207,19 +208,31 @@ static void show_guest(struct console *c, size_t guest)
 	presenter_panel_changed(&c->presenter);
 }
 
-/* By an arrow or a digit. */
+static bool is_over(const struct strings *states, size_t guest)
+{
+	return guest < states->len && status_guest_is_over(states->items[guest]);
+}
+
+/* By an arrow the next one that is not off; by a digit that one, which is started if it
+ * is. */
 static void switch_guest(struct console *c, unsigned code)
 {
+	_cleanup_(strings_free) struct strings states = VEC_INIT;
 	size_t count = c->names.len, guest = c->shown;
+	char start[2] = {0, SCREEN_START};
 
-	if (code == KEY_RIGHT)
-		guest = (guest + 1) % count;
-	else if (code == KEY_LEFT)
-		guest = (guest + count - 1) % count;
+	status_guests(c->run, &states);
+	if (code == KEY_RIGHT || code == KEY_LEFT)
+		do
+			guest = (guest + (code == KEY_RIGHT ? 1 : count - 1)) % count;
+		while (guest != c->shown && is_over(&states, guest));
 	else
 		guest = code - KEY_1;
 	if (guest >= count)
 		return;
+	start[0] = (char)('0' + guest);
+	if (is_over(&states, guest) && c->control >= 0)
+		(void)!write(c->control, start, sizeof(start));
 	if (guest != c->shown)
 		show_guest(c, guest);
 	else if (c->open)
@@ -405,20 +418,16 @@ static void lose(struct console *c, const struct error *err, int64_t now)
 	c->refresh_at = 0;
 }
 
-/* Who has shut down is left for one who has not. */
+/* Who shuts down is left for one who has not. */
 static void leave_guest(struct console *c)
 {
-	_cleanup_(strings_free) struct strings guests = VEC_INIT;
+	_cleanup_(strings_free) struct strings states = VEC_INIT;
 
-	status_guests(c->run, &guests);
-	if (c->shown >= guests.len || !status_guest_is_over(guests.items[c->shown]))
-		return;
-	for (size_t i = 0; i < guests.len && i < c->names.len; i++) {
-		if (!status_guest_is_over(guests.items[i])) {
-			show_guest(c, i);
-			return;
-		}
-	}
+	status_guests(c->run, &states);
+	if (!is_over(&states, c->shown))
+		c->alive = true;
+	else if (c->alive)
+		switch_guest(c, KEY_RIGHT);
 }
 
 static void connect_again(struct console *c, int64_t now)
@@ -451,6 +460,7 @@ void console_read(struct console *c, int64_t now)
 		free(steal_ptr(c->headline));
 		c->backoff = FIRST_BACKOFF;
 		c->refresh_at = 0;
+		c->alive = true;
 	}
 	if (c->rfb.resized) {
 		c->last_x = c->last_y = 0;

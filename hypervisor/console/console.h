@@ -18,6 +18,7 @@ struct console {
 	struct strings vnc;	/* the socket of each guest */
 	struct strings names;	/* of several; none: there is one */
 	size_t shown;		/* the guest that is connected to, as keys and pointers are */
+	bool alive;		/* it was there since it is shown */
 	struct rfb rfb;
 	struct presenter presenter;
 	struct keys keys;

@@ -225,6 +225,7 @@ static void update_usb(struct devices *d, size_t guest, struct qmp *qmp)
 	struct turn turn = {d, guest};
 	const struct usb_question question = {
 		.root = d->root,
+		.guest = d->network.guests[guest].name,
 		.wish = &g->usb,
 		.console = d->console,
 		.networked = d->network.link != VM_LINK_NONE,

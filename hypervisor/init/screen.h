@@ -23,6 +23,7 @@
  */
 #define SCREEN_POWER 'p'  /* as if the power button was pressed */
 #define SCREEN_GUEST_POWER 'g' /* the guest's own power button */
+#define SCREEN_START 's' /* a guest that is off, while others run */
 #define SCREEN_RESET 'r'  /* the guest's reset button */
 #define SCREEN_NATIVE 'n' /* Windows on the PC itself */
 /* What it is told, the same way. */

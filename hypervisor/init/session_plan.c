@@ -14,6 +14,10 @@
 #define MAX_VARS ((size_t)4 << 20)
 #define NAMELESS "image" /* the folder of a guest whose image has no name */
 
+_Static_assert(SESSION_MAX_GUESTS <= SUPERVISE_MAX_GUESTS &&
+		       SESSION_MAX_GUESTS <= NETWORK_MAX_GUESTS,
+	       "all have room for as many");
+
 static void free_plan(struct plan *p)
 {
 	char **const owned[] = {&p->folder, &p->vm,  &p->vnc,  &p->qmp, &p->echo,

@@ -51,15 +51,20 @@ static void bind_devices(struct session *s, uid_t uid)
 	}
 }
 
-/* The host shows the guest: not if that has the graphics card, or no screen is wanted. */
+/* The host shows the guests: not if one has the graphics card, or no screen is wanted. */
 static bool has_screen(const struct session *s)
 {
-	const char *display = options_get(&s->options, "display");
-	bool passed = false;
+	bool wanted = false;
 
 	vec_foreach (set, &s->verdict.sets)
-		passed |= set->display && !set->refused;
-	return !passed && (!display || strcmp(display, "vnc") == 0);
+		if (set->display && !set->refused)
+			return false;
+	vec_foreach (guest, &s->guests) {
+		const char *display = options_get(&guest->options, "display");
+
+		wanted |= !display || strcmp(display, "vnc") == 0;
+	}
+	return wanted;
 }
 
 static char *network_seed(const struct session *s)

@@ -27,6 +27,7 @@ struct run {
 	size_t addressed; /* by the presenter */
 	bool button_seen; /* stop_fd was readable */
 	bool deaf;	  /* nobody makes requests any more */
+	bool ending;	  /* all were asked to shut down */
 	struct pollfd *fds;
 	size_t buttons, fd_count; /* the first button, how many are polled */
 };
@@ -53,6 +54,7 @@ static void reap(struct run *r)
 
 static void press_all(struct run *r)
 {
+	r->ending = true;
 	for (size_t i = 0; i < r->count; i++)
 		supervised_press(&r->guests[i]);
 }
@@ -101,6 +103,8 @@ static void on_request(struct run *r, char request)
 		supervised_press(g);
 	else if (request == SCREEN_RESET)
 		supervised_reset(g);
+	else if (request == SCREEN_START && supervised_ended(g) && !r->ending)
+		supervised_begin(g, r->config, r->addressed, g->result);
 	else if (request == SUPERVISE_CONTINUE)
 		supervised_continue(g);
 }

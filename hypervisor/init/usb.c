@@ -239,11 +239,16 @@ const char *usb_refusal(const struct usb_question *q, const struct usb_device *d
 
 /* ---- QEMU ---- */
 
-static void unplug(const struct usb_plugged *p, struct qmp *qmp,
-		   void (*say)(const char *))
+static const char *name_of(const struct usb_question *q)
+{
+	return q->guest ? q->guest : "the guest";
+}
+
+static void unplug(const struct usb_question *q, const struct usb_plugged *p,
+		   struct qmp *qmp, void (*say)(const char *))
 {
 	_cleanup_free_ char *line =
-		xasprintf("USB: port %s is taken from the guest again", p->name);
+		xasprintf("USB: port %s is taken from %s again", p->name, name_of(q));
 	_cleanup_free_ char *id = xasprintf("usb-%s-%u", p->name, p->number);
 	_cleanup_free_ char *arguments = xasprintf("{\"id\":\"%s\"}", id);
 
@@ -251,8 +256,8 @@ static void unplug(const struct usb_plugged *p, struct qmp *qmp,
 	say(line);
 }
 
-static bool plug(const struct usb_device *d, uid_t uid, struct qmp *qmp,
-		 void (*say)(const char *))
+static bool plug(const struct usb_question *q, const struct usb_device *d, uid_t uid,
+		 struct qmp *qmp, void (*say)(const char *))
 {
 	_cleanup_free_ char *node =
 		xasprintf("/dev/bus/usb/%03u/%03u", d->bus, d->number);
@@ -262,7 +267,7 @@ static bool plug(const struct usb_device *d, uid_t uid, struct qmp *qmp,
 			  "\"id\":\"%s\",\"hostdevice\":\"%s\"}",
 			  id, node);
 	_cleanup_free_ char *line =
-		xasprintf("USB: %s in port %s goes to the guest", d->label, d->name);
+		xasprintf("USB: %s in port %s goes to %s", d->label, d->name, name_of(q));
 
 	if (chown(node, uid, uid) < 0 || chmod(node, 0600) < 0 ||
 	    qmp_send(qmp, "device_add", arguments, id, NULL) < 0)
@@ -301,7 +306,7 @@ static void take(const struct usb_question *q, const struct usb_device *d,
 			xasprintf("USB: %s in port %s stays: %s", d->label, d->name, why);
 
 		say(line);
-	} else if (!plug(d, uid, qmp, say)) {
+	} else if (!plug(q, d, uid, qmp, say)) {
 		return;
 	}
 	vec_push(plugs, p);
@@ -320,7 +325,7 @@ void usb_update(const struct usb_question *q, struct usb_plugs *plugs, uid_t uid
 		if (find(&devices, p))
 			plugs->items[kept++] = *p;
 		else if (!p->refused)
-			unplug(p, qmp, say);
+			unplug(q, p, qmp, say);
 	}
 	plugs->len = kept;
 	vec_foreach (d, &devices)

@@ -43,6 +43,7 @@ void usb_devices_read(const char *root, struct usb_devices *ret);
 
 struct usb_question {
 	const char *root;
+	const char *guest;	/* its name, for messages; NULL: it is the only one */
 	const struct usb_wish *wish;
 	bool console;		/* the host shows the guest: it needs keyboard and mouse */
 	bool networked;		/* the host has the network */

@@ -73,8 +73,10 @@ start_qemu() { # ARGUMENT...
 	qemu=$!
 	started="$started $qemu"
 }
-start_console() { # SIZE
-	"$console" run=run output=memory size="$1" input="$PWD/none" events=events control=9 9>asked &
+start_console() { # SIZE [WORD...]
+	local size=$1
+	shift
+	"$console" run=run output=memory size="$size" input="$PWD/none" events=events control=9 "$@" 9>asked &
 	presenter=$!
 	started="$started $presenter"
 	# Until SIGUSR1 is the program's, it would end it.
@@ -100,9 +102,9 @@ frame() {
 	return 1
 }
 # Both at the same moment: the text's cursor blinks, and is drawn a little later.
-same() {
+same() { # [QMP]
 	for _ in $(seq 40); do
-		tool screendump run/qmp qemu.ppm && frame && cmp run/screen.ppm qemu.ppm && return 0
+		tool screendump "${1-run/qmp}" qemu.ppm && frame && cmp run/screen.ppm qemu.ppm && return 0
 		sleep 0.1
 	done
 	return 1
@@ -170,6 +172,28 @@ rm -f run/vnc run/qmp
 start_qemu
 ok "QEMU is there again" size_is 720x400
 ok "and so is its picture" same
+
+# Another guest beside it: the screen shows one at a time.
+kill "$presenter"
+wait "$presenter"
+(cd run && mkdir -p two)
+qemu-system-x86_64 -accel tcg -m 32 -nodefaults -device VGA,vgamem_mb=32 -display none \
+	-vnc unix:run/two/vnc -boot menu=on,splash-time=60000 \
+	-D two.log -trace 'input_event_key_qcode' -qmp unix:run/two/qmp,server=on,wait=off &
+started="$started $!"
+printf 'one running\ntwo running\n' >run/states
+start_console 720x400 guests=one,two vnc="$PWD/run/vnc,$PWD/run/two/vnc"
+ok "of two guests the first is shown" same
+cp qemu.ppm first.ppm
+tool type lctrl+ rctrl+ right+ right- rctrl- lctrl-
+ok "both Ctrl keys and an arrow show the second" same run/two/qmp
+fails 1 "which has another picture" cmp -s qemu.ppm first.ppm
+: >trace.log
+tool type a+ a-
+ok "and the keyboard then" timeout 5 sh -c 'until grep -q "qcode a," two.log; do sleep 0.1; done'
+is "alone" "$(grep -c 'qcode a,' trace.log)" 0
+tool type lctrl+ rctrl+ right+ right- rctrl- lctrl-
+ok "and again the first" same
 memory=$(awk '/VmHWM/ {print $2}' "/proc/$presenter/status")
 if grep -q 'fsanitize=address' "$GILD_BUILD/Makefile"; then
 	skip "it takes at most 16 MiB" "built with sanitizers"
