@@ -36,6 +36,7 @@ static bool make_modules(const char *root)
 		    {"snd_hda_intel", "pci:v*d*sv*sd*bc04sc03i00*"},
 		    {"nouveau", "pci:v000010DEd*sv*sd*bc03sc*i*"},
 		    {"usbhid", "usb:v*p*d*dc*dsc*dp*ic03isc*ip*in*"},
+		    {"psmouse", "serio:ty01pr*id*ex*"},
 		    {"kvm_amd", "x86cpu:vendor:0002:*"}};
 	_cleanup_free_ char *folder = xasprintf("%s/lib/modules/1.0", root);
 	char *argv[] = {(char *)"depmod", (char *)"-b", (char *)root, (char *)"1.0",
@@ -110,6 +111,112 @@ static void test_coldplug(void **state _unused_)
 	loaded = joined(&c.loaded);
 	assert_string_equal(loaded, "e1000e kvm_amd snd_hda_intel usbhid ");
 	assert_string_equal(c.failed.items[1], "nonsense: there is no such module");
+	coldplug_free(&c);
+	temp_folder_remove(root);
+}
+
+static void test_ranks(void **state _unused_)
+{
+	static const struct {
+		const char *alias;
+		enum coldplug_rank rank;
+	} list[] = {
+		{"pci:v00008086d000010D3sv00008086sd00000000bc02sc00i00", COLDPLUG_FIRST},
+		{"pci:v00008086d0000A102sv00001028sd000006B9bc01sc06i01", COLDPLUG_FIRST},
+		{"pci:v00008086d0000A12Fsv00001028sd000006B9bc0Csc03i30", COLDPLUG_FIRST},
+		{"pci:v000010ECd00005227sv00001028sd000006B9bc08sc05i01", COLDPLUG_FIRST},
+		{"pci:v00001234d00001111sv00001AF4sd00001100bc03sc00i00",
+		 COLDPLUG_SCREEN},
+		{"pci:v00008086d0000A123sv00001028sd000006B9bc0Csc05i00", COLDPLUG_LATE},
+		{"pci:v00008086d0000A121sv00001028sd000006B9bc05sc80i00", COLDPLUG_LATE},
+		{"cpu:type:x86,ven0002fam000Fmod006B:feature:,0000", COLDPLUG_LATE},
+		{"serio:ty01pr00id00ex00", COLDPLUG_LATE},
+		{"usb:v046DpC31Cd6402dc00dsc00dp00ic03isc01ip01in00", COLDPLUG_FIRST},
+		{"virtio:d00000002v00001AF4", COLDPLUG_FIRST},
+		{"pci:nonsense", COLDPLUG_FIRST},
+		{"", COLDPLUG_FIRST},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++)
+		assert_int_equal(coldplug_rank(list[i].alias), list[i].rank);
+}
+
+/* ---- the process ---- */
+
+/* In that process: the modules' names, one a line. */
+static int write_name(const char *module, void *arg)
+{
+	FILE *f = fopen(arg, "a");
+
+	if (!f)
+		return -errno;
+	fprintf(f, "%s\n", module);
+	return fclose(f) == 0 ? 0 : -EIO;
+}
+
+static bool has_loaded(const char *path, const char *module)
+{
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	_cleanup_free_ char *text = NULL;
+
+	if (file_read(path, 1000, &data, NULL) < 0)
+		return false;
+	text = buffer_steal_string(&data);
+	return strstr(text, module) != NULL;
+}
+
+static void test_process(void **state _unused_)
+{
+	static const char *const names[] = {"kvm_amd", NULL};
+	char *root = fake_root();
+	_cleanup_free_ char *modules = xasprintf("%s/lib/modules/1.0", root);
+	_cleanup_free_ char *path = xasprintf("%s/loaded", root);
+	_cleanup_(strings_free) struct strings spared = VEC_INIT;
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct coldplug c = {.root = root,
+			     .modules = modules,
+			     .spared = &spared,
+			     .load = write_name,
+			     .load_arg = path,
+			     .threads = 2};
+
+	if (!make_modules(root)) {
+		temp_folder_remove(root);
+		print_message("# depmod or as is not installed\n");
+		skip();
+	}
+	fake_file(root, "sys/devices/pci0000:00/0000:00:19.0/modalias",
+		  "pci:v00008086d000010D3sv00008086sd00000000bc02sc00i00\n");
+	fake_file(root, "sys/devices/pci0000:00/0000:01:00.0/modalias",
+		  "pci:v000010DEd00001C03sv00001028sd000006B9bc03sc00i00\n");
+	fake_file(root, "sys/devices/pci0000:00/0000:00:01.0/power/modalias",
+		  "pci:v00008086d0000A170sv00001028sd000006B9bc04sc03i00\n");
+	fake_file(root, "sys/devices/serio0/modalias", "serio:ty01pr00id00ex00\n");
+	assert_int_equal(coldplug_start(&c, names, &err), 0);
+	assert_int_equal(coldplug_wait(&c, COLDPLUG_URGENT, &err), 0);
+	assert_true(has_loaded(path, "kvm_amd"));
+	assert_true(has_loaded(path, "e1000e"));
+	assert_true(c.drivers >= 2 && c.devices == 3);
+	/* The process does it. */
+	assert_int_equal(coldplug_sweep(&c, NULL), 0);
+	assert_int_equal(c.seen.len, 0);
+	assert_false(has_loaded(path, "psmouse"));
+	coldplug_go(&c);
+	assert_int_equal(coldplug_wait(&c, COLDPLUG_ALL, &err), 0);
+	assert_int_equal(coldplug_progress(&c), COLDPLUG_ALL);
+	assert_true(has_loaded(path, "nouveau"));
+	assert_true(has_loaded(path, "psmouse"));
+	/* No device is in such a folder. */
+	assert_false(has_loaded(path, "snd_hda_intel"));
+	coldplug_stop(&c);
+	assert_int_equal(c.process, 0);
+
+	c.modules = "/nonexistent";
+	assert_int_equal(coldplug_start(&c, names, &err), 0);
+	assert_int_equal(coldplug_wait(&c, COLDPLUG_URGENT, &err), -1);
+	assert_string_equal(err.subject, "/nonexistent");
+	assert_int_equal(coldplug_progress(&c), COLDPLUG_NO_INDEX);
+	coldplug_stop(&c);
 	coldplug_free(&c);
 	temp_folder_remove(root);
 }
@@ -198,8 +305,8 @@ static void test_mounts(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_coldplug),
-		cmocka_unit_test(test_no_index),
+		cmocka_unit_test(test_coldplug), cmocka_unit_test(test_ranks),
+		cmocka_unit_test(test_process),	 cmocka_unit_test(test_no_index),
 		cmocka_unit_test(test_mounts),
 	};
 

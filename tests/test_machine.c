@@ -204,6 +204,16 @@ static void test_read(void **state _unused_)
 	assert_false(d->reserved);
 	assert_true(m.devices.items[3].reserved);
 	assert_int_equal(m.devices.items[4].group, -1);
+	/* A driver came, and did not find its firmware; the rest stays. */
+	fake_file(root, "dev/kmsg", "Direct firmware load for b.bin failed\n");
+	machine_refresh(root, &m);
+	assert_int_equal(m.firmware.len, 1);
+	assert_string_equal(m.firmware.items[0], "b.bin");
+	assert_int_equal(m.devices.len, 5);
+	assert_string_equal(m.devices.items[1].driver, "i915");
+	assert_true(m.vmx && m.paging && m.i8042);
+	assert_int_equal(m.kvm, KVM_MISSING);
+	assert_string_equal(m.pc.label, "Maker Model 1");
 	temp_folder_remove(root);
 }
 

@@ -412,12 +412,20 @@ static void test_uevent(void **state _unused_)
 {
 	static const char add[] = "add@/devices/pci/block/sda/sda1\0ACTION=add\0"
 				  "DEVPATH=/devices/pci/block/sda/sda1\0SUBSYSTEM=block";
+	static const char device[] = "add@/devices/virtio0\0ACTION=add\0"
+				     "DEVPATH=/devices/virtio0\0SUBSYSTEM=virtio\0"
+				     "MODALIAS=virtio:d00000002v00001AF4";
 	struct uevent e;
 
 	assert_true(uevent_parse((struct bytes){(const uint8_t *)add, sizeof(add)}, &e));
 	assert_string_equal(e.action, "add");
 	assert_string_equal(e.subsystem, "block");
 	assert_string_equal(e.name, "sda1");
+	assert_string_equal(e.path, "/devices/pci/block/sda/sda1");
+	assert_string_equal(e.modalias, "");
+	assert_true(uevent_parse((struct bytes){(const uint8_t *)device, sizeof(device)},
+				 &e));
+	assert_string_equal(e.modalias, "virtio:d00000002v00001AF4");
 	/* Cut off; udev's own; nothing. */
 	assert_false(
 		uevent_parse((struct bytes){(const uint8_t *)add, sizeof(add) - 1}, &e));

@@ -109,6 +109,26 @@ static void test_modes(void **state _unused_)
 	done(&c);
 }
 
+/* Of two blobs that are missing, one came with a driver that was loaded later. */
+static void test_more_firmware(void **state _unused_)
+{
+	struct pc_case c;
+	struct verdict v;
+	size_t first;
+
+	good(&c);
+	strings_push(&c.machine.firmware, "a.bin");
+	verdict_reach(&c.question, &v);
+	assert_int_equal(verdict_more_firmware(&v, &c.question), v.reasons.len);
+	strings_push(&c.machine.firmware, "b.bin");
+	first = verdict_more_firmware(&v, &c.question);
+	assert_int_equal(first, v.reasons.len - 1);
+	assert_string_equal(v.reasons.items[first].code, "missing-firmware");
+	assert_non_null(strstr(v.reasons.items[first].message, "b.bin"));
+	verdict_free(&v);
+	done(&c);
+}
+
 static void test_no_kvm(void **state _unused_)
 {
 	struct pc_case c;
@@ -212,9 +232,8 @@ static void test_json(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_modes),
-		cmocka_unit_test(test_no_kvm),
-		cmocka_unit_test(test_passthrough),
+		cmocka_unit_test(test_modes),  cmocka_unit_test(test_more_firmware),
+		cmocka_unit_test(test_no_kvm), cmocka_unit_test(test_passthrough),
 		cmocka_unit_test(test_json),
 	};
 

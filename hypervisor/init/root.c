@@ -322,8 +322,7 @@ static int load_modules(struct stage *s, struct error *err)
 			     ARRAY_SIZE(modules) - (is_emulated() ? 1 : 0), err);
 }
 
-/* What is needed later anyway, since a disk takes longer to show up. False: it is all
- * there. */
+/* Needed later anyway, and a disk takes longer to show up. False: all is there. */
 static bool load_ahead(struct stage *s)
 {
 	const char *const names[] = {"ext4", root_kvm_module()};
