@@ -6,8 +6,7 @@
 . "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 . "$GILD_SOURCE/tests/hypervisor.sh" || exit 1
 need as ld qemu-img grub-mkimage dhcpcd
-rom=/usr/lib/ipxe/qemu/efi-virtio.rom
-[ -e "$rom" ] || skip_all "ipxe-qemu is not installed"
+[ -e /usr/lib/ipxe/qemu/efi-virtio.rom ] || skip_all "ipxe-qemu is not installed"
 [ -x "$GILD_BUILD/hypervisor/reader/gild-reader" ] || skip_all "gild-reader was not built"
 cd "$scratch" || exit 1
 export GILD_PROFILES=$GILD_SOURCE/profiles XDG_CONFIG_HOME=$scratch/config
@@ -43,14 +42,14 @@ boot() { # NAME: in the background; $pid
 	timeout "$pc_limit" qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max,+svm \
 		-m 1280 -nodefaults -no-user-config -display none -no-reboot -boot n \
 		-netdev "user,id=net,bootfile=http://10.0.2.2:$port/boot.ipxe" \
-		-device "virtio-net-pci,netdev=net,romfile=$rom" \
+		-device "virtio-net-pci,netdev=net" \
 		-fw_cfg "name=opt/gild/vm,string=cpus=1 memory=128M display=none sound=off nonce=$nonce" \
 		-chardev "file,id=serial,path=$PWD/$1.log" -serial chardev:serial \
 		-qmp "unix:$PWD/$1.qmp,server=on,wait=off" >"$1.err" 2>&1 &
 	pid=$!
 }
-# The last MiB of the image that was asked for.
-reached() { awk '$2 == "/gild/images/reads.img" && $3 < '$((mib * 1048576))' && $3 > n {n = $3}
+# How far into the image was asked for; its last MiB is read before the start.
+reached() { awk '$2 == "/gild/images/reads.img" && $3 < '$(((mib - 1) * 1048576))' && $3 > n {n = $3}
 	END {print int(n / 1048576)}' server.log; }
 reaches() { # MIB: within some time
 	local i
