@@ -6,6 +6,8 @@
 need python3 openssl
 reader=$GILD_BUILD/hypervisor/reader/gild-reader
 [ -x "$reader" ] || skip_all "gild-reader was not built"
+# What looks for leaks at the end wants to trace the program, which its sandbox forbids.
+export ASAN_OPTIONS=detect_leaks=0
 cd "$scratch" || exit 1
 
 mkdir www
