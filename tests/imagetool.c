@@ -2,7 +2,7 @@
 /*
  * imagetool: the contents of the bootable image without a medium, for the tests.
  *	imagetool make FOLDER [KEY=VALUE]...	writes initrd, root.img, config and net;
- *		kernel= sysroot= firmware= module= init= console= no-cache=1
+ *		kernel= sysroot= firmware= module= init= console= reader= no-cache=1
  *	imagetool seal FILE			seals it; prints its seal
  *	imagetool check FILE SEAL [FIRST COUNT]
  *	imagetool closure SYSROOT PATH...	libraries of programs
@@ -37,11 +37,9 @@ static int set_option(struct boot_options *o, const char *word, struct error *er
 	const struct {
 		const char *key;
 		const char **target;
-	} keys[] = {{"kernel=", &o->kernel},
-		    {"sysroot=", &o->sysroot},
-		    {"firmware=", &o->firmware_dir},
-		    {"init=", &o->init},
-		    {"console=", &o->console}};
+	} keys[] = {{"kernel=", &o->kernel},	     {"sysroot=", &o->sysroot},
+		    {"firmware=", &o->firmware_dir}, {"init=", &o->init},
+		    {"console=", &o->console},	     {"reader=", &o->reader}};
 
 	if (!value)
 		return error_set(err, ERROR_USAGE, word, "is no KEY=VALUE");

@@ -7,7 +7,7 @@ rangeserver.py FOLDER PORT LOG [OPTION...]
 PORT 0 takes a free one; the first line on the standard output has it. LOG gets a line for
 each answer: "STATUS PATH FIRST LAST". Options: no-ranges (whole files only), cert=FILE (TLS,
 key and certificate in it), delay=SECONDS before each answer. /moved/PATH redirects to /PATH,
-/wrong/PATH answers with another byte at 5000 of each part that has it.
+/wrong/PATH answers with another byte at 100 of the file.
 """
 import http.server
 import os
@@ -20,7 +20,7 @@ import time
 folder, port, log = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 options = dict(word.partition('=')[::2] for word in sys.argv[4:])
 lock = threading.Lock()
-flipped = 5000
+flipped = 100
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -153,8 +153,8 @@ static int fill(struct image_files *files, const struct boot_options *options,
 	if (programs_add_own(files, "gild-init", options->init, "/init", err) < 0 ||
 	    programs_add_own(files, "gild-console", options->console,
 			     "/usr/bin/gild-console", err) < 0 ||
-	    programs_add_own(files, "gild-reader", NULL, "/usr/bin/gild-reader", err) <
-		    0 ||
+	    programs_add_own(files, "gild-reader", options->reader,
+			     "/usr/bin/gild-reader", err) < 0 ||
 	    programs_add(files, sysroot, &set->left_out, err) < 0 ||
 	    programs_add_libraries(files, sysroot, err) < 0 ||
 	    firmware_add(files, modules, options->firmware_dir, &set->missing_firmware,

@@ -17,7 +17,8 @@ struct boot_options {
 	const char *kernel;	/* version; NULL: the newest that has vmlinuz and modules */
 	const char *sysroot;	/* kernel, modules and programs are taken from; NULL: "/" */
 	const char *firmware_dir; /* blobs for the modules, like /lib/firmware; NULL: none */
-	const char *init, *console; /* the programs; NULL: those of this gild */
+	/* The programs; NULL: those of this gild. */
+	const char *init, *console, *reader;
 	struct strings modules;	/* more of them, by name, whatever the rules say */
 	bool no_cache;		/* make the root file system anew */
 };

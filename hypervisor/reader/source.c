@@ -44,8 +44,7 @@ static void on_failure(struct reader *r, const struct error *err)
 	r->away |= tell;
 	(void)pthread_mutex_unlock(&r->lock);
 	if (tell) {
-		_cleanup_free_ char *text = error_message(err);
-		_cleanup_free_ char *line = xasprintf("away %s", text);
+		_cleanup_free_ char *line = xasprintf("away %s", err->reason);
 
 		r->say(line);
 	}

@@ -9,6 +9,7 @@ need gensquashfs unsquashfs veritysetup cpio zstd depmod modprobe jq
 tool=$GILD_BUILD/tests/imagetool
 init=$GILD_BUILD/hypervisor/init/gild-init
 console=$GILD_BUILD/hypervisor/console/gild-console
+reader=$GILD_BUILD/hypervisor/reader/gild-reader
 kernel=$(find /boot -name 'vmlinuz-*-amd64' -not -name '*cloud*' | sort -V | tail -n 1)
 version=${kernel#/boot/vmlinuz-}
 modules=/lib/modules/$version
@@ -59,6 +60,7 @@ copy() { # FILE: and what it is linked to
 }
 copy "$init"
 copy "$console"
+copy "$reader"
 for program in usr/bin/qemu-system-x86_64 usr/bin/swtpm usr/sbin/dhcpcd; do
 	install -D -m 755 "$(type -P true)" "$root/$program"
 done
@@ -83,7 +85,7 @@ make() { # FOLDER WORD...
 	local out=$1
 	shift
 	mkdir -p "$out"
-	"$tool" make "$out" sysroot="$root" init="$init" console="$console" firmware=firmware "$@" >"$out.txt"
+	"$tool" make "$out" sysroot="$root" init="$init" console="$console" reader="$reader" firmware=firmware "$@" >"$out.txt"
 }
 ok "an image of it is made" make one
 is "of its newest kernel for PCs" "$(awk '$1 == "kernel" {print $2}' one.txt)" "$version"
@@ -99,6 +101,7 @@ has() { # TEXT DESCRIPTION
 }
 has '^-rwxr-xr-x 0/0 .*squashfs-root/init$' "init is in it"
 has 'squashfs-root/usr/bin/gild-console$' "and the console"
+has 'squashfs-root/usr/bin/gild-reader$' "and what reads images from servers"
 has '^drwxr-xr-x 0/0 .*squashfs-root/state$' "mount points are in it"
 has 'squashfs-root/usr/lib64/ld-linux-x86-64.so.2$' "the loader of programs is in it"
 has 'squashfs-root/usr/lib/x86_64-linux-gnu/libkmod.so.2$' "init's libraries are in it"
@@ -147,7 +150,7 @@ ok "the archive for network boot holds the root" cmp net/root.img one/root.img
 mkdir other
 TMPDIR=$scratch/other make two no-cache=1
 ok "the same again, without the cache and elsewhere" diff -r one two
-ok "on one CPU" env -u X bash -c 'taskset -c 0 "$@" >/dev/null' - "$tool" make two sysroot="$root" init="$init" console="$console" firmware=firmware no-cache=1
+ok "on one CPU" env -u X bash -c 'taskset -c 0 "$@" >/dev/null' - "$tool" make two sysroot="$root" init="$init" console="$console" reader="$reader" firmware=firmware no-cache=1
 ok "it is the same, too" diff -r one two
 make three
 is "with the cache nothing is compressed" "$(grep ^cached three.txt)" "cached	1"
