@@ -11,10 +11,11 @@
  * been tried. With KILL_TORN half of the N-th write is done first, if it is larger than a
  * sector (smaller ones happen or do not: no kernel and no disk does half of one).
  * KILL_AT=0 never kills. KILL_LOG=FILE gets one line per step (NAME DESCRIPTOR OFFSET
- * LENGTH), for tests of the order of syncs. KILL_ERROR=ENOSPC (EIO, EOPNOTSUPP) lets the
- * step fail with that error instead of killing. KILL_PARENT kills the parent process
- * first: a helper program then goes down together with the one that it works for, as when
- * the power goes.
+ * LENGTH), for tests of the order of syncs; with KILL_LOG_EACH each process has a file of
+ * its own, FILE.PID, since each counts for itself. KILL_ERROR=ENOSPC (EIO, EOPNOTSUPP)
+ * lets the step fail with that error instead of killing. KILL_PARENT kills the parent
+ * process first: a helper program then goes down together with the one that it works for,
+ * as when the power goes.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -59,11 +60,15 @@ static long number(const char *name)
 static void write_log(const char *what, int fd, intmax_t at, size_t len)
 {
 	const char *path = getenv("KILL_LOG");
-	char line[128];
+	char line[128], own[4096];
 	int n, log;
 
 	if (!path)
 		return;
+	if (getenv("KILL_LOG_EACH")) {
+		(void)snprintf(own, sizeof(own), "%s.%d", path, (int)getpid());
+		path = own;
+	}
 	log = REAL(open)(path, O_WRONLY | O_APPEND | O_CREAT, 0644);
 	n = snprintf(line, sizeof(line), "%s %d %jd %zu\n", what, fd, at, len);
 	if (log >= 0 && n > 0)

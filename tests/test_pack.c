@@ -306,6 +306,7 @@ static void generations_are_compared(void **state _unused_)
 		{"shim,4\nshim.debian,1,x\n", "shim,4\nshim.debian,2\n", "shim.debian"},
 		{"shim,4\nshim.ubuntu,1\n", "shim,4\nshim.debian,2\n", NULL},
 		{"shim,3x\n", "shim,4\n", NULL},
+		{"\033,3\n", "\033,4\n", NULL},
 		{"shim\n,1\n\n", "shim,4\n", NULL},
 		{"", "shim,4\n", NULL},
 	};

@@ -15,7 +15,7 @@ enum run_firmware {
 enum run_what {
 	RUN_STICK,	/* a disk that gild pack made: on USB */
 	RUN_ISO,	/* in a CD drive */
-	RUN_FOLDER,	/* kernel, initramfs and settings of network boot */
+	RUN_FOLDER,	/* for network boot: is served by TFTP */
 	RUN_GOLDEN,	/* a golden image by itself */
 };
 
@@ -25,6 +25,7 @@ struct run_options {
 	enum run_firmware firmware;
 	uint64_t memory;	/* bytes; 0: 2 GiB, 4 GiB for Windows 11 */
 	const char *display;	/* QEMU's -display; NULL: its own choice */
+	const char *serial;	/* QEMU's -serial; NULL: a window of QEMU's */
 	bool write;		/* what is written stays */
 };
 struct run_plan {

@@ -3,7 +3,7 @@
 
 #include "windows/pe.h"
 
-/* A line: the component's name and its generation. */
+/* A line: the component's name, of printable ASCII, and its generation. */
 struct component {
 	char name[SBAT_NAME_SIZE];
 	uint32_t generation;
@@ -25,6 +25,10 @@ static bool read_line(struct bytes line, struct component *ret)
 
 	if (!name.len || name.len >= sizeof(ret->name) || !number.len || number.len > 9)
 		return false;
+	/* It is shown. */
+	for (size_t i = 0; i < name.len; i++)
+		if (name.data[i] <= ' ' || name.data[i] > '~')
+			return false;
 	memcpy(ret->name, name.data, name.len);
 	ret->name[name.len] = '\0';
 	ret->generation = 0;

@@ -109,6 +109,8 @@ int cmd_run(const struct cli_command *command, int argc, char **argv)
 		{"memory", "SIZE", CLI_STRING, &memory, "of the PC, as in 4G (2G)"},
 		{"display", "TYPE", CLI_STRING, &o.display,
 		 "QEMU's: gtk, none, vnc=unix:PATH, ..."},
+		{"serial", "TYPE", CLI_STRING, &o.serial,
+		 "QEMU's: stdio, file:PATH, ...; what kernel and init say"},
 		{"write", NULL, CLI_FLAG, &o.write,
 		 "keep what is written; else it is dropped at the end"},
 		{"dry-run", NULL, CLI_FLAG, &dry_run, "print the command, start nothing"},

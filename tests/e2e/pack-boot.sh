@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Media of gild pack on PCs that QEMU emulates: SeaBIOS, and OVMF with Secure Boot and
-# Microsoft's keys, which verifies shim, GRUB and the kernel. That init speaks is enough here.
+# Media of gild pack on PCs that QEMU emulates: SeaBIOS, and OVMF with Secure Boot, which with
+# Microsoft's keys verifies shim, GRUB and the kernel, and with the owner's a signed kernel with
+# all that it starts. That init speaks is enough here. Some of them gild run starts.
 . "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 PATH=$PATH:/usr/sbin:/sbin
-need qemu-system-x86_64 qemu-img xorriso mke2fs grub-mkimage cpio mksquashfs
+need qemu-system-x86_64 qemu-img xorriso mke2fs grub-mkimage cpio mksquashfs openssl osslsigncode \
+	python3 mcopy sgdisk
 ovmf=/usr/share/OVMF
 for file in /usr/lib/shim/shimx64.efi.signed /usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed \
-	/usr/lib/grub/i386-pc/boot.img $ovmf/OVMF_CODE_4M.ms.fd $ovmf/OVMF_VARS_4M.ms.fd; do
+	/usr/lib/grub/i386-pc/boot.img $ovmf/OVMF_CODE_4M.ms.fd $ovmf/OVMF_VARS_4M.ms.fd \
+	$ovmf/OVMF_CODE_4M.secboot.fd /usr/lib/systemd/boot/efi/linuxx64.efi.stub; do
 	[ -e "$file" ] || skip_all "$file is not installed"
 done
 init=$GILD_BUILD/hypervisor/init/gild-init
@@ -20,49 +23,95 @@ take_turn
 
 profile=$(find "$GILD_SOURCE/profiles" -name 'qemu*.xml' | sort | head -n 1)
 qemu-img create -q -f qcow2 guest.qcow2 16M
+python3 "$GILD_SOURCE/tests/mkmicrocode.py" firmware
+openssl req -new -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=gild owner/" -keyout key.pem \
+	-out cert.pem 2>openssl.log && openssl x509 -in cert.pem -outform DER -out cert.der
+python3 "$GILD_SOURCE/tests/ovmfkeys.py" $ovmf/OVMF_VARS_4M.fd cert.der owner.vars
 pack() {
 	"$GILD" pack guest.qcow2 --image-option=windows=6.1.7601 --image-option=firmware=bios \
-		--profile="$profile" --append=loglevel=7 --quiet "$@"
+		--profile="$profile" --firmware-dir=firmware --append=loglevel=7 --quiet "$@"
 }
-ok "a stick is packed" pack --output=stick.img --slot-size=256M --state-size=64M
+small="--slot-size=256M --state-size=64M"
+# shellcheck disable=SC2086
+{
+	ok "a stick is packed, with microcode in front of its initramfs" pack --output=stick.img $small
+	ok "another one with the owner's signature" pack --output=signed.img $small \
+		--sign-key=key.pem --sign-cert=cert.pem --init-option=shutdown_seconds=61
+}
 ok "an ISO is packed" pack --output=x.iso
 
-start() { # NAME bios|secure QEMU-ARGUMENT...: until init speaks
-	local name=$1 firmware=()
-	[ "$2" = bios ] || {
-		cp $ovmf/OVMF_VARS_4M.ms.fd "$name.vars"
-		firmware=(-machine q35,smm=on -global driver=cfi.pflash01,property=secure,value=on
-			-drive if=pflash,unit=0,format=raw,readonly=on,file=$ovmf/OVMF_CODE_4M.ms.fd
-			-drive "if=pflash,unit=1,format=raw,file=$name.vars")
-	}
+watch() { # NAME TEXT COMMAND...: until its serial port has the text
+	local name=$1 text=$2
 	shift 2
 	: >"$name.log"
-	timeout 300 qemu-system-x86_64 -machine q35 "${firmware[@]}" -accel tcg,thread=multi -cpu max \
-		-m 1024 -nodefaults -no-user-config -display none -vga std -no-reboot \
-		-serial "file:$name.log" "$@" >"$name.err" 2>&1 &
+	timeout 300 "$@" >"$name.err" 2>&1 &
 	pid=$!
-	while kill -0 "$pid" 2>/dev/null && ! grep -aq 'gild: ' "$name.log"; do sleep 0.2; done
+	while kill -0 "$pid" 2>/dev/null && ! grep -aq "$text" "$name.log"; do sleep 0.2; done
 	kill "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
-	tr -d '\r' <"$name.log" | grep -a '^\[\|^gild' | tail -n 20 >"$name.tail"
-	grep -aq 'gild: ' "$name.log"
+	tr -d '\r' <"$name.log" | grep -a '^\[\|^gild\|Bds' | tail -n 20 >"$name.tail"
+	cat "$name.err" >>"$name.tail"
+	grep -aq "$text" "$name.log"
+}
+start() { # NAME bios|secure|owner TEXT QEMU-ARGUMENT...
+	local name=$1 text=$3 firmware=() code=ms
+	[ "$2" = bios ] || {
+		[ "$2" = secure ] && cp $ovmf/OVMF_VARS_4M.ms.fd "$name.vars"
+		[ "$2" = owner ] && cp owner.vars "$name.vars" && code=secboot
+		firmware=(-machine q35,smm=on -global driver=cfi.pflash01,property=secure,value=on
+			-drive if=pflash,unit=0,format=raw,readonly=on,file=$ovmf/OVMF_CODE_4M.$code.fd
+			-drive "if=pflash,unit=1,format=raw,file=$name.vars")
+	}
+	shift 3
+	watch "$name" "$text" qemu-system-x86_64 -machine q35 "${firmware[@]}" -accel tcg,thread=multi -cpu max \
+		-m 1024 -nodefaults -no-user-config -display none -vga std -no-reboot \
+		-serial "file:$name.log" "$@"
+}
+run() { # NAME BUNDLE OPTION...
+	local name=$1
+	shift
+	watch "$name" 'gild: ' "$GILD" run "$@" --memory=1G --display=none --serial="file:$name.log"
 }
 usb() { echo -device qemu-xhci -drive "if=none,id=d,format=raw,snapshot=on,file=$1" -device usb-storage,drive=d; }
 cd_drive() { echo -drive "if=none,id=d,format=raw,readonly=on,file=$1" -device ide-cd,drive=d; }
 
 # shellcheck disable=SC2046
 {
-	start stick-bios bios $(usb stick.img)
+	start stick-bios bios 'gild: ' $(usb stick.img)
 	tap $? "the stick reaches init by BIOS" stick-bios.tail
-	start stick-secure secure $(usb stick.img)
-	tap $? "and by UEFI with Secure Boot" stick-secure.tail
+	run stick-secure stick.img --firmware=uefi-secure
+	tap $? "and by UEFI with Secure Boot, by gild run" stick-secure.tail
 	ok "of which the kernel knows" grep -aq 'Secure boot enabled' stick-secure.log
-	start iso-bios bios $(cd_drive x.iso)
-	tap $? "the ISO reaches init from CD by BIOS" iso-bios.tail
-	start iso-usb bios $(usb x.iso)
+	run iso-bios x.iso --firmware=bios
+	tap $? "the ISO reaches init from CD by BIOS, by gild run" iso-bios.tail
+	start iso-usb bios 'gild: ' $(usb x.iso)
 	tap $? "from USB as well" iso-usb.tail
-	start iso-secure secure $(cd_drive x.iso)
+	start iso-secure secure 'gild: ' $(cd_drive x.iso)
 	tap $? "and from CD by UEFI with Secure Boot" iso-secure.tail
 	ok "of which the kernel knows" grep -aq 'Secure boot enabled' iso-secure.log
+}
+
+# ---- the owner's key -----------------------------------------------------------------------
+
+esp_of() { # DISK
+	esp=$1@@$(($(sgdisk -i 2 "$1" 2>/dev/null | sed -n 's/^First sector: \([0-9]*\).*/\1/p') * 512))
+}
+export MTOOLSRC=/dev/null MTOOLS_SKIP_CHECK=1
+# One byte of the settings, which lie in the signed file as they are.
+cp --sparse=always signed.img changed.img
+esp_of changed.img
+mcopy -n -i "$esp" ::EFI/BOOT/BOOTX64.EFI uki.efi
+sed 's/shutdown_seconds=61/shutdown_seconds=62/' uki.efi >changed.efi
+is "a byte of the settings is another one" "$(cmp -l uki.efi changed.efi | wc -l)" 1
+mcopy -o -i "$esp" changed.efi ::EFI/BOOT/BOOTX64.EFI
+# shellcheck disable=SC2046
+{
+	start signed owner 'gild: ' $(usb signed.img)
+	tap $? "where the owner's key alone is enrolled, the signed kernel reaches init" signed.tail
+	ok "of which the kernel knows" grep -aq 'Secure boot enabled' signed.log
+	start changed owner 'Access Denied\|gild: ' $(usb changed.img)
+	ok "with a changed byte the firmware refuses it" grep -aq 'failed to load.*Access Denied' changed.log
+	start foreign owner 'Access Denied\|gild: ' $(usb stick.img)
+	ok "and Debian's shim, which it does not know" grep -aq 'failed to load.*Access Denied' foreign.log
 }
 done_testing
