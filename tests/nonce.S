@@ -5,16 +5,8 @@
  * own, so that each start leaves a trace, and then to port 0x402. Then it beeps at 1 kHz and
  * lets the firmware try the network.
  */
-	.code16
-	.globl _start
-_start:
-	cli
-	cld
-	xorw	%ax, %ax
-	movw	%ax, %ds
-	movw	%ax, %es
-	movw	%ax, %ss
-	movw	$0x7c00, %sp
+	.include "boot_sector.inc"
+	boot_sector_begin
 	movw	$0x510, %dx		/* selector, then data at the next port */
 	movw	$0x19, %ax		/* the directory: its number of files first */
 	outw	%ax, %dx
@@ -84,5 +76,4 @@ wait:
 name:
 	.asciz	"opt/gild/nonce"
 name_end:
-	.org	510
-	.word	0xaa55
+	boot_sector_end
