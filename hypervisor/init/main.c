@@ -66,20 +66,12 @@ static void open_console(void)
 		close(fd);
 }
 
-static void write_json(const struct session *s)
-{
-	_cleanup_free_ char *json = verdict_json(&s->verdict, &s->question);
-
-	(void)file_replace(SESSION_RUN "/verdict.json",
-			   (struct bytes){(const uint8_t *)json, strlen(json)}, NULL);
-}
-
 static void write_verdict(const struct session *s)
 {
 	_cleanup_free_ char *text = verdict_text(&s->verdict, &s->question);
 	const char *at = text;
 
-	write_json(s);
+	session_write_verdict(s);
 	/* Its lines have our name before them already. */
 	for (size_t len; *at; at += len + (at[len] != 0)) {
 		_cleanup_free_ char *line = NULL;
@@ -233,7 +225,7 @@ static _Noreturn void run_pid1(bool second_stage)
 	if (result < 0) {
 		/* What was found out since then. */
 		if (s.question.machine)
-			write_json(&s);
+			session_write_verdict(&s);
 		say_error(&err);
 	}
 	if (failed && !restart)

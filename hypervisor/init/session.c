@@ -269,3 +269,11 @@ int session_judge(struct session *s, struct error *err)
 	verdict_reach(&s->question, &s->verdict);
 	return 0;
 }
+
+void session_write_verdict(const struct session *s)
+{
+	_cleanup_free_ char *json = verdict_json(&s->verdict, &s->question);
+
+	(void)file_replace(SESSION_RUN "/verdict.json",
+			   (struct bytes){(const uint8_t *)json, strlen(json)}, NULL);
+}

@@ -59,6 +59,8 @@ int session_configure(struct session *session, const char *config, const char *c
 int session_read_facts(struct session *session, const char *path, struct error *err);
 /* What is known about the machine and the image becomes the verdict. */
 int session_judge(struct session *session, struct error *err);
+/* Keeps the verdict as JSON, in SESSION_RUN. */
+void session_write_verdict(const struct session *session);
 /* Loads drivers; what goes to the guest is spared. Real PCs only. */
 int session_drivers(struct session *session, struct error *err);
 /* Mounts, binds, prepares the disk and runs QEMU until it is gone for good. */

@@ -276,6 +276,8 @@ static int prepare(struct session *s, struct plan *p, struct error *err)
 		return -1;
 	use_disk(p);
 	p->host.memory -= p->disk.reserved;
+	verdict_reserve(&s->verdict, &s->question, p->disk.reserved);
+	session_write_verdict(s);
 	if (prepare_firmware(s, p, err) < 0)
 		return -1;
 	prepare_licence(s, p);
