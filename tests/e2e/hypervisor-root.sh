@@ -5,13 +5,13 @@
 . "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 . "$GILD_SOURCE/tests/hypervisor.sh" || exit 1
 need qemu-img as ld mkfs.ext4 mkfs.vfat mmd mcopy debugfs mksquashfs veritysetup sgdisk mformat \
-	e2fsck dumpe2fs
+	e2fsck dumpe2fs xorriso
 cd "$scratch" || exit 1
 
 # ---- initramfs and root file system --------------------------------------------------------
 
 medium=(virtio_blk virtio_pci xhci-pci usb-storage sd_mod loop dm-mod dm-verity squashfs
-	vfat nls_ascii nls_cp437 nls_utf8 isofs button evdev sha256_generic)
+	vfat nls_ascii nls_cp437 nls_utf8 ahci sr_mod isofs button evdev sha256_generic)
 root=$PWD/big
 make_root
 mkdir -p big/{media,state}
@@ -162,7 +162,7 @@ press late
 await late "gild: off"
 said late "gild: off" "then the button switches the PC off"
 
-# ---- state that is full; an image with a bad block in its middle ---------------------------
+# ---- a root on a CD, an image with a bad block in its middle; state that is full -----------
 
 disk() { # FILE IMAGE
 	truncate -s 48M "$1"
@@ -173,6 +173,21 @@ disk() { # FILE IMAGE
 }
 disk full.img filler.raw
 disk spot.img damaged.raw
+mkdir -p cd/gild
+ln root.sq "cd/gild/root-${root_seal:0:16}.img"
+xorriso -as mkisofs -quiet -iso-level 3 -R -o root.iso cd 2>xorriso.log || cat xorriso.log
+start spot "gild.root=$root_seal gild.image=damaged" -drive file=spot.img,format=raw,if=virtio \
+	-drive file=root.iso,format=raw,media=cdrom,if=none,id=cd -device ide-cd,drive=cd \
+	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1"
+await spot "the guest is stopped\|press the power"
+said spot "gild: root file system .* from sr0" "a root in a file on a CD is found by its hash"
+said spot "gild: QEMU started" "an image with a bad block in its middle starts"
+said spot "gild: the guest is stopped: image damaged on vda1 .* is damaged" "the guest that reads it is stopped, with the image's name"
+press spot
+await spot "gild: off"
+said spot "gild: off" "and the PC can be switched off"
+wait "$pid"
+
 cp root.sq tree/root.img
 pack_initrd "$pc_initrd"
 start full "gild.root=$root_seal gild.image=filler" -drive file=full.img,format=raw,if=virtio \
@@ -191,14 +206,4 @@ ok "the state's file system was unmounted" sh -c "dumpe2fs -h full.ext4 2>/dev/n
 debugfs -R "dump filler/overlay.qcow2 $PWD/full.qcow2" full.ext4 2>/dev/null
 qemu-img check -f qcow2 full.qcow2 >check.log 2>&1
 is "the overlay has no errors" "$(($? == 0 || $? == 3))" 1
-
-start spot "gild.root=$root_seal gild.image=damaged" -drive file=spot.img,format=raw,if=virtio \
-	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1"
-await spot "the guest is stopped\|press the power"
-said spot "gild: QEMU started" "an image with a bad block in its middle starts"
-said spot "gild: the guest is stopped: image damaged on vda1 .* is damaged" "the guest that reads it is stopped, with the image's name"
-press spot
-await spot "gild: off"
-said spot "gild: off" "and the PC can be switched off"
-wait "$pid"
 done_testing
