@@ -4,16 +4,8 @@
  * (INT 13h, function 43h). Each write makes an overlay of qcow2 take a cluster, which it
  * first reads from what lies below. Then it waits for ever.
  */
-	.code16
-	.globl _start
-_start:
-	cli
-	cld
-	xorw	%ax, %ax
-	movw	%ax, %ds
-	movw	%ax, %es
-	movw	%ax, %ss
-	movw	$0x7c00, %sp
+	.include "boot_sector.inc"
+	boot_sector_begin
 	sti
 	movw	$255, %cx
 next:
@@ -35,5 +27,4 @@ packet:
 	.word	0x7c00, 0	/* from this sector itself */
 sector:
 	.long	0, 0
-	.org	510
-	.word	0xaa55
+	boot_sector_end

@@ -7,8 +7,10 @@
 #   with_libraries PROGRAM TARGET      # a program, and the libraries that it needs
 #   with_files FILE...                 # files at the place where they are here
 #   with_modules NAME...               # modules, and what they need by their own account
-#   make_golden FOLDER                 # FOLDER/golden.raw: a guest that echoes the nonce
-#   pack_initrd FILE
+#   assemble NAME FILE                 # a guest that is a boot sector: nonce, filler
+#   make_golden FOLDER                 # FOLDER/golden.raw: the one that echoes the nonce
+#   index_modules                      # once all are there
+#   pack_initrd FILE                   # does so, too
 #   start_pc NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...   # in the background; $pid, NAME.log
 #   await NAME TEXT [SECONDS]          # until the log has it, or the PC is off
 #   said NAME TEXT DESCRIPTION         # a test: the log has it
@@ -58,15 +60,20 @@ make_root() {
 	with_files /usr/share/seabios/{bios-256k,vgabios-stdvga}.bin /usr/share/qemu/{kvmvapic.bin,keymaps/en-us}
 	with_modules kvm-amd vfio-pci virtio_blk virtio_pci ext4 crc32c_generic button evdev qemu_fw_cfg
 }
+assemble() { # NAME FILE
+	as --32 -I "$GILD_SOURCE/tests" -o "$scratch/$1.o" "$GILD_SOURCE/tests/$1.S" &&
+		ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$2" "$scratch/$1.o"
+}
 make_golden() { # FOLDER
 	mkdir -p "$1"
-	as --32 -o "$scratch/nonce.o" "$GILD_SOURCE/tests/nonce.S" &&
-		ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$1/golden.raw" "$scratch/nonce.o" &&
-		truncate -s 1M "$1/golden.raw"
+	assemble nonce "$1/golden.raw" && truncate -s 1M "$1/golden.raw"
 }
-pack_initrd() { # FILE
+index_modules() {
 	cp "$modules"/modules.{order,builtin,builtin.modinfo} "$root$modules/"
 	depmod -b "$root" "$version"
+}
+pack_initrd() { # FILE
+	index_modules
 	(cd "$root" && find . | sort | cpio -o -H newc --quiet -R 0:0) | gzip -1 >"$1"
 }
 

@@ -8,16 +8,8 @@
  * With COLOUR defined, one of mode 13h, it has a screen of that colour instead, and switches
  * itself off by the power button: ACPI 6.5, 4.8.3, at the ports where SeaBIOS has them on q35.
  */
-	.code16
-	.globl _start
-_start:
-	cli
-	cld
-	xorw	%ax, %ax
-	movw	%ax, %ds
-	movw	%ax, %es
-	movw	%ax, %ss
-	movw	$0x7c00, %sp
+	.include "boot_sector.inc"
+	boot_sector_begin
 	movw	$0x510, %dx		/* selector, then data at the next port */
 	movw	$0x19, %ax		/* the directory: its number of files first */
 	outw	%ax, %dx
@@ -111,5 +103,4 @@ wait:
 name:
 	.asciz	"opt/gild/nonce"
 name_end:
-	.org	510
-	.word	0xaa55
+	boot_sector_end

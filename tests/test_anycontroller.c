@@ -204,22 +204,12 @@ static void missing_boot_files_are_errors(void **state _unused_)
 
 static void older_windows_has_no_database(void **state _unused_)
 {
-	struct sample *s = sample_make();
+	struct sample *s = sample_make_seven();
 	struct hive *h = s->system;
 	const char *cddb =
 		"ControlSet001\\Control\\CriticalDeviceDatabase\\PCI#CC_010601";
 	struct installation *in;
 
-	assert_int_equal(
-		hive_delete(h, hive_find(h, hive_root(h), "DriverDatabase"), NULL), 0);
-	hive_close(s->drivers);
-	s->drivers = NULL;
-	set_text(s->software, "Microsoft\\Windows NT\\CurrentVersion",
-		 "CurrentBuildNumber", "7601");
-	set_number(s->software, "Microsoft\\Windows NT\\CurrentVersion",
-		   "CurrentMajorVersionNumber", 6);
-	set_number(s->software, "Microsoft\\Windows NT\\CurrentVersion",
-		   "CurrentMinorVersionNumber", 1);
 	add_service(s, "msahci", 0, 3, true);
 	set_text(h, cddb, "Service", "msahci");
 	set_text(h, cddb, "ClassGUID", "{4D36E96A-E325-11CE-BFC1-08002BE10318}");
@@ -245,19 +235,9 @@ static struct sample *sample_seven(void)
 {
 	static const char cddb[] =
 		"ControlSet001\\Control\\CriticalDeviceDatabase\\PCI#CC_010601";
-	struct sample *s = sample_make();
+	struct sample *s = sample_make_seven();
 	struct hive *h = s->system;
 
-	assert_int_equal(
-		hive_delete(h, hive_find(h, hive_root(h), "DriverDatabase"), NULL), 0);
-	hive_close(s->drivers);
-	s->drivers = NULL;
-	set_text(s->software, "Microsoft\\Windows NT\\CurrentVersion",
-		 "CurrentBuildNumber", "7601");
-	set_number(s->software, "Microsoft\\Windows NT\\CurrentVersion",
-		   "CurrentMajorVersionNumber", 6);
-	set_number(s->software, "Microsoft\\Windows NT\\CurrentVersion",
-		   "CurrentMinorVersionNumber", 1);
 	set_text(h, "ControlSet001\\Control\\Session Manager\\Environment",
 		 "PROCESSOR_ARCHITECTURE", "x86");
 	add_service(s, "msahci", 3, 3, true);

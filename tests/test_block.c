@@ -11,39 +11,13 @@
 #include "block/container_private.h"
 #include "block/crc.h"
 #include "block/partition.h"
+#include "memory_disk.h"
 
 #define DISK_SIZE ((uint64_t)1 << 20)
 
-/* ---- a disk in memory ---- */
-
-struct memory {
-	struct block block;
-	uint8_t data[DISK_SIZE];
-};
-
-static int memory_pread(struct block *block, void *buf, size_t len, uint64_t offset,
-			struct error *err _unused_)
-{
-	memcpy(buf, ((struct memory *)block)->data + offset, len);
-	return 0;
-}
-
-static int memory_pwrite(struct block *block, const void *buf, size_t len,
-			 uint64_t offset, struct error *err _unused_)
-{
-	memcpy(((struct memory *)block)->data + offset, buf, len);
-	return 0;
-}
-
-static const struct block_ops memory_ops = {.pread = memory_pread,
-					    .pwrite = memory_pwrite};
-
 static struct memory *disk_new(void)
 {
-	struct memory *m = xcalloc(1, sizeof(*m));
-
-	m->block = (struct block){&memory_ops, xstrdup("disk"), DISK_SIZE, 512, true};
-	return m;
+	return memory_new("disk", DISK_SIZE, 512);
 }
 
 /* ---- blocks ---- */

@@ -7,70 +7,18 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "block/fat_private.h"
+#include "memory_disk.h"
 
 #define MIB ((uint64_t)1 << 20)
 #define NOVEMBER 1700000000 /* 2023-11-14 22:13:20 */
 
 /* ---- volumes ---- */
 
-struct memory {
-	struct block block;
-	uint8_t *data;
-	/* Where it may lose its power: what was synced, how many writes are left, the
-	 * last. */
-	uint8_t *synced;
-	size_t left;
-	uint64_t last;
-	size_t last_len;
-};
-
-static int memory_pread(struct block *block, void *buf, size_t len, uint64_t offset,
-			struct error *err _unused_)
-{
-	memcpy(buf, ((struct memory *)block)->data + offset, len);
-	return 0;
-}
-
-static int memory_pwrite(struct block *block, const void *buf, size_t len,
-			 uint64_t offset, struct error *err)
-{
-	struct memory *m = (struct memory *)block;
-
-	if (m->synced && !m->left--)
-		return error_set(err, ERROR_FAILED, "volume", "has no power");
-	memcpy(m->data + offset, buf, len);
-	m->last = offset;
-	m->last_len = len;
-	return 0;
-}
-
-static int memory_flush(struct block *block, struct error *err _unused_)
-{
-	struct memory *m = (struct memory *)block;
-
-	if (m->synced)
-		memcpy(m->synced, m->data, block->size);
-	return 0;
-}
-
-static void memory_close(struct block *block)
-{
-	free(((struct memory *)block)->data);
-	free(((struct memory *)block)->synced);
-}
-
-static const struct block_ops memory_ops = {.pread = memory_pread,
-					    .pwrite = memory_pwrite,
-					    .flush = memory_flush,
-					    .close = memory_close};
-
 /* Full of what was there before. */
 static struct block *new_volume(uint64_t size, uint32_t sector)
 {
-	struct memory *m = xcalloc(1, sizeof(*m));
+	struct memory *m = memory_new("volume", size, sector);
 
-	m->block = (struct block){&memory_ops, xstrdup("volume"), size, sector, true};
-	m->data = xmalloc(size);
 	memset(m->data, 0xa5, size);
 	return &m->block;
 }

@@ -54,19 +54,9 @@ struct fixture {
 /* 64-bit Windows 7 with two control sets and one inbox miniport. */
 static struct sample *seven(void)
 {
-	struct sample *s = sample_make();
+	struct sample *s = sample_make_seven();
 	struct hive *h = s->system;
 
-	assert_int_equal(
-		hive_delete(h, hive_find(h, hive_root(h), "DriverDatabase"), NULL), 0);
-	hive_close(s->drivers);
-	s->drivers = NULL;
-	set_text(s->software, "Microsoft\\Windows NT\\CurrentVersion",
-		 "CurrentBuildNumber", "7601");
-	set_number(s->software, "Microsoft\\Windows NT\\CurrentVersion",
-		   "CurrentMajorVersionNumber", 6);
-	set_number(s->software, "Microsoft\\Windows NT\\CurrentVersion",
-		   "CurrentMinorVersionNumber", 1);
 	set_bytes(s->software, VERSION_KEY, "DevicePath", REG_EXPAND_SZ,
 		  u"%SystemRoot%\\inf", sizeof(u"%SystemRoot%\\inf"));
 	set_text(h, CDDB "PCI#CC_010601", "Service", "msahci");

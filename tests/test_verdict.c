@@ -229,10 +229,38 @@ static void test_json(void **state _unused_)
 	done(&c);
 }
 
+static void test_reserve(void **state _unused_)
+{
+	const uint64_t overlay = (uint64_t)2 << 30;
+	struct pc_case c;
+	struct verdict v;
+
+	good(&c);
+	verdict_reach(&c.question, &v);
+	assert_true(v.guest_memory == vm_memory(c.machine.memory, 4, &c.image));
+	verdict_reserve(&v, &c.question, overlay);
+	assert_true(v.guest_memory == vm_memory(c.machine.memory - overlay, 4, &c.image));
+	verdict_free(&v);
+	/* Who was promised so much gets it. */
+	c.question.memory = (uint64_t)4 << 30;
+	verdict_reach(&c.question, &v);
+	verdict_reserve(&v, &c.question, overlay);
+	assert_true(v.guest_memory == c.question.memory);
+	verdict_free(&v);
+	/* And without a virtual machine there is nothing to give. */
+	c.machine.kvm = KVM_MISSING;
+	verdict_reach(&c.question, &v);
+	verdict_reserve(&v, &c.question, overlay);
+	assert_true(v.guest_memory == 0);
+	verdict_free(&v);
+	done(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_modes),  cmocka_unit_test(test_more_firmware),
+		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_no_kvm), cmocka_unit_test(test_passthrough),
 		cmocka_unit_test(test_json),
 	};

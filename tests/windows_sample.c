@@ -244,6 +244,24 @@ struct sample *sample_make(void)
 	return s;
 }
 
+struct sample *sample_make_seven(void)
+{
+	struct sample *s = sample_make();
+	struct hive *h = s->system;
+
+	assert_int_equal(
+		hive_delete(h, hive_find(h, hive_root(h), "DriverDatabase"), NULL), 0);
+	hive_close(s->drivers);
+	s->drivers = NULL;
+	set_text(s->software, "Microsoft\\Windows NT\\CurrentVersion",
+		 "CurrentBuildNumber", "7601");
+	set_number(s->software, "Microsoft\\Windows NT\\CurrentVersion",
+		   "CurrentMajorVersionNumber", 6);
+	set_number(s->software, "Microsoft\\Windows NT\\CurrentVersion",
+		   "CurrentMinorVersionNumber", 1);
+	return s;
+}
+
 void sample_save(struct sample *s)
 {
 	struct hive *const hives[] = {s->system, s->software, s->drivers};

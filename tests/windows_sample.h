@@ -56,6 +56,8 @@ char *add_oem(struct sample *s, struct hive *node, unsigned number, const char *
 	      const char *guid, const char *service, const char *id);
 /* Windows 10 with two control sets, one storage and one network package of others. */
 struct sample *sample_make(void);
+/* The same as Windows 7, which has no driver database. */
+struct sample *sample_make_seven(void);
 void sample_save(struct sample *s);
 void sample_free(struct sample *s);
 struct opened sample_open(struct sample *s);

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/socket.h"
 
 /* RFC 6143, section 7.7 and the registry of rfbproto.rst. */
 #define ENCODING_RAW 0
@@ -479,23 +479,11 @@ void rfb_begin(struct rfb *r, int fd)
 
 int rfb_connect(struct rfb *r, const char *path, struct error *err)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd;
+	int fd, result = socket_connect(path, &fd, err);
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return error_set(err, ERROR_FAILED, path, "is too long for a socket");
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return error_errno(err, path, "cannot make a socket");
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
+	if (result > 0)
 		rfb_begin(r, fd);
-		return 1;
-	}
-	close(fd);
-	if (errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN)
-		return 0;
-	return error_errno(err, path, "cannot connect");
+	return result;
 }
 
 int rfb_read(struct rfb *r, struct error *err)

@@ -162,6 +162,21 @@ int media_loader(const struct media *media, const char *grub, struct media_files
 	return 0;
 }
 
+int media_add_to_fat(struct block *volume, const struct media_files *files,
+		     struct error *err)
+{
+	struct vec_of(struct fat_item) items = VEC_INIT;
+	int result;
+
+	vec_foreach (file, files)
+		vec_push(&items, (struct fat_item){.path = file->path,
+						   .attributes = FAT_ATTR_ARCHIVE,
+						   .data = buffer_view(&file->data)});
+	result = fat_fill(volume, items.items, items.len, err);
+	vec_free(&items);
+	return result;
+}
+
 int media_fill_fat(struct block *volume, const struct media *media, uint64_t hidden,
 		   const struct media_files *files, struct error *err)
 {
@@ -170,16 +185,8 @@ int media_fill_fat(struct block *volume, const struct media *media, uint64_t hid
 					    .label = "GILD",
 					    .small = true,
 					    .seed = {id.bytes, sizeof(id.bytes)}};
-	struct vec_of(struct fat_item) items = VEC_INIT;
-	int result;
 
-	vec_foreach (file, files)
-		vec_push(&items, (struct fat_item){.path = file->path,
-						   .attributes = FAT_ATTR_ARCHIVE,
-						   .data = buffer_view(&file->data)});
-	result = fat_format(volume, &format, err);
-	if (result == 0)
-		result = fat_fill(volume, items.items, items.len, err);
-	vec_free(&items);
-	return result;
+	return fat_format(volume, &format, err) < 0
+		       ? -1
+		       : media_add_to_fat(volume, files, err);
 }

@@ -67,5 +67,8 @@ int media_loader(const struct media *media, const char *grub, struct media_files
 struct block;
 int media_fill_fat(struct block *volume, const struct media *media, uint64_t hidden,
 		   const struct media_files *files, struct error *err);
+/* Puts the files on one that is there. */
+int media_add_to_fat(struct block *volume, const struct media_files *files,
+		     struct error *err);
 
 #endif

@@ -188,16 +188,9 @@ static int write_root(struct stick *stick, const struct partition *root,
 
 static int fill(struct stick *stick, const struct media_files *files, struct error *err)
 {
-	struct vec_of(struct fat_item) items = VEC_INIT;
-	int result;
-
-	vec_foreach (file, files)
-		vec_push(&items, (struct fat_item){.path = file->path,
-						   .attributes = FAT_ATTR_ARCHIVE,
-						   .data = buffer_view(&file->data)});
-	result = fat_fill(stick->esp, items.items, items.len, err);
-	vec_free(&items);
-	return result < 0 ? -1 : block_flush(stick->disk, err);
+	if (media_add_to_fat(stick->esp, files, err) < 0)
+		return -1;
+	return block_flush(stick->disk, err);
 }
 
 /* The signed kernel that was is kept under another name, for the firmware's menu. */

@@ -5,8 +5,9 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "base/socket.h"
 
 /* ---- messages ---- */
 
@@ -100,24 +101,13 @@ void qmp_close(struct qmp *qmp)
 
 int qmp_connect(struct qmp *qmp, const char *path, struct error *err)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd;
+	int fd, result = socket_connect(path, &fd, err);
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return error_set(err, ERROR_FAILED, path, "is too long for a socket");
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return error_errno(err, path, "cannot make a socket");
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
+	if (result > 0) {
 		qmp_close(qmp);
 		qmp->fd = fd;
-		return 1;
 	}
-	close(fd);
-	if (errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN)
-		return 0;
-	return error_errno(err, path, "cannot connect");
+	return result;
 }
 
 int qmp_send(struct qmp *qmp, const char *command, const char *arguments, const char *id,

@@ -118,11 +118,13 @@ static int choose_guests(struct plans *p, struct error *err)
 	p->overlay =
 		vm_overlay_size(s->machine.memory, s->shares, s->guests.len, overlays);
 	s->reserved = overlays * p->overlay;
-	if (s->guests.len < 2)
-		return 0;
-	if (session_judge(s, err) < 0)
-		return -1;
-	plans_drop(p);
+	if (s->guests.len < 2) {
+		verdict_reserve(&s->verdict, &s->question, s->reserved);
+	} else {
+		if (session_judge(s, err) < 0)
+			return -1;
+		plans_drop(p);
+	}
 	session_write_verdict(s);
 	return 0;
 }

@@ -251,6 +251,14 @@ void verdict_reach(const struct verdict_question *q, struct verdict *v)
 	choose_mode(q, v);
 }
 
+void verdict_reserve(struct verdict *v, const struct verdict_question *q,
+		     uint64_t reserved)
+{
+	if (v->guest_memory && !q->memory)
+		v->guest_memory = vm_memory(q->machine->memory - reserved,
+					    q->machine->cpus, q->image);
+}
+
 void verdict_refuse(struct verdict *v, struct passthrough_set *set,
 		    const struct error *err)
 {

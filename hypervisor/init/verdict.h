@@ -58,6 +58,12 @@ struct verdict_question {
 	bool without_kvm;	/* emulation will do (accel=tcg) */
 };
 void verdict_reach(const struct verdict_question *question, struct verdict *ret);
+/*
+ * So many bytes of the PC's memory are taken for what guests write, as is known when their
+ * disks are open: the guest gets less, unless it was said what it gets.
+ */
+void verdict_reserve(struct verdict *verdict, const struct verdict_question *question,
+		     uint64_t reserved);
 /* After a set could not be bound: refused for that reason, the mode follows. */
 void verdict_refuse(struct verdict *verdict, struct passthrough_set *set,
 		    const struct error *err);

@@ -181,8 +181,7 @@ undo:
 	return -1;
 }
 
-static int copy_bytes(int in, int out, const char *src, const char *dst,
-		      struct error *err)
+int file_copy_bytes(int in, int out, const char *src, const char *dst, struct error *err)
 {
 	_cleanup_free_ uint8_t *chunk = NULL;
 
@@ -220,6 +219,27 @@ static int copy_bytes(int in, int out, const char *src, const char *dst,
 	}
 }
 
+int file_open_new(const char *path, uint64_t size, struct error *err)
+{
+	int fd;
+
+	if (size && file_check_space(path, size, err) < 0)
+		return -1;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		(void)error_errno(err, path, "cannot create");
+	return fd;
+}
+
+int file_close_new(int fd, const char *path, int result, struct error *err)
+{
+	if (close(fd) < 0 && result == 0)
+		result = error_errno(err, path, "cannot write");
+	if (result < 0)
+		(void)unlink(path);
+	return result;
+}
+
 int file_copy(const char *src, const char *dst, struct error *err)
 {
 	_cleanup_close_ int in = open(src, O_RDONLY | O_CLOEXEC);
@@ -230,7 +250,7 @@ int file_copy(const char *src, const char *dst, struct error *err)
 	out = open(dst, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (out < 0)
 		return error_errno(err, dst, "cannot create");
-	if (copy_bytes(in, out, src, dst, err) < 0 || fsync(out) < 0) {
+	if (file_copy_bytes(in, out, src, dst, err) < 0 || fsync(out) < 0) {
 		if (err && err->code == ERROR_NONE)
 			error_errno(err, dst, "cannot sync");
 		(void)unlink(dst);

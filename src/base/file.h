@@ -34,6 +34,15 @@ int file_write_sparse(int fd, const void *data, size_t len, uint64_t offset,
 int file_replace(const char *path, struct bytes data, struct error *err);
 /* fsync() of the folder that holds `path`. */
 int file_sync_folder(const char *path, struct error *err);
+/*
+ * A new file for `size` bytes (0: not known), where there is space for them: its
+ * descriptor, or -1. file_close_new() closes it, and removes it if `result` says that
+ * filling it failed, or if closing does. Returns 0 or -1.
+ */
+int file_open_new(const char *path, uint64_t size, struct error *err);
+int file_close_new(int fd, const char *path, int result, struct error *err);
+/* What is left to read of `in`; names are for messages. Reflink where it can be. */
+int file_copy_bytes(int in, int out, const char *src, const char *dst, struct error *err);
 /* Copies src to the new file dst (reflink where the file system can), synced. */
 int file_copy(const char *src, const char *dst, struct error *err);
 

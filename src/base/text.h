@@ -23,6 +23,9 @@ size_t utf16_units(const char *utf8);
 /* True if the string is well-formed UTF-8 (WTF-8 not accepted). */
 bool utf8_valid(const void *text, size_t len);
 
+/* A byte of IBM's code page 437, as Windows' installers have it, in Unicode. */
+uint16_t cp437_unit(uint8_t byte);
+
 /* Upper case of one UTF-16 unit by the table of Windows' file system and registry. */
 uint16_t upcase_unit(uint16_t unit);
 /* Compares as Windows orders names: by upper-cased UTF-16 unit. <0, 0, >0. */

@@ -249,16 +249,6 @@ static int check_signature(struct verify *v, struct tree *tree,
 	return 0;
 }
 
-static bool third_party(const struct service *service)
-{
-	unsigned number;
-
-	vec_foreach (owner, &service->owners)
-		if (oem_inf_number(*owner, &number))
-			return true;
-	return false;
-}
-
 static int check_driver(struct verify *v, struct tree *tree,
 			const struct service *service, const struct target *target,
 			struct error *err)
@@ -289,7 +279,7 @@ static int check_driver(struct verify *v, struct tree *tree,
 			   service->name,
 			   arch == ARCH_UNKNOWN ? "no executable" : arch_name(arch),
 			   arch_name(target->arch));
-	else if (third_party(service))
+	else if (service_is_third_party(service))
 		return check_signature(v, tree, service, buffer_view(&file), fatal, err);
 	return 0;
 }

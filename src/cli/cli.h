@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/guid.h"
 #include "tree/tree.h"
 
 enum cli_kind {
@@ -63,6 +64,9 @@ void cli_add_strings(struct json_object *object, const char *key,
 		     const struct strings *items);
 struct json_object *cli_add_array(struct json_object *object, const char *key);
 struct json_object *cli_add_object(struct json_object *array_or_object, const char *key);
+/* A partition that was made; offset and size in bytes. */
+void cli_add_partition(struct json_object *array, const char *role, unsigned number,
+		       uint64_t offset, uint64_t size, const struct guid *guid);
 
 /*
  * A table for people: cells are UTF-8, columns as wide as they need to be. The last

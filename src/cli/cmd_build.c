@@ -144,16 +144,10 @@ static void add_parts(struct json_object *object, const struct build_result *r)
 	struct json_object *array = cli_add_array(object, "partitions");
 
 	for (size_t i = 0; i < r->part_count; i++) {
-		struct json_object *o = cli_add_object(array, NULL);
 		const struct build_part *part = &r->parts[i];
-		char guid[GUID_TEXT_SIZE];
 
-		guid_format(&part->guid, guid);
-		cli_add(o, "role", part->role);
-		cli_add_int(o, "number", part->number);
-		cli_add_int(o, "offset", (int64_t)part->offset);
-		cli_add_int(o, "size", (int64_t)part->size);
-		cli_add(o, "guid", guid);
+		cli_add_partition(array, part->role, part->number, part->offset,
+				  part->size, &part->guid);
 	}
 }
 

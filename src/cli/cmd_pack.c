@@ -104,17 +104,9 @@ static void add_partitions(struct json_object *object, const struct pack_result 
 {
 	struct json_object *array = cli_add_array(object, "partitions");
 
-	vec_foreach (part, &r->partitions) {
-		struct json_object *o = cli_add_object(array, NULL);
-		char guid[GUID_TEXT_SIZE];
-
-		guid_format(&part->guid, guid);
-		cli_add(o, "role", part->role);
-		cli_add_int(o, "number", part->number);
-		cli_add_int(o, "offset", (int64_t)part->offset);
-		cli_add_int(o, "size", (int64_t)part->size);
-		cli_add(o, "guid", guid);
-	}
+	vec_foreach (part, &r->partitions)
+		cli_add_partition(array, part->role, part->number, part->offset,
+				  part->size, &part->guid);
 }
 
 static void add_contents(struct json_object *object, const struct boot_set *set)

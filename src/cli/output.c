@@ -94,6 +94,20 @@ struct json_object *cli_add_object(struct json_object *array_or_object, const ch
 	return attach(array_or_object, key, json_object_new_object());
 }
 
+void cli_add_partition(struct json_object *array, const char *role, unsigned number,
+		       uint64_t offset, uint64_t size, const struct guid *guid)
+{
+	struct json_object *o = cli_add_object(array, NULL);
+	char text[GUID_TEXT_SIZE];
+
+	guid_format(guid, text);
+	cli_add(o, "role", role);
+	cli_add_int(o, "number", number);
+	cli_add_int(o, "offset", (int64_t)offset);
+	cli_add_int(o, "size", (int64_t)size);
+	cli_add(o, "guid", text);
+}
+
 void cli_table_row(struct cli_table *table, ...)
 {
 	va_list ap;

@@ -121,7 +121,6 @@ int nt60_open(struct store *store, struct error *err)
 {
 	const struct target *target = &store->installation->target;
 	struct nt6 *nt6;
-	int found;
 
 	if (target->arch != ARCH_X86 && target->arch != ARCH_AMD64)
 		return error_set(err, ERROR_USAGE, tree_name(store->tree),
@@ -129,22 +128,14 @@ int nt60_open(struct store *store, struct error *err)
 				 "those for x86 and amd64",
 				 arch_name(target->arch));
 	store->legacy = true;
-	store->system = registry_hive(store->registry, REGISTRY_SYSTEM, err);
-	if (!store->system ||
-	    registry_control_sets(store->registry, &store->control_sets, err) < 0)
+	if (store_open_hives(store, err) < 0)
 		return -1;
-	found = registry_has(store->registry, REGISTRY_SOFTWARE, err);
-	if (found < 0)
-		return -1;
-	if (!found) {
+	if (!store->software) {
 		error_set(err, ERROR_STATE, tree_name(store->tree),
 			  "has no SOFTWARE hive, where DevicePath tells Windows of new "
 			  "drivers");
 		return error_remedy(err, "the image is incomplete: take a whole one");
 	}
-	store->software = registry_hive(store->registry, REGISTRY_SOFTWARE, err);
-	if (!store->software)
-		return -1;
 	nt6 = xcalloc(1, sizeof(*nt6));
 	store->generation = nt6;
 	store->generation_free = nt6_free;

@@ -111,10 +111,8 @@ void removals_free(struct removals *removals)
 
 /* ---- Windows 8 and later ----------------------------------------------------------- */
 
-int nt62_open(struct store *store, struct error *err)
+int store_open_hives(struct store *store, struct error *err)
 {
-	static const enum registry_hive hives[] = {REGISTRY_SYSTEM, REGISTRY_DRIVERS};
-	uint32_t schema;
 	int found;
 
 	store->system = registry_hive(store->registry, REGISTRY_SYSTEM, err);
@@ -122,13 +120,19 @@ int nt62_open(struct store *store, struct error *err)
 	    registry_control_sets(store->registry, &store->control_sets, err) < 0)
 		return -1;
 	found = registry_has(store->registry, REGISTRY_SOFTWARE, err);
-	if (found < 0)
-		return -1;
-	if (found) {
+	if (found > 0)
 		store->software = registry_hive(store->registry, REGISTRY_SOFTWARE, err);
-		if (!store->software)
-			return -1;
-	}
+	return found < 0 || (found && !store->software) ? -1 : 0;
+}
+
+int nt62_open(struct store *store, struct error *err)
+{
+	static const enum registry_hive hives[] = {REGISTRY_SYSTEM, REGISTRY_DRIVERS};
+	uint32_t schema;
+	int found;
+
+	if (store_open_hives(store, err) < 0)
+		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(hives); i++) {
 		found = driverdb_open(store->registry, hives[i], &store->nodes[i], err);
 		if (found < 0)

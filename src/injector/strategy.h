@@ -31,6 +31,8 @@ struct strategy {
 const struct strategy *strategy_for(const struct target *target, struct error *err);
 
 /* Windows NT 6.2 and later: the driver database in the registry. */
+/* HKLM\SYSTEM with its control sets, and SOFTWARE where there is one. */
+int store_open_hives(struct store *store, struct error *err);
 int nt62_open(struct store *store, struct error *err);
 int nt62_add(struct store *store, struct package *package, bool force,
 	     struct error *err);

@@ -4,16 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-#include <linux/fs.h>
 
 #include "base/file.h"
 #include "tree/dir.h"
 
-#define CHUNK (1024 * 1024)
 #define MAX_XATTR (64 * 1024)
 
 static void copy_xattr(int from, int to, const char *name, void *value)
@@ -43,29 +39,6 @@ void dir_copy_metadata(int from, int to, const struct stat *st)
 		copy_xattr(from, to, hidden[i], value);
 }
 
-static int copy_content(int from, int to, const char *name, struct error *err)
-{
-	_cleanup_free_ uint8_t *chunk = NULL;
-
-	if (ioctl(to, FICLONE, from) == 0)
-		return 0;
-	chunk = xmalloc(CHUNK);
-	for (;;) {
-		ssize_t n = read(from, chunk, CHUNK);
-
-		if (interrupted())
-			return error_interrupted(err);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, name, "cannot read");
-		if (n == 0)
-			return 0;
-		if (file_write_all(to, (struct bytes){chunk, (size_t)n}, name, err) < 0)
-			return -1;
-	}
-}
-
 static int copy_file(int from, int to, const char *name, const struct stat *st,
 		     struct error *err)
 {
@@ -80,7 +53,7 @@ static int copy_file(int from, int to, const char *name, const struct stat *st,
 		     0600);
 	if (out < 0)
 		return error_errno(err, name, "cannot create the copy");
-	if (copy_content(in, out, name, err) < 0)
+	if (file_copy_bytes(in, out, name, name, err) < 0)
 		return -1;
 	dir_copy_metadata(in, out, st);
 	(void)futimens(out, times);

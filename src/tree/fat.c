@@ -93,18 +93,13 @@ static int extract_op(struct tree *tree, const char *path, const char *host_path
 	_cleanup_fat_entry_ struct fat_entry entry = {0};
 	int fd, result;
 
-	if (find_file(tree, path, &entry, err) < 0 ||
-	    file_check_space(host_path, entry.size, err) < 0)
+	if (find_file(tree, path, &entry, err) < 0)
 		return -1;
-	fd = open(host_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	fd = file_open_new(host_path, entry.size, err);
 	if (fd < 0)
-		return error_errno(err, host_path, "cannot create");
+		return -1;
 	result = fat_read(((struct fat_tree *)tree)->fat, &entry, to_file, &fd, err);
-	if (close(fd) < 0 && result == 0)
-		result = error_errno(err, host_path, "cannot write");
-	if (result < 0)
-		(void)unlink(host_path);
-	return result;
+	return file_close_new(fd, host_path, result, err);
 }
 
 static const struct tree_ops fat_tree_ops = {

@@ -15,33 +15,22 @@ struct commit {
 	struct vec_of(struct held) held;
 };
 
-static bool in_place(const struct overlay *node)
-{
-	return node->origin && node->base && strcmp(node->origin, node->base) == 0;
-}
-
-/* Longest path first: what lies in a folder that moves is taken out before it goes. */
-static int deepest_first(const void *a, const void *b)
-{
-	size_t x = strlen(((const struct held *)a)->node->origin);
-	size_t y = strlen(((const struct held *)b)->node->origin);
-
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
 static int hold_moved(struct commit *c, const struct tree *tree, struct error *err)
 {
-	for (const struct overlay *n = tree->overlay; n;
-	     n = overlay_next(n, tree->overlay))
-		if (n->kind == OVERLAY_MOVED ||
-		    (n->kind == OVERLAY_FILE && n->origin && !in_place(n)))
-			vec_push(&c->held, (struct held){.node = n});
-	if (c->held.len)
-		qsort(c->held.items, c->held.len, sizeof(*c->held.items), deepest_first);
-	vec_foreach (held, &c->held)
-		if (fat_detach(c->fat, held->node->origin, &held->detached, err) < 0)
-			return -1;
-	return 0;
+	struct overlays moved = VEC_INIT;
+	int result = 0;
+
+	overlay_moved(tree->overlay, &moved);
+	vec_foreach (node, &moved) {
+		struct held held = {.node = *node};
+
+		result = fat_detach(c->fat, (*node)->origin, &held.detached, err);
+		if (result < 0)
+			break;
+		vec_push(&c->held, held);
+	}
+	vec_free(&moved);
+	return result;
 }
 
 static const struct fat_detached *find_held(const struct commit *c,
@@ -95,7 +84,7 @@ static int carry_out(struct commit *c, const struct overlay *node, struct error 
 	if (!overlay_changes(node))
 		return 0;
 	if (node->kind != OVERLAY_PASS &&
-	    !(node->kind == OVERLAY_FILE && in_place(node)) &&
+	    !(node->kind == OVERLAY_FILE && overlay_in_place(node)) &&
 	    clear_place(c, node, path, err) < 0)
 		return -1;
 	if (held && fat_attach(c->fat, path, held, err) < 0)

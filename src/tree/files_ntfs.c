@@ -75,19 +75,6 @@ static int damaged(const struct walk *w, size_t entry, struct error *err,
 /* ---- the folders
  * ------------------------------------------------------------------------------- */
 
-/* What NT would not let anybody type: such names exist on damaged volumes. */
-static bool is_nameable(const struct ntfs_name *name)
-{
-	for (size_t i = 0; i + 2 <= name->len; i += 2) {
-		uint16_t unit = get_le16(name->units + i);
-
-		if (unit == 0 || unit == '/' || unit == '\\')
-			return false;
-	}
-	return name->len && !(name->len <= 4 && get_le16(name->units) == '.' &&
-			      (name->len == 2 || get_le16(name->units + 2) == '.'));
-}
-
 static int note_name(void *arg, const struct ntfs_name *name, struct error *err _unused_)
 {
 	struct walk *w = arg;
@@ -97,7 +84,7 @@ static int note_name(void *arg, const struct ntfs_name *name, struct error *err 
 
 	if (RECORD_NUMBER(name->reference) < NTFS_FIRST_USER)
 		return 0;
-	if (!is_nameable(name)) {
+	if (!ntfs_name_is_nameable(name)) {
 		w->hidden++;
 		return 0;
 	}

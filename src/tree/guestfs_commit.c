@@ -28,33 +28,18 @@ struct commit {
 	struct vec_of(struct held) held;
 };
 
-static bool in_place(const struct overlay *node)
-{
-	return node->origin && node->base && strcmp(node->origin, node->base) == 0;
-}
-
-/* Longest path first: what lies in a folder that moves is taken out before it goes. */
-static int deepest_first(const void *a, const void *b)
-{
-	size_t x = strlen(((const struct held *)a)->node->origin);
-	size_t y = strlen(((const struct held *)b)->node->origin);
-
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
 static int hold_moved(struct commit *c, const struct tree *tree, struct error *err)
 {
 	struct guestfs *g = c->guestfs;
 	_cleanup_free_ char *folder = guestfs_path(c->volume, HOLD);
+	struct overlays moved = VEC_INIT;
 
-	for (const struct overlay *n = tree->overlay; n;
-	     n = overlay_next(n, tree->overlay))
-		if (n->kind == OVERLAY_MOVED ||
-		    (n->kind == OVERLAY_FILE && n->origin && !in_place(n)))
-			vec_push(&c->held, (struct held){n, NULL});
+	overlay_moved(tree->overlay, &moved);
+	vec_foreach (node, &moved)
+		vec_push(&c->held, (struct held){*node, NULL});
+	vec_free(&moved);
 	if (!c->held.len)
 		return 0;
-	qsort(c->held.items, c->held.len, sizeof(*c->held.items), deepest_first);
 	if (c->api->rm_rf(g->handle, folder) < 0 || c->api->mkdir(g->handle, folder) < 0)
 		return guestfs_failed(g, err, "cannot make %s", folder);
 	for (size_t i = 0; i < c->held.len; i++) {
@@ -166,7 +151,7 @@ static int place_held(struct commit *c, const struct overlay *node, const char *
 static int make_file(struct commit *c, const struct overlay *node, const char *path,
 		     struct error *err)
 {
-	if (in_place(node)) {
+	if (overlay_in_place(node)) {
 		_cleanup_free_ char *old = path_of_base(c, node);
 
 		return write_content(c, node, old, err);

@@ -329,8 +329,7 @@ static int check_parent(struct ntfs *ntfs, ntfs_inode *inode, uint64_t parent,
 	return error_remedy(err, "run chkdsk on the volume in Windows");
 }
 
-/* What NT would not let anybody type: such names exist on damaged volumes. */
-static bool is_nameable(const struct ntfs_name *name)
+bool ntfs_name_is_nameable(const struct ntfs_name *name)
 {
 	for (size_t i = 0; i + 2 <= name->len; i += 2) {
 		uint16_t unit = get_le16(name->units + i);
@@ -345,7 +344,8 @@ static bool is_nameable(const struct ntfs_name *name)
 static bool is_shown(const struct ntfs_name *name)
 {
 	return name->namespace != FILE_NAME_DOS &&
-	       RECORD_NUMBER(name->reference) >= NTFS_FIRST_USER && is_nameable(name);
+	       RECORD_NUMBER(name->reference) >= NTFS_FIRST_USER &&
+	       ntfs_name_is_nameable(name);
 }
 
 /* ---- paths --------------------------------------------------------------------------
@@ -662,18 +662,13 @@ static int tree_extract_op(struct tree *tree, const char *path, const char *host
 	_cleanup_content_ struct content c = {0};
 	int fd, result;
 
-	if (open_content(tree, path, &c, err) < 0 ||
-	    file_check_space(host_path, c.size, err) < 0)
+	if (open_content(tree, path, &c, err) < 0)
 		return -1;
-	fd = open(host_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	fd = file_open_new(host_path, c.size, err);
 	if (fd < 0)
-		return error_errno(err, host_path, "cannot create");
+		return -1;
 	result = stream_content(&c, to_file, &fd, err);
-	if (close(fd) < 0 && result == 0)
-		result = error_errno(err, host_path, "cannot write");
-	if (result < 0)
-		(void)unlink(host_path);
-	return result;
+	return file_close_new(fd, host_path, result, err);
 }
 
 static const struct tree_ops ntfs_tree_ops = {

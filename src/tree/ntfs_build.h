@@ -306,7 +306,8 @@ struct ntfs_standard {
 	uint64_t created, modified, changed, accessed;
 };
 void ntfs_standard_value(const struct ntfs_standard *s, uint8_t value[72]);
-struct ntfs_name {
+/* $FILE_NAME as it is written; what is read is ntfs_private.h's ntfs_name. */
+struct ntfs_file_name {
 	uint32_t parent; /* record */
 	uint64_t allocated, size;
 	uint32_t attributes, tag; /* as FILE_NAME has them */
@@ -314,9 +315,10 @@ struct ntfs_name {
 	enum ntfs_namespace space;
 	struct bytes units;
 };
-#define NTFS_NAME_MAX (66 + 2 * 255)
-size_t ntfs_name_value(const struct ntfs_name *name, uint8_t value[NTFS_NAME_MAX]);
-/* The descriptor's number; adds it if it is new. */
+#define NTFS_FILE_NAME_MAX (66 + 2 * 255)
+size_t ntfs_file_name_value(const struct ntfs_file_name *name,
+			    uint8_t value[NTFS_FILE_NAME_MAX]);
+/* Their records, in the order of their numbers, and the folders' B-trees. */
 int ntfs_write_files(struct ntfs_build *b, struct error *err);
 /* The root's index, with the entries of the system's files. */
 int ntfs_write_root(struct ntfs_build *b, struct error *err);

@@ -21,7 +21,8 @@ void ntfs_standard_value(const struct ntfs_standard *s, uint8_t value[72])
 	put_le32(value + 52, s->security);
 }
 
-size_t ntfs_name_value(const struct ntfs_name *n, uint8_t value[NTFS_NAME_MAX])
+size_t ntfs_file_name_value(const struct ntfs_file_name *n,
+			    uint8_t value[NTFS_FILE_NAME_MAX])
 {
 	put_le64(value, ntfs_reference(n->parent));
 	put_le64(value + 8, n->created);
@@ -64,7 +65,7 @@ static uint32_t tag_of(const struct ntfs_build *b, uint32_t number)
 
 /* Size and space of the unnamed data, as names repeat it. */
 static void data_sizes(const struct ntfs_build *b, uint32_t number,
-		       struct ntfs_name *name)
+		       struct ntfs_file_name *name)
 {
 	const struct files_inode *inode = &b->files->inodes.items[number];
 	const struct ntfs_stream *s = &b->streams[b->inodes[number].first_stream];
@@ -89,16 +90,17 @@ static void data_sizes(const struct ntfs_build *b, uint32_t number,
 	}
 }
 
-static void fill_name(const struct ntfs_build *b, uint32_t number, struct ntfs_name *name)
+static void fill_name(const struct ntfs_build *b, uint32_t number,
+		      struct ntfs_file_name *name)
 {
 	const struct files_inode *inode = &b->files->inodes.items[number];
 
-	*name = (struct ntfs_name){.created = inode->created,
-				   .modified = inode->modified,
-				   .changed = inode->changed,
-				   .accessed = inode->accessed,
-				   .attributes = attributes_of(b, number),
-				   .tag = tag_of(b, number)};
+	*name = (struct ntfs_file_name){.created = inode->created,
+					.modified = inode->modified,
+					.changed = inode->changed,
+					.accessed = inode->accessed,
+					.attributes = attributes_of(b, number),
+					.tag = tag_of(b, number)};
 	if (inode->attributes & FILES_ATTR_DIRECTORY)
 		name->attributes |= NTFS_ATTR_FOLDER;
 	else
@@ -154,7 +156,7 @@ static void add_names(const struct ntfs_build *b, struct file_record *f, uint32_
 	const struct files_inode *inode = &b->files->inodes.items[number];
 	_cleanup_buffer_ struct buffer units = BUFFER_INIT;
 	struct vec_of(size_t) ends = VEC_INIT;
-	struct ntfs_name name;
+	struct ntfs_file_name name;
 	size_t at = 0;
 
 	fill_name(b, number, &name);
@@ -164,7 +166,7 @@ static void add_names(const struct ntfs_build *b, struct file_record *f, uint32_
 		enum ntfs_namespace space = (enum ntfs_namespace)b->namespaces[entry];
 
 		for (int k = 0; k < (space == NTFS_WIN32 ? 2 : 1); k++) {
-			uint8_t *p = buffer_reserve(&f->names, NTFS_NAME_MAX);
+			uint8_t *p = buffer_reserve(&f->names, NTFS_FILE_NAME_MAX);
 
 			units.len = 0;
 			utf16_append(&units, k ? e->short_name : entry ? e->name : ".");
@@ -172,7 +174,7 @@ static void add_names(const struct ntfs_build *b, struct file_record *f, uint32_
 			name.space = k ? NTFS_DOS : entry ? space : NTFS_WIN32_DOS;
 			name.parent = b->inodes[b->files->entries.items[e->parent].inode]
 					      .record;
-			f->names.len += ntfs_name_value(&name, p);
+			f->names.len += ntfs_file_name_value(&name, p);
 			vec_push(&ends, f->names.len);
 		}
 	}
@@ -276,15 +278,15 @@ static void fill_index(struct ntfs_build *b, struct file_record *f, uint32_t num
 	ntfs_children_of(b, number, &f->children);
 	vec_foreach (child, &f->children.items) {
 		uint32_t inode = b->files->entries.items[child->entry].inode;
-		uint8_t value[NTFS_NAME_MAX];
-		struct ntfs_name name;
+		uint8_t value[NTFS_FILE_NAME_MAX];
+		struct ntfs_file_name name;
 		size_t len;
 
 		fill_name(b, inode, &name);
 		name.parent = b->inodes[number].record;
 		name.space = child->space;
 		name.units = child->units;
-		len = ntfs_name_value(&name, value);
+		len = ntfs_file_name_value(&name, value);
 		ntfs_index_add_file(&f->index, ntfs_reference(b->inodes[inode].record),
 				    (struct bytes){value, len});
 	}

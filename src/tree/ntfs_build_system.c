@@ -373,18 +373,18 @@ static bool is_view(unsigned number)
 
 /* The value of a system file's name. */
 static size_t name_value(const struct ntfs_build *b, unsigned number, const char *text,
-			 uint32_t parent, uint8_t value[NTFS_NAME_MAX])
+			 uint32_t parent, uint8_t value[NTFS_FILE_NAME_MAX])
 {
 	const struct ntfs_system_file *f = &b->system[number];
 	_cleanup_buffer_ struct buffer units = BUFFER_INIT;
-	struct ntfs_name name = {.parent = parent,
-				 .attributes = SYSTEM_ATTRIBUTES,
-				 .created = b->now,
-				 .modified = b->now,
-				 .changed = b->now,
-				 .accessed = b->now,
-				 .space = parent == NTFS_ROOT ? NTFS_WIN32_DOS
-							      : NTFS_POSIX};
+	struct ntfs_file_name name = {.parent = parent,
+				      .attributes = SYSTEM_ATTRIBUTES,
+				      .created = b->now,
+				      .modified = b->now,
+				      .changed = b->now,
+				      .accessed = b->now,
+				      .space = parent == NTFS_ROOT ? NTFS_WIN32_DOS
+								   : NTFS_POSIX};
 
 	if (!is_view(number) && !is_folder(number)) {
 		name.size = f->size;
@@ -394,7 +394,7 @@ static size_t name_value(const struct ntfs_build *b, unsigned number, const char
 	name.attributes |= is_view(number) ? NTFS_ATTR_VIEW : 0;
 	utf16_append(&units, text);
 	name.units = buffer_view(&units);
-	return ntfs_name_value(&name, value);
+	return ntfs_file_name_value(&name, value);
 }
 
 static int compare_entries(const void *a, const void *b, void *arg)
@@ -409,7 +409,7 @@ static int compare_entries(const void *a, const void *b, void *arg)
 
 void ntfs_system_names(struct ntfs_build *b, struct ntfs_index *index)
 {
-	uint8_t value[NTFS_NAME_MAX];
+	uint8_t value[NTFS_FILE_NAME_MAX];
 
 	for (size_t i = 0; i < ARRAY_SIZE(root_names); i++) {
 		unsigned record = root_names[i].record;
@@ -428,7 +428,7 @@ void ntfs_system_names(struct ntfs_build *b, struct ntfs_index *index)
 struct system_record {
 	struct ntfs_record record;
 	uint8_t standard[72];
-	uint8_t name[NTFS_NAME_MAX];
+	uint8_t name[NTFS_FILE_NAME_MAX];
 };
 
 static struct ntfs_attr *add(struct system_record *s, uint32_t type, const char *name,
@@ -533,7 +533,7 @@ static int write_extend(struct ntfs_build *b, struct error *err)
 	struct ntfs_index index = {.name = "$I30",
 				   .type = NTFS_AT_FILE_NAME,
 				   .collation = NTFS_COLLATION_FILE_NAME};
-	uint8_t value[NTFS_NAME_MAX];
+	uint8_t value[NTFS_FILE_NAME_MAX];
 	struct system_record s;
 	int result;
 

@@ -72,6 +72,8 @@ struct ntfs_name {
 	unsigned namespace;	/* FILE_NAME_POSIX, _WIN32, _DOS, _WIN32_AND_DOS */
 	struct tree_stat stat;	/* the index's copy: may be out of date */
 };
+/* False for what NT would not let anybody type: such names exist on damaged volumes. */
+bool ntfs_name_is_nameable(const struct ntfs_name *name);
 
 /*
  * Looks for a name without regard to case by the volume's $UpCase, preferring the exact

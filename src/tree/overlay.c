@@ -94,6 +94,29 @@ bool overlay_empty(const struct overlay *node)
 	return true;
 }
 
+bool overlay_in_place(const struct overlay *node)
+{
+	return node->origin && node->base && strcmp(node->origin, node->base) == 0;
+}
+
+static int deepest_first(const void *a, const void *b)
+{
+	size_t x = strlen((*(const struct overlay *const *)a)->origin);
+	size_t y = strlen((*(const struct overlay *const *)b)->origin);
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+void overlay_moved(const struct overlay *top, struct overlays *ret)
+{
+	for (const struct overlay *n = top; n; n = overlay_next(n, top))
+		if (n->kind == OVERLAY_MOVED ||
+		    (n->kind == OVERLAY_FILE && n->origin && !overlay_in_place(n)))
+			vec_push(ret, n);
+	if (ret->len)
+		qsort(ret->items, ret->len, sizeof(*ret->items), deepest_first);
+}
+
 uint64_t overlay_bytes(const struct overlay *node)
 {
 	uint64_t bytes = 0;

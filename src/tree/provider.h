@@ -120,6 +120,14 @@ const struct overlay *overlay_next(const struct overlay *node, const struct over
 char *overlay_path(const struct overlay *node);
 /* True if the node brings content (kind FILE, FOLDER or MOVED) or takes some away. */
 bool overlay_changes(const struct overlay *node);
+/* True if what is staged here is the base's own file of this place, changed. */
+bool overlay_in_place(const struct overlay *node);
+DEFINE_VEC(overlays, const struct overlay *);
+/*
+ * The nodes whose content the base has elsewhere. The longest of those paths comes first:
+ * what lies in a folder that moves has to be taken out before it goes.
+ */
+void overlay_moved(const struct overlay *top, struct overlays *ret);
 /* Bytes of staged content below. */
 uint64_t overlay_bytes(const struct overlay *node);
 /* The staged content of a FILE as a stream; -1 if the host file changed its size. */

@@ -181,19 +181,12 @@ static int to_file(struct bytes data, void *arg, struct error *err)
 static int extract_blob(struct wim *wim, const struct wim_blob *blob, const char *what,
 			const char *host_path, struct error *err)
 {
-	int fd, result;
+	int fd = file_open_new(host_path, blob ? wim_blob_size(blob) : 0, err), result;
 
-	if (blob && file_check_space(host_path, wim_blob_size(blob), err) < 0)
-		return -1;
-	fd = open(host_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
-		return error_errno(err, host_path, "cannot create");
+		return -1;
 	result = blob ? wim_blob_stream(wim, blob, to_file, &fd, what, err) : 0;
-	if (close(fd) < 0 && result == 0)
-		result = error_errno(err, host_path, "cannot write");
-	if (result < 0)
-		(void)unlink(host_path);
-	return result;
+	return file_close_new(fd, host_path, result, err);
 }
 
 static int wim_extract(struct tree *tree, const char *path, const char *host_path,

@@ -270,16 +270,6 @@ void names_sort(struct strings *s)
 	s->len = n;
 }
 
-static bool owned_by_third_party(const struct service *service)
-{
-	unsigned number;
-
-	vec_foreach (owner, &service->owners)
-		if (oem_inf_number(*owner, &number))
-			return true;
-	return false;
-}
-
 static int compare_claims(const void *a, const void *b)
 {
 	return text_compare(((const struct claim *)a)->service,
@@ -332,7 +322,7 @@ static bool judge(const struct claims *claims, const struct strings *enumerators
 	}
 	if (!found || !service_is_driver(service))
 		return false;
-	ret->third_party |= owned_by_third_party(service);
+	ret->third_party |= service_is_third_party(service);
 	ret->other_boot = service->boot_flags && !(service->boot_flags & BOOT_FLAGS_DISK);
 	for (size_t i = from; i < to; i++)
 		vec_foreach (id, &claims->items[i].ids)

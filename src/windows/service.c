@@ -3,6 +3,7 @@
 #include "windows/service.h"
 
 #include "base/text.h"
+#include "windows/driverdb.h"
 
 void service_free(struct service *service)
 {
@@ -11,6 +12,16 @@ void service_free(struct service *service)
 	free(service->file);
 	strings_free(&service->owners);
 	*service = (struct service){0};
+}
+
+bool service_is_third_party(const struct service *service)
+{
+	unsigned number;
+
+	vec_foreach (owner, &service->owners)
+		if (oem_inf_number(*owner, &number))
+			return true;
+	return false;
 }
 
 void services_free(struct services *services)

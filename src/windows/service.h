@@ -34,6 +34,8 @@ struct service {
 };
 DEFINE_VEC(services, struct service);
 void service_free(struct service *service);
+/* True if an oemN.inf owns it. */
+bool service_is_third_party(const struct service *service);
 #define _cleanup_service_ _cleanup_(service_free)
 void services_free(struct services *services);
 #define _cleanup_services_ _cleanup_(services_free)

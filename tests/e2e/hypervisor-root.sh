@@ -3,50 +3,25 @@
 # switched to; golden images under a seal, state that grows and fills up, slots, and a medium
 # that is pulled out. The sticks are made by mksquashfs, veritysetup, sgdisk and mke2fs.
 . "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
-PATH=$PATH:/usr/sbin:/sbin
-need qemu-system-x86_64 qemu-img as ld cpio depmod modprobe mkfs.ext4 mkfs.vfat mmd mcopy debugfs python3 \
-	mksquashfs veritysetup sgdisk mformat e2fsck dumpe2fs
-init=$GILD_BUILD/hypervisor/init/gild-init
-[ -x "$init" ] || skip_all "gild-init was not built: libkmod is missing"
-! ldd "$init" | grep -q libasan || skip_all "gild-init has sanitizers, which need more than an initramfs"
-kernel=$(find /boot -name 'vmlinuz-*-amd64' -not -name '*cloud*' | sort -V | tail -n 1)
-version=${kernel#/boot/vmlinuz-}
-modules=/lib/modules/$version
-[ -n "$kernel" ] && [ -r "$kernel" ] && [ -d "$modules" ] || skip_all "no linux-image-amd64 is installed"
+. "$GILD_SOURCE/tests/hypervisor.sh" || exit 1
+need qemu-img as ld mkfs.ext4 mkfs.vfat mmd mcopy debugfs mksquashfs veritysetup sgdisk mformat \
+	e2fsck dumpe2fs xorriso
 cd "$scratch" || exit 1
-take_turn
 
 # ---- initramfs and root file system --------------------------------------------------------
 
-with_libraries() { # TREE PROGRAM TARGET
-	local library
-	install -D -m 755 "$2" "$1/$3"
-	ldd "$2" | grep -o '/[^ ]*' | while read -r library; do
-		[ -e "$1/$library" ] || install -D -m 755 "$library" "$1/$library"
-	done
-}
-with_modules() { # TREE MODULE...: and what they need, by their own account
-	local tree=$1 file
-	shift
-	modprobe -S "$version" --show-depends -a "$@" 2>/dev/null |
-		sed -n 's/^insmod \([^ ]*\).*/\1/p' | while read -r file; do
-		[ -e "$tree/$file" ] || install -D -m 644 "$file" "$tree/$file"
-	done
-	cp "$modules"/modules.{order,builtin,builtin.modinfo} "$tree$modules/"
-	depmod -b "$tree" "$version"
-}
 medium=(virtio_blk virtio_pci xhci-pci usb-storage sd_mod loop dm-mod dm-verity squashfs
-	vfat nls_ascii nls_cp437 nls_utf8 isofs button evdev sha256_generic)
-mkdir -p small/{dev,proc,run,sys,etc/gild} big/{dev,proc,run,sys,tmp,media,state,lib64,etc/gild}
-with_libraries small "$init" init
-with_libraries big "$init" init
-strip small/init big/init 2>/dev/null
-with_libraries big "$(command -v qemu-system-x86_64)" usr/bin/qemu-system-x86_64
-for file in /usr/share/seabios/{bios-256k,vgabios-stdvga}.bin /usr/share/qemu/{kvmvapic.bin,keymaps/en-us}; do
-	[ ! -e "$file" ] || install -D -m 644 "$file" "big/$file"
-done
-with_modules small "${medium[@]}"
-with_modules big "${medium[@]}" kvm-amd irqbypass ccp qemu_fw_cfg ext4 crc32c_generic
+	vfat nls_ascii nls_cp437 nls_utf8 ahci sr_mod isofs button evdev sha256_generic)
+root=$PWD/big
+make_root
+mkdir -p big/{media,state}
+with_modules "${medium[@]}"
+index_modules
+root=$PWD/small
+mkdir -p small/{dev,proc,run,sys,etc/gild}
+with_libraries "$init" init
+strip small/init 2>/dev/null
+with_modules "${medium[@]}"
 mksquashfs big root.sq -quiet -no-progress -comp zstd -Xcompression-level 1 -all-root >/dev/null
 seal() { # FILE: the seal of the file, which gets its tree behind it
 	local blocks hash
@@ -58,7 +33,8 @@ seal() { # FILE: the seal of the file, which gets its tree behind it
 	echo "$hash:$blocks"
 }
 guid() { echo "${1:0:8}-${1:8:4}-${1:12:4}-${1:16:4}-${1:20:12}"; } # SEAL
-root=$(seal root.sq)
+root_seal=$(seal root.sq)
+root=$PWD/tree
 settings() { # from stdin
 	rm -rf tree && cp -al small tree && mkdir -p tree/etc/gild/images
 	cat >tree/etc/gild/init.conf
@@ -68,64 +44,21 @@ config() { # IMAGE WORD...
 	shift
 	echo "$@" >"tree/etc/gild/images/$name.conf"
 }
-pack_initrd() {
-	(cd tree && find . | sort | cpio -o -H newc --quiet -R 0:0) | gzip -1 >initrd
-}
-guest() { # NAME ADDRESS: its boot sector
-	as --32 -o "$1.o" "$GILD_SOURCE/tests/$1.S" && ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$2" "$1.o"
-}
-
 # ---- sticks --------------------------------------------------------------------------------
 
-start() { # NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...: in the background; $pid
-	local name=$1 arguments=$2
-	shift 2
-	timeout 200 qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -m 1024 -cpu max,+svm \
-		-nodefaults -no-user-config -display none -no-reboot \
-		-kernel "$kernel" -initrd initrd \
-		-append "console=ttyS0 quiet panic=-1 rdinit=/init $arguments" \
-		-chardev "file,id=serial,path=$PWD/$name.log" -serial chardev:serial \
-		-qmp "unix:$PWD/$name.qmp,server=on,wait=off" "$@" >"$name.err" 2>&1 &
-	pid=$!
-}
-await() { # NAME TEXT: until the log has it, or the PC is off
-	while kill -0 "$pid" 2>/dev/null; do
-		grep -q -- "$2" "$1.log" 2>/dev/null && return 0
-		sleep 0.2
-	done
-	grep -q -- "$2" "$1.log"
-}
-ask() { # NAME QMP-COMMAND [JSON-ARGUMENTS]
-	python3 - "$PWD/$1.qmp" "$2" "${3-}" <<-'END'
-		import json, socket, sys
-		s = socket.socket(socket.AF_UNIX)
-		s.connect(sys.argv[1])
-		f = s.makefile('rw')
-		f.readline()
-		command = {'execute': sys.argv[2]}
-		if sys.argv[3]:
-		    command['arguments'] = json.loads(sys.argv[3])
-		for c in ({'execute': 'qmp_capabilities'}, command):
-		    f.write(json.dumps(c) + '\n')
-		    f.flush()
-		    f.readline()
-	END
-}
-said() { # NAME TEXT DESCRIPTION
-	grep -q -- "$2" "$1.log"
-	tap $? "$3" "$1.log"
+start() { # NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...
+	start_pc "$1" "$2" -m 1024 -cpu max,+svm "${@:3}"
 }
 usb=(-device qemu-xhci)
 stick() { # FILE ID: QEMU arguments of a USB stick
 	echo "-drive file=$1,format=raw,if=none,id=$2-disk -device usb-storage,drive=$2-disk,id=$2,removable=on"
 }
 
-
 words="windows=6.1.7601 arch=x86 storage=virtio-blk network=none"
-guest nonce nonce.raw
+assemble nonce nonce.raw
 truncate -s 4M nonce.raw
 nonce_seal=$(seal nonce.raw)
-guest filler filler.raw
+assemble filler filler.raw
 truncate -s 24M filler.raw
 # (A block of zeros is not read at all: its hash tells.)
 printf gild | dd of=filler.raw bs=1 seek=$((12 << 20)) conv=notrunc status=none
@@ -144,7 +77,7 @@ config nonce "$words image=partition:$(guid "$nonce_seal") seal=$nonce_seal"
 config torn "$words image=file:gild/images/torn.img seal=$nonce_seal persist=off"
 config filler "$words image=partition:$(guid "$filler_seal") seal=$filler_seal"
 config damaged "$words image=partition:$(guid "$filler_seal") seal=$filler_seal persist=off"
-pack_initrd
+pack_initrd "$pc_initrd"
 root_size=$(($(stat -c %s root.sq) / 1048576 + 1))
 start_of() { sgdisk -i "$2" "$1" | sed -n 's/^First sector: \([0-9]*\).*/\1/p'; }
 put() { dd if="$3" of="$1" bs=512 seek="$(start_of "$1" "$2")" conv=notrunc status=none; }
@@ -158,7 +91,7 @@ cmp_ok() { tap "$(grep -q "$2" "$1"; echo $?)" "$3" "$1"; }
 # ESP, slot A, an image, and the state last: the stick is larger than what was written to it.
 truncate -s $((root_size + 60))M stick.img
 sgdisk -o -n 1:1M:+8M -t 1:ef00 \
-	-n "2:0:+${root_size}M" -t 2:4038b2bd-ef50-4c09-a2df-082587a312bb -u "2:$(guid "$root")" \
+	-n "2:0:+${root_size}M" -t 2:4038b2bd-ef50-4c09-a2df-082587a312bb -u "2:$(guid "$root_seal")" \
 	-n 3:0:+5M -t 3:e605fc08-d29d-46ee-90c1-b43dd03ef665 -u "3:$(guid "$nonce_seal")" \
 	-n 4:0:+16M -t 4:f521279a-189d-496f-9e41-2d9175c8c763 stick.img >sgdisk.log || cat sgdisk.log
 truncate -s 8M esp.img
@@ -172,13 +105,13 @@ put stick.img 3 nonce.raw
 put stick.img 4 state.img
 # The disk that comes first has the hash and a wrong byte in its first block.
 truncate -s $((root_size + 4))M bad.img
-sgdisk -o -n "1:1M:+${root_size}M" -t 1:4038b2bd-ef50-4c09-a2df-082587a312bb -u "1:$(guid "$root")" bad.img >/dev/null
+sgdisk -o -n "1:1M:+${root_size}M" -t 1:4038b2bd-ef50-4c09-a2df-082587a312bb -u "1:$(guid "$root_seal")" bad.img >/dev/null
 put bad.img 1 root.sq
 printf x | dd of=bad.img bs=1 seek=$(($(start_of bad.img 1) * 512 + 100)) conv=notrunc status=none
 
 nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
 # shellcheck disable=SC2046
-start slots "gild.root=$root gild.slot=a gild.image=nonce" "${usb[@]}" $(stick stick.img stick) \
+start slots "gild.root=$root_seal gild.slot=a gild.image=nonce" "${usb[@]}" $(stick stick.img stick) \
 	-drive file=bad.img,format=raw,if=virtio,readonly=on \
 	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1 nonce=$nonce"
 await slots "marked as good\|press the power"
@@ -188,10 +121,10 @@ said slots "gild: the state was grown" "the state gets the rest of the stick"
 said slots "gild: image nonce on sda3 .* under its seal, changes are kept" "the image is found by its GUID and opened through dm-verity"
 said slots "gild: guest running (kvm) $nonce" "the guest runs from it"
 said slots "gild: slot a: marked as good" "the slot is marked"
-ask slots device_del '{"id":"stick"}'
+qmp slots device_del '{"id":"stick"}' >/dev/null
 await slots "was pulled out"
 said slots "gild: the disk sda with the golden image was pulled out" "a stick that is pulled out is said on the screen"
-ask slots system_powerdown
+press slots
 await slots "gild: off"
 said slots "gild: off" "and the PC can be switched off without it"
 wait "$pid"
@@ -213,23 +146,23 @@ is "and says that the slot came up" "$(grep -aoE '^(tries|good|slot)=.' grubenv.
 
 mformat -C -i late.img -T $(((root_size + 16) * 2048)) -h 64 -s 32 ::
 mmd -i late.img ::gild ::gild/images
-mcopy -i late.img root.sq "::gild/root-${root:0:16}.img"
+mcopy -i late.img root.sq "::gild/root-${root_seal:0:16}.img"
 mcopy -i late.img torn.raw ::gild/images/torn.img
-start late "gild.root=$root gild.image=torn gild.toram=on" "${usb[@]}" -drive file=late.img,format=raw,if=none,id=late-disk \
+start late "gild.root=$root_seal gild.image=torn gild.toram=on" "${usb[@]}" -drive file=late.img,format=raw,if=none,id=late-disk \
 	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1"
 await late "looking for"
-said late "gild: looking for the root file system ${root:0:16} for .* disks: none" "without a medium the screen says what is looked for"
-ask late device_add '{"driver":"usb-storage","drive":"late-disk","id":"late"}'
+said late "gild: looking for the root file system ${root_seal:0:16} for .* disks: none" "without a medium the screen says what is looked for"
+qmp late device_add '{"driver":"usb-storage","drive":"late-disk","id":"late"}' >/dev/null
 await late "press the power"
 said late "gild: the root is copied to memory from sda" "a stick that is put in is taken"
 said late "gild: root file system .* from sda" "a root in a file on FAT is found by its hash"
 said late "gild: image torn on sda .*: is damaged" "a damaged image is refused by its name"
 said late "write the medium anew" "with what to do"
-ask late system_powerdown
+press late
 await late "gild: off"
 said late "gild: off" "then the button switches the PC off"
 
-# ---- state that is full; an image with a bad block in its middle ---------------------------
+# ---- a root on a CD, an image with a bad block in its middle; state that is full -----------
 
 disk() { # FILE IMAGE
 	truncate -s 48M "$1"
@@ -240,15 +173,30 @@ disk() { # FILE IMAGE
 }
 disk full.img filler.raw
 disk spot.img damaged.raw
+mkdir -p cd/gild
+ln root.sq "cd/gild/root-${root_seal:0:16}.img"
+xorriso -as mkisofs -quiet -iso-level 3 -R -o root.iso cd 2>xorriso.log || cat xorriso.log
+start spot "gild.root=$root_seal gild.image=damaged" -drive file=spot.img,format=raw,if=virtio \
+	-drive file=root.iso,format=raw,media=cdrom,if=none,id=cd -device ide-cd,drive=cd \
+	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1"
+await spot "the guest is stopped\|press the power"
+said spot "gild: root file system .* from sr0" "a root in a file on a CD is found by its hash"
+said spot "gild: QEMU started" "an image with a bad block in its middle starts"
+said spot "gild: the guest is stopped: image damaged on vda1 .* is damaged" "the guest that reads it is stopped, with the image's name"
+press spot
+await spot "gild: off"
+said spot "gild: off" "and the PC can be switched off"
+wait "$pid"
+
 cp root.sq tree/root.img
-pack_initrd
-start full "gild.root=$root gild.image=filler" -drive file=full.img,format=raw,if=virtio \
+pack_initrd "$pc_initrd"
+start full "gild.root=$root_seal gild.image=filler" -drive file=full.img,format=raw,if=virtio \
 	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1"
 await full "the guest is stopped\|press the power"
 said full "gild: root file system .* from /root.img" "a root in the initramfs needs no disk"
 said full "gild: the guest is stopped, nothing is lost: the state is full" "a full state stops the guest and says so"
 is "nothing grows over a partition that follows" "$(grep -c 'was grown' full.log)" 0
-ask full system_powerdown
+press full
 await full "gild: off"
 said full "the guest goes on to shut down" "the button lets it try again, to shut down"
 said full "gild: off" "then the PC is off"
@@ -258,14 +206,4 @@ ok "the state's file system was unmounted" sh -c "dumpe2fs -h full.ext4 2>/dev/n
 debugfs -R "dump filler/overlay.qcow2 $PWD/full.qcow2" full.ext4 2>/dev/null
 qemu-img check -f qcow2 full.qcow2 >check.log 2>&1
 is "the overlay has no errors" "$(($? == 0 || $? == 3))" 1
-
-start spot "gild.root=$root gild.image=damaged" -drive file=spot.img,format=raw,if=virtio \
-	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1"
-await spot "the guest is stopped\|press the power"
-said spot "gild: QEMU started" "an image with a bad block in its middle starts"
-said spot "gild: the guest is stopped: image damaged on vda1 .* is damaged" "the guest that reads it is stopped, with the image's name"
-ask spot system_powerdown
-await spot "gild: off"
-said spot "gild: off" "and the PC can be switched off"
-wait "$pid"
 done_testing

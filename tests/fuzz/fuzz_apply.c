@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../memory_disk.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "tree/files.h"
@@ -35,41 +36,17 @@ static void die(const char *why, const struct error *err)
 /* ---- a volume in memory -------------------------------------------------------------
  */
 
-struct memory {
-	struct block block;
-	uint8_t *data;
-};
-
-static int memory_read(struct block *block, void *buf, size_t len, uint64_t offset,
-		       struct error *err _unused_)
-{
-	memcpy(buf, ((struct memory *)block)->data + offset, len);
-	return 0;
-}
-
-static int memory_write(struct block *block, const void *buf, size_t len, uint64_t offset,
-			struct error *err _unused_)
-{
-	memcpy(((struct memory *)block)->data + offset, buf, len);
-	return 0;
-}
-
-static int memory_flush(struct block *block _unused_, struct error *err _unused_)
-{
-	return 0;
-}
-
-static void memory_close(struct block *block)
+static void unmap(struct block *block)
 {
 	munmap(((struct memory *)block)->data, VOLUME_SIZE);
 }
 
 static struct block *memory_open(uint32_t sector_size)
 {
-	static const struct block_ops ops = {.pread = memory_read,
-					     .pwrite = memory_write,
+	static const struct block_ops ops = {.pread = memory_pread,
+					     .pwrite = memory_pwrite,
 					     .flush = memory_flush,
-					     .close = memory_close};
+					     .close = unmap};
 	struct memory *m = xcalloc(1, sizeof(*m));
 
 	m->block =

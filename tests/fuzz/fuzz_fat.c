@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "../memory_disk.h"
 #include "block/fat.h"
 
 #define SIZE ((uint64_t)64 << 20)
@@ -14,25 +15,6 @@
 #define HEADER 6
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint8_t *volume;
-
-static int memory_pread(struct block *block _unused_, void *buf, size_t len,
-			uint64_t offset, struct error *err _unused_)
-{
-	memcpy(buf, volume + offset, len);
-	return 0;
-}
-
-static int memory_pwrite(struct block *block _unused_, const void *buf, size_t len,
-			 uint64_t offset, struct error *err _unused_)
-{
-	memcpy(volume + offset, buf, len);
-	return 0;
-}
-
-static const struct block_ops memory_ops = {.pread = memory_pread,
-					    .pwrite = memory_pwrite};
 
 static int count(void *arg, struct bytes data, struct error *err)
 {
@@ -93,12 +75,11 @@ static void edit(struct fat *fat)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct block block = {&memory_ops, (char *)"volume", SIZE, 512, true};
+	struct memory *volume = memory_new("volume", SIZE, 512);
 	struct bytes input = {data, size};
 	unsigned folders = 0;
 	struct fat *fat;
 
-	volume = xcalloc(1, SIZE);
 	for (size_t at = 0; bytes_has(input, at, HEADER);) {
 		uint32_t to = get_le32(data + at);
 		struct bytes piece =
@@ -106,15 +87,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (!piece.data || to > SIZE - piece.len)
 			break;
-		memcpy(volume + to, piece.data, piece.len);
+		memcpy(volume->data + to, piece.data, piece.len);
 		at += HEADER + piece.len;
 	}
-	fat = fat_open(&block, NULL);
+	fat = fat_open(&volume->block, NULL);
 	if (fat) {
 		walk(fat, "", &folders);
 		edit(fat);
 	}
 	fat_close(fat);
-	free(volume);
+	block_close(&volume->block);
 	return 0;
 }

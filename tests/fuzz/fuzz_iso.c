@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "../memory_disk.h"
 #include "block/iso.h"
 #include "block/iso_private.h"
 
@@ -14,28 +15,6 @@
 #define MAX_READ 70000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct memory_block {
-	struct block block;
-	uint8_t *data;
-};
-
-static int memory_pread(struct block *block, void *buf, size_t len, uint64_t offset,
-			struct error *err _unused_)
-{
-	memcpy(buf, ((struct memory_block *)block)->data + offset, len);
-	return 0;
-}
-
-static void memory_close(struct block *block)
-{
-	free(((struct memory_block *)block)->data);
-}
-
-static const struct block_ops memory_ops = {
-	.pread = memory_pread,
-	.close = memory_close,
-};
 
 static void die(const char *why)
 {
@@ -112,16 +91,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_iso_node_ struct iso_node node = {0};
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_iso_ struct iso *iso = NULL;
-	struct memory_block *block;
+	struct memory *block;
 	unsigned left = MAX_NODES;
 
 	if (size > MAX_SIZE)
 		return 0;
-	block = xcalloc(1, sizeof(*block));
-	block->data = xmalloc(size + 1);
+	block = memory_new("x.iso", size, 512);
 	memcpy(block->data, data, size);
 	correct_all(block->data, size);
-	block->block = (struct block){&memory_ops, xstrdup("x.iso"), size, 512, false};
+	block->block.writable = false;
 	iso = iso_open_block(&block->block, &err);
 	if (!iso) {
 		if (!err.reason || err.code == ERROR_NONE)

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "../memory_disk.h"
 #include "base/buffer.h"
 #include "tree/files.h"
 #include "tree/ntfs.h"
@@ -30,33 +31,16 @@ static _Noreturn void die(const char *why)
 	abort();
 }
 
-struct memory {
-	struct block block;
-	uint8_t *data;
-};
-
-static int memory_pread(struct block *block, void *buf, size_t len, uint64_t offset,
-			struct error *err _unused_)
-{
-	memcpy(buf, ((struct memory *)block)->data + offset, len);
-	return 0;
-}
-
-static int memory_pwrite(struct block *block _unused_, const void *buf _unused_,
-			 size_t len _unused_, uint64_t offset _unused_,
-			 struct error *err _unused_)
+static int refuse(struct block *block _unused_, const void *buf _unused_,
+		  size_t len _unused_, uint64_t offset _unused_,
+		  struct error *err _unused_)
 {
 	die("a volume mounted for reading is written");
 }
 
-static int memory_flush(struct block *block _unused_, struct error *err _unused_)
-{
-	return 0;
-}
-
-static const struct block_ops memory_ops = {
+static const struct block_ops read_only_ops = {
 	.pread = memory_pread,
-	.pwrite = memory_pwrite,
+	.pwrite = refuse,
 	.flush = memory_flush,
 };
 
@@ -169,7 +153,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct memory m = {.data = xcalloc(PAGES, PAGE)};
 	struct ntfs *ntfs;
 
-	m.block = (struct block){&memory_ops, xstrdup("volume"), PAGES * PAGE, 512, true};
+	m.block = (struct block){&read_only_ops, xstrdup("volume"), PAGES * PAGE, 512,
+				 true};
 	for (; size >= 2 + PAGE; data += 2 + PAGE, size -= 2 + PAGE)
 		memcpy(m.data + get_le16(data) % PAGES * PAGE, data + 2, PAGE);
 	ntfs = ntfs_open(&m.block, false, NULL);

@@ -3,24 +3,7 @@
 #ifndef FUZZ_MEMORY_H
 #define FUZZ_MEMORY_H
 
-#include <string.h>
-
-#include "base/memory.h"
-#include "block/block.h"
-
-struct memory {
-	struct block block;
-	uint8_t *data;
-};
-
-static int memory_pread(struct block *block, void *buf, size_t len, uint64_t offset,
-			struct error *err _unused_)
-{
-	memcpy(buf, ((struct memory *)block)->data + offset, len);
-	return 0;
-}
-
-static const struct block_ops memory_ops = {.pread = memory_pread};
+#include "../memory_disk.h"
 
 /* Pieces: where (4 bytes), how many (2), the bytes. The first 4 are the disk's size. */
 static void unpack(struct memory *m, const uint8_t *data, size_t size)
