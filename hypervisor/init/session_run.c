@@ -431,6 +431,22 @@ static bool on_idle(void *arg)
 	return false;
 }
 
+static int prepare_patiently(struct session *s, struct plan *p,
+			     const struct power_buttons *buttons, int stop_fd,
+			     struct error *err)
+{
+	_cleanup_free_ struct idle *idle = xcalloc(1, sizeof(*idle));
+	int result;
+
+	*idle = (struct idle){s, p, buttons, stop_fd, 0};
+	s->idle = on_idle;
+	s->idle_arg = idle;
+	result = prepare(s, p, err);
+	s->idle = NULL;
+	s->idle_arg = NULL;
+	return result;
+}
+
 int session_run(struct session *s, const struct power_buttons *buttons, int stop_fd,
 		bool *failed, struct error *err)
 {
@@ -465,14 +481,10 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 			 .arg = &start},
 	};
 
-	struct idle idle = {s, &p, buttons, stop_fd, 0};
-
 	*failed = true;
-	s->idle = on_idle;
-	s->idle_arg = &idle;
 	if (options_number(&s->options, "shutdown_seconds", false, 1, 3600, &seconds,
 			   err) < 0 ||
-	    prepare(s, &p, err) < 0) {
+	    prepare_patiently(s, &p, buttons, stop_fd, err) < 0) {
 		*failed = !err || err->code != ERROR_INTERRUPTED;
 		return -1;
 	}
