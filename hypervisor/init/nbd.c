@@ -109,7 +109,7 @@ static bool ask(int fd, struct message *m)
 /* The number that the kernel has given to "nbd"; 0 with errno. */
 static uint16_t find_family(int fd)
 {
-	struct message m;
+	struct message m = {.len = 0};
 	const uint16_t *id;
 	uint16_t ret = 0;
 
@@ -154,7 +154,7 @@ int nbd_connect(int socket, uint64_t size, unsigned *index, struct error *err)
 		       flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_READ_ONLY,
 		       patience = NBD_PATIENCE;
 	const uint32_t *got;
-	struct message m;
+	struct message m = {.len = 0};
 	uint16_t family;
 	_cleanup_close_ int fd = open_family(&family, err);
 
@@ -179,7 +179,7 @@ int nbd_connect(int socket, uint64_t size, unsigned *index, struct error *err)
 int nbd_reconnect(unsigned index, int socket, struct error *err)
 {
 	const uint32_t number = index;
-	struct message m;
+	struct message m = {.len = 0};
 	uint16_t family;
 	_cleanup_close_ int fd = open_family(&family, err);
 
@@ -194,7 +194,7 @@ int nbd_reconnect(unsigned index, int socket, struct error *err)
 int nbd_disconnect(unsigned index, struct error *err)
 {
 	const uint32_t number = index;
-	struct message m;
+	struct message m = {.len = 0};
 	uint16_t family;
 	_cleanup_close_ int fd = open_family(&family, err);
 

@@ -301,6 +301,21 @@ static bool on_idle(void *arg)
 	return false;
 }
 
+static int prepare_patiently(struct plans *p, const struct power_buttons *buttons,
+			     int stop_fd, struct error *err)
+{
+	struct session *s = p->session;
+	struct idle idle = {p, buttons, stop_fd, 0};
+	int result;
+
+	s->idle = on_idle;
+	s->idle_arg = &idle;
+	result = prepare(p, err);
+	s->idle = NULL;
+	s->idle_arg = NULL;
+	return result;
+}
+
 int session_run(struct session *s, const struct power_buttons *buttons, int stop_fd,
 		bool *failed, struct error *err)
 {
@@ -317,13 +332,10 @@ int session_run(struct session *s, const struct power_buttons *buttons, int stop
 					  .say = say_line,
 					  .on_state = write_states,
 					  .say_arg = &p};
-	struct idle idle = {&p, buttons, stop_fd, 0};
 	int ended;
 
 	*failed = true;
-	s->idle = on_idle;
-	s->idle_arg = &idle;
-	if (prepare(&p, err) < 0) {
+	if (prepare_patiently(&p, buttons, stop_fd, err) < 0) {
 		*failed = !err || err->code != ERROR_INTERRUPTED;
 		return -1;
 	}

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/url.h"
 #include "reader/reader.h"
@@ -102,7 +103,9 @@ static int run(int argc, char **argv, struct error *err)
 	if (!reader)
 		return -1;
 	result = reader_serve(reader, (int)nbd, err);
-	/* Its other threads are still there: they end with the process. */
+	/* Its other threads still use what exit() would take down. */
+	if (result == 0)
+		_exit(0);
 	return result;
 }
 

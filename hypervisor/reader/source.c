@@ -71,8 +71,9 @@ static int fetch(struct reader *r, struct http *http, uint64_t offset, size_t le
 	int result = http_range(http, offset, len, fresh, data, &total, &err);
 
 	if (result == 0 && total < r->size) {
-		error_set(&err, ERROR_FAILED, r->url, "has %ju bytes, its seal is for %ju",
-			  (uintmax_t)total, (uintmax_t)r->size);
+		error_set(&err, ERROR_FAILED, r->url,
+			  "has %ju bytes, its seal is for %ju", (uintmax_t)total,
+			  (uintmax_t)r->size);
 		result = error_remedy(&err, "publish it anew, whole");
 	}
 	if (result < 0)

@@ -221,12 +221,14 @@ int http_range(struct http *h, uint64_t offset, size_t len, bool fresh, uint8_t 
 	if (request(h, range, fresh, err) < 0)
 		return -1;
 	if (!h->ranged) {
-		error_set(err, ERROR_FAILED, h->url, "the server gives no parts of files");
+		error_set(err, ERROR_FAILED, h->url,
+			  "the server gives no parts of files");
 		return error_remedy(err, "let it answer ranges (Accept-Ranges: bytes)");
 	}
 	if (h->first != offset || h->len != len) {
-		error_set(err, ERROR_FAILED, h->url, "has %ju bytes, and not those at %ju",
-			  (uintmax_t)h->total, (uintmax_t)offset);
+		error_set(err, ERROR_FAILED, h->url,
+			  "has %ju bytes, and not those at %ju", (uintmax_t)h->total,
+			  (uintmax_t)offset);
 		return error_remedy(err, "publish it anew");
 	}
 	if (total)

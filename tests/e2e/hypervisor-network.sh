@@ -33,13 +33,14 @@ serve() { # PORT: in the background; $server, $port
 }
 serve 0
 profile=$(find "$GILD_SOURCE/profiles" -name 'qemu*.xml' | sort | head -n 1)
-pack() { # FOLDER ADDRESS
+# One guest has no network card, the other is on the bridge: the host has an address with both.
+pack() { # FOLDER ADDRESS NETWORK
 	"$GILD" pack reads.qcow2 --output="$1" --url="http://10.0.2.2:$port/$2" --profile="$profile" \
-		--image-option={windows=6.1.7601,arch=amd64,firmware=bios,format=raw,storage=virtio-blk,network=none} \
+		--image-option={windows=6.1.7601,arch=amd64,firmware=bios,format=raw,storage=virtio-blk,network="$3"} \
 		--init-option=shutdown_seconds=5 --quiet 2>err
 }
 mkdir net
-pack net/good/ good && pack net/bad/ wrong/bad || skip_all "gild pack: $(cat err)"
+pack net/good/ good none && pack net/bad/ wrong/bad virtio-net || skip_all "gild pack: $(cat err)"
 
 boot() { # NAME FOLDER: in the background; $pid
 	nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
@@ -65,7 +66,7 @@ reaches() { # MIB: within some time
 	return 1
 }
 
-# ---- the PC --------------------------------------------------------------------------------
+# ---- the PCs -------------------------------------------------------------------------------
 
 boot damaged bad
 other=$pid
@@ -105,5 +106,4 @@ wait "$pid"
 ! grep -qi 'verity.*corrupt\|Kernel panic\|BUG:' pc.log
 tap $? "the kernel complains of nothing else" pc.log
 echo "# after $SECONDS s"
-
 done_testing

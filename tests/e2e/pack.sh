@@ -318,7 +318,7 @@ rm -f empty.iso
 pack office.vhdx --output=net/ --firmware-dir=firmware --quiet
 tap $? "a folder for network boot is packed" err
 is "with all that is needed" "$(cd net && find . -type f | sort | tr '\n' ' ')" \
-	"./boot.ipxe ./bootx64.efi ./cmdline ./config ./gild/images/office.img ./grub/grub.cfg ./grubx64.efi ./initrd ./mmx64.efi ./vmlinuz "
+	"./boot.ipxe ./bootx64.efi ./cmdline ./config ./gild/images/office.conf ./gild/images/office.img ./grub/grub.cfg ./grubx64.efi ./initrd ./mmx64.efi ./vmlinuz "
 ok "GRUB understands its settings" grub-script-check net/grub/grub.cfg
 ok "the initramfs has microcode" has_microcode net/initrd
 ok "and the root file system" sh -c "grep -aq 'root.img' net/initrd"
@@ -364,8 +364,8 @@ rm -f signed.img
 
 fails 2 "no output" pack office.vhdx
 fails 2 "an output that does not tell what it is" pack office.vhdx --output=x.qcow2
-fails 2 "an address" pack https://example.org/x.qcow2 --output=a.img
-ok "in these words" sh -c "'$GILD' pack https://example.org/x --output=a.img 2>&1 | grep -q 'not in this build'"
+fails 2 "an address that is not an image's" pack https://example.org/x.qcow2 --output=a.img
+ok "in these words" sh -c "'$GILD' pack https://example.org/x --output=a.img 2>&1 | grep -q 'not the address of an image'"
 fails 2 "a disk of which nothing is known" pack "linux guest.qcow2" --output=a.img
 fails 2 "a word that gild sets" pack office.vhdx --output=a.img --image-option=seal=x
 fails 2 "a format that there is not" pack office.vhdx --output=a.img --image-option=format=vmdk

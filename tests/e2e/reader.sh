@@ -62,7 +62,7 @@ ok "and nothing else" [ "$(fetched)" -le $((512 + 131072)) ]
 ok "it is whole again" cmp -n 131072 -i 4194304 kept www/a.img
 cache=kept2
 : >log
-ok "while nobody reads it is filled" reads 0:4096 "run:for i in \$(seq 200); do
+ok "while nobody reads it is filled" reads 0:4096 "run:for i in \$(seq 600); do
 	[ \$(du -k kept2 | cut -f 1) -lt $((size / 1024)) ] || exit 0; sleep 0.1; done; exit 1"
 ok "with the right bytes" cmp kept2 www/a.img
 stop
