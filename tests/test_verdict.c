@@ -259,10 +259,9 @@ static void test_reserve(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_modes),  cmocka_unit_test(test_more_firmware),
-		cmocka_unit_test(test_reserve),
-		cmocka_unit_test(test_no_kvm), cmocka_unit_test(test_passthrough),
-		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_modes),	    cmocka_unit_test(test_more_firmware),
+		cmocka_unit_test(test_reserve),	    cmocka_unit_test(test_no_kvm),
+		cmocka_unit_test(test_passthrough), cmocka_unit_test(test_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
