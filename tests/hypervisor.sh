@@ -15,6 +15,7 @@
 #   await NAME TEXT [SECONDS]          # until the log has it, or the PC is off
 #   said NAME TEXT DESCRIPTION         # a test: the log has it
 #   press NAME                         # the power button
+#   send SOCKET TEXT                   # to a serial port of it, as NAME.tty
 #   kill_largest NAME                  # what has most memory there; with sysrq_always_enabled
 #   qmp NAME COMMAND [JSON-ARGUMENTS]  # what QEMU answers, as JSON
 #
@@ -120,15 +121,17 @@ qmp() { # NAME COMMAND [JSON-ARGUMENTS]
 press() { # NAME
 	qmp "$1" system_powerdown >/dev/null
 }
+send() { # SOCKET TEXT
+	python3 - "$PWD/$1" "$2" <<-'END'
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.connect(sys.argv[1])
+		s.send(sys.argv[2].encode())
+	END
+}
 # The kernel's OOM killer by its own key: a break on the console, then f.
 kill_largest() { # NAME
-	qmp "$1" chardev-send-break '{"id":"serial"}' >/dev/null &&
-		python3 - "$PWD/$1.tty" <<-'END'
-			import socket, sys
-			s = socket.socket(socket.AF_UNIX)
-			s.connect(sys.argv[1])
-			s.send(b'f')
-		END
+	qmp "$1" chardev-send-break '{"id":"serial"}' >/dev/null && send "$1.tty" f
 }
 said() { # NAME TEXT DESCRIPTION
 	grep -q -- "$2" "$1.log"

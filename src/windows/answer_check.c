@@ -55,7 +55,7 @@ static void check_component(struct check *c, const xmlNode *component, const cha
 
 	if (!check_architecture(c, component, name))
 		return;
-	if (!answer_setting_find(name, NULL)) {
+	if (!answer_setting_passes(name, NULL)) {
 		warn(c, component, "the component %s is none that gild knows", name);
 		return;
 	}
@@ -66,12 +66,12 @@ static void check_component(struct check *c, const xmlNode *component, const cha
 		warn(c, component, "language of %s is not neutral", name);
 	for (xmlNode *s = answer_first(component, NULL); s; s = answer_next(s, NULL)) {
 		const char *what = (const char *)s->name;
-		const struct answer_setting *known = answer_setting_find(name, what);
+		unsigned passes = answer_setting_passes(name, what);
 
-		if (!known)
+		if (!passes)
 			warn(c, s, "the setting %s of %s is none that gild knows", what,
 			     name);
-		else if (!(known->passes & answer_pass_parse(pass)))
+		else if (!(passes & answer_pass_parse(pass)))
 			warn(c, s, "%s of %s is not valid in the pass %s", what, name,
 			     pass);
 	}

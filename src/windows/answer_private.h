@@ -31,14 +31,11 @@ struct answer {
 	bool lua_set, lua;	/* EnableLUA */
 };
 
-/* A first-level setting of a component and the passes that it is valid in. */
-struct answer_setting {
-	const char *component, *setting;
-	unsigned passes;
-};
-/* NULL if the table does not have it; `setting` NULL: any of the component. */
-const struct answer_setting *answer_setting_find(const char *component,
-						 const char *setting);
+/*
+ * The passes that a first-level setting of a component is valid in; 0 if it is not known.
+ * `setting` NULL: those of any of the component.
+ */
+unsigned answer_setting_passes(const char *component, const char *setting);
 
 /* 0 if there is no such pass. */
 unsigned answer_pass_parse(const char *name);

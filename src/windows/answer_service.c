@@ -169,7 +169,6 @@ static int take_setting(struct answer *answer, const xmlNode *component, xmlNode
 {
 	_cleanup_free_ char *name = answer_attribute(component, "name");
 	const char *what = (const char *)setting->name;
-	const struct answer_setting *known = answer_setting_find(name, what);
 
 	if (text_equal(name, "Microsoft-Windows-PnpCustomizationsNonWinPE") &&
 	    text_equal(what, "DriverPaths"))
@@ -180,7 +179,7 @@ static int take_setting(struct answer *answer, const xmlNode *component, xmlNode
 	if (text_equal(name, "Microsoft-Windows-UnattendedJoin") &&
 	    text_equal(what, "OfflineIdentification"))
 		return move_setting(answer, component, setting, "Identification", err);
-	if (known && known->passes & PASS_SPECIALIZE)
+	if (answer_setting_passes(name, what) & PASS_SPECIALIZE)
 		return move_setting(answer, component, setting, what, err);
 	answer_refuse(answer, setting, err,
 		      "%s of %s in the pass offlineServicing is done by Windows Setup or "

@@ -15,231 +15,126 @@
 #define AU PASS_AUDIT_USER
 #define O PASS_OOBE_SYSTEM
 
-static const struct answer_setting table[] = {
-	{"Microsoft-Windows-Deployment", "AuditComputerName", AS},
-	{"Microsoft-Windows-Deployment", "DeviceForm", G | S | AS | O},
-	{"Microsoft-Windows-Deployment", "DuplicatorDescription", G},
-	{"Microsoft-Windows-Deployment", "ExtendOSPartition", G | S | AS | O},
-	{"Microsoft-Windows-Deployment", "Generalize", AU},
-	{"Microsoft-Windows-Deployment", "Reseal", AS | AU | O},
-	{"Microsoft-Windows-Deployment", "RunAsynchronous", S | AU},
-	{"Microsoft-Windows-Deployment", "RunSynchronous", S | AU},
-	{"Microsoft-Windows-DeviceGuard-Unattend", "EnableVirtualizationBasedSecurity",
-	 F},
-	{"Microsoft-Windows-DeviceGuard-Unattend", "HypervisorEnforcedCodeIntegrity", F},
-	{"Microsoft-Windows-DeviceGuard-Unattend", "LsaCfgFlags", F},
-	{"Microsoft-Windows-DNS-Client", "DNSDomain", S},
-	{"Microsoft-Windows-DNS-Client", "DNSSuffixSearchOrder", S},
-	{"Microsoft-Windows-DNS-Client", "Interfaces", S},
-	{"Microsoft-Windows-DNS-Client", "UseDomainNameDevolution", S},
-	{"Microsoft-Windows-EnhancedStorage-Adm", "TCGSecurityActivationDisabled", S},
-	{"Microsoft-Windows-ErrorReportingCore", "DefaultConsent", S},
-	{"Microsoft-Windows-ErrorReportingCore", "DisableWER", S},
-	{"Microsoft-Windows-IE-ESC", "IEHardenAdmin", S},
-	{"Microsoft-Windows-IE-ESC", "IEHardenUser", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "Accelerators", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "AllowedSites", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "BlockPopups", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "CommandLabelDisplay", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "CompanyName", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "CompatibilityViewDomains", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "DisableAccelerators", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "DisableDataExecutionPrevention", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "DisableDevTools", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "DisableFirstRunWizard", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "DisableOOBAccelerators", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "FavoriteBarItems", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "FavoritesDelete", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "FavoritesList", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "FavoritesOnTop", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "FeedList", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "FilterLevel", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "FindProvidersURL", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "GroupTabs", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "Help_Page", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "Home_Page", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "InstalledBHOList", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "InstalledBrowserExtensions", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "InstalledToolbarsList", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "IntranetCompatibilityMode", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "LocalIntranetSites", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "LockToolbars", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "MSCompatibilityMode", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "PlaySound", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "PreApprovedAddons", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "PreapprovedAddons", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "PrivacyAdvisorMode", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "QuickLinkList", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "SearchScopes", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "ShowInformationBar", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "ShowLeftAddressToolbar", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "StartPages", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "SuggestedSitesEnabled", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "TabProcessGrowth", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "TrustedSites", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "UserAgent", S},
-	{"Microsoft-Windows-IE-InternetExplorer", "Window_Title_CN", S},
-	{"Microsoft-Windows-International-Core", "InputLocale", S | O},
-	{"Microsoft-Windows-International-Core", "SystemLocale", S | O},
-	{"Microsoft-Windows-International-Core", "UILanguage", S | O},
-	{"Microsoft-Windows-International-Core", "UILanguageFallback", S | O},
-	{"Microsoft-Windows-International-Core", "UserLocale", S | O},
-	{"Microsoft-Windows-International-Core-WinPE", "InputLocale", W},
-	{"Microsoft-Windows-International-Core-WinPE", "LayeredDriver", W},
-	{"Microsoft-Windows-International-Core-WinPE", "SetupUILanguage", W},
-	{"Microsoft-Windows-International-Core-WinPE", "SystemLocale", W},
-	{"Microsoft-Windows-International-Core-WinPE", "UILanguage", W},
-	{"Microsoft-Windows-International-Core-WinPE", "UILanguageFallback", W},
-	{"Microsoft-Windows-International-Core-WinPE", "UserLocale", W},
-	{"Microsoft-Windows-LUA-Settings", "EnableLUA", F},
-	{"Microsoft-Windows-NetBT", "Interfaces", S},
-	{"Microsoft-Windows-OutOfBoxExperience",
-	 "DoNotOpenInitialConfigurationTasksAtLogon", G | S},
-	{"Microsoft-Windows-OutOfBoxExperience", "OemExtensionXmlFilePath", G | S},
-	{"Microsoft-Windows-PartitionManager", "SanPolicy", F},
-	{"Microsoft-Windows-PnpCustomizationsNonWinPE", "DriverPaths", F | AS},
-	{"Microsoft-Windows-PnpCustomizationsWinPE", "DriverPaths", W | F | AS},
-	{"Microsoft-Windows-PnpSysprep", "DoNotCleanUpNonPresentDevices", G | S},
-	{"Microsoft-Windows-PnpSysprep", "PersistAllDeviceInstalls", G},
-	{"Microsoft-Windows-powercpl", "PreferredPlan", G | S},
-	{"Microsoft-Windows-RemoteAssistance-Exe", "CreateEncryptedOnlyTickets", S},
-	{"Microsoft-Windows-RemoteAssistance-Exe", "MaxTicketExpiry", S},
-	{"Microsoft-Windows-RemoteAssistance-Exe", "MaxTicketExpiryUnits", S},
-	{"Microsoft-Windows-RemoteAssistance-Exe", "fAllowFullControl", S},
-	{"Microsoft-Windows-RemoteAssistance-Exe", "fAllowToGetHelp", S},
-	{"Microsoft-Windows-RemoteAssistance-Exe", "fEnableChatControl", S},
-	{"Microsoft-Windows-SecureStartup-FilterDriver",
-	 "BytesDecryptedInDiskRequestOverhead", F | S | AS | O},
-	{"Microsoft-Windows-SecureStartup-FilterDriver", "MaxCryptoRequestsPerIo",
-	 F | S | AS | O},
-	{"Microsoft-Windows-SecureStartup-FilterDriver", "MaxDecryptRequests",
-	 F | S | AS | O},
-	{"Microsoft-Windows-SecureStartup-FilterDriver", "MaxEncryptRequests",
-	 F | S | AS | O},
-	{"Microsoft-Windows-SecureStartup-FilterDriver", "PreventDeviceEncryption",
-	 F | S | AS | O},
-	{"Microsoft-Windows-SecureStartup-FilterDriver", "SlicedEncryptionInPlace",
-	 F | S | AS | O},
-	{"Microsoft-Windows-SecureStartup-FilterDriver", "SlicedEncryptionMax",
-	 F | S | AS | O},
-	{"Microsoft-Windows-SecureStartup-FilterDriver", "SlicedEncryptionMinSize",
-	 F | S | AS | O},
-	{"Microsoft-Windows-SecureStartup-FilterDriver", "WriteIoAggregateMaxSize",
-	 F | S | AS | O},
-	{"Microsoft-Windows-SecureStartup-FilterDriver", "WriteIoAggregateMinSize",
-	 F | S | AS | O},
-	{"Microsoft-Windows-SecureStartup-FilterDriver", "WriteSubrequestLength",
-	 F | S | AS | O},
-	{"Microsoft-Windows-Security-SPP", "SkipRearm", G},
-	{"Microsoft-Windows-Security-SPP-UX", "SkipAutoActivation", S},
-	{"Microsoft-Windows-Security-SPP-UX-SPPCC", "ReferralId", S | AS | O},
-	{"Microsoft-Windows-ServerManager-SvrMgrNc", "DoNotOpenServerManagerAtLogon",
-	 G | S},
-	{"Microsoft-Windows-Setup", "ComplianceCheck", W},
-	{"Microsoft-Windows-Setup", "Diagnostics", W},
-	{"Microsoft-Windows-Setup", "DiskConfiguration", W},
-	{"Microsoft-Windows-Setup", "Display", W},
-	{"Microsoft-Windows-Setup", "DynamicUpdate", W},
-	{"Microsoft-Windows-Setup", "EnableFirewall", W},
-	{"Microsoft-Windows-Setup", "EnableNetwork", W},
-	{"Microsoft-Windows-Setup", "ImageInstall", W},
-	{"Microsoft-Windows-Setup", "LogPath", W},
-	{"Microsoft-Windows-Setup", "PageFile", W},
-	{"Microsoft-Windows-Setup", "Restart", W},
-	{"Microsoft-Windows-Setup", "RunAsynchronous", W},
-	{"Microsoft-Windows-Setup", "RunSynchronous", W},
-	{"Microsoft-Windows-Setup", "UpgradeData", W},
-	{"Microsoft-Windows-Setup", "UseConfigurationSet", W},
-	{"Microsoft-Windows-Setup", "UserData", W},
-	{"Microsoft-Windows-Setup", "WindowsDeploymentServices", W},
-	{"Microsoft-Windows-Shell-Setup", "AutoLogon", S | AS | O},
-	{"Microsoft-Windows-Shell-Setup", "BluetoothTaskbarIconEnabled",
-	 F | G | S | AU | O},
-	{"Microsoft-Windows-Shell-Setup", "ComputerName", F | S},
-	{"Microsoft-Windows-Shell-Setup", "ConvertibleSlateModePromptPreference",
-	 W | F | G | S | AS | O},
-	{"Microsoft-Windows-Shell-Setup", "CopyProfile", S},
-	{"Microsoft-Windows-Shell-Setup", "DesktopOptimization", F | S | O},
-	{"Microsoft-Windows-Shell-Setup", "DisableAutoDaylightTimeSet", S | AS | O},
-	{"Microsoft-Windows-Shell-Setup", "Display", S | AS | AU | O},
-	{"Microsoft-Windows-Shell-Setup", "EnableStartMenu", F | G | S | AS | O},
-	{"Microsoft-Windows-Shell-Setup", "FirstLogonCommands", O},
-	{"Microsoft-Windows-Shell-Setup", "FolderLocations", O},
-	{"Microsoft-Windows-Shell-Setup", "LogonCommands", O},
-	{"Microsoft-Windows-Shell-Setup", "Notification", S},
-	{"Microsoft-Windows-Shell-Setup", "NotificationArea", S},
-	{"Microsoft-Windows-Shell-Setup", "OEMInformation", F | G | S | AU | O},
-	{"Microsoft-Windows-Shell-Setup", "OEMName", S},
-	{"Microsoft-Windows-Shell-Setup", "OOBE", O},
-	{"Microsoft-Windows-Shell-Setup", "OfflineUserAccounts", F},
-	{"Microsoft-Windows-Shell-Setup", "ProductKey", S},
-	{"Microsoft-Windows-Shell-Setup", "RegionalOverrides", S | AU | O},
-	{"Microsoft-Windows-Shell-Setup", "RegisteredOrganization", F | G | S | AU | O},
-	{"Microsoft-Windows-Shell-Setup", "RegisteredOwner", F | G | S | AU | O},
-	{"Microsoft-Windows-Shell-Setup", "ShowPowerButtonOnStartScreen", S | AU | O},
-	{"Microsoft-Windows-Shell-Setup", "ShowWindowsLive", S | AU | O},
-	{"Microsoft-Windows-Shell-Setup", "SignInMode", W | F | G | S | AS | O},
-	{"Microsoft-Windows-Shell-Setup", "StartTiles", S | AU | O},
-	{"Microsoft-Windows-Shell-Setup", "StartTilesRegionalOverrides", S | AU | O},
-	{"Microsoft-Windows-Shell-Setup", "TaskbarLinks", S | AU | O},
-	{"Microsoft-Windows-Shell-Setup", "Themes", S | AS | AU | O},
-	{"Microsoft-Windows-Shell-Setup", "TimeZone", S | AS | O},
-	{"Microsoft-Windows-Shell-Setup", "UserAccounts", AS | O},
-	{"Microsoft-Windows-Shell-Setup", "VisualEffects", O},
-	{"Microsoft-Windows-Shell-Setup", "WindowsFeatures", S | AS | AU | O},
-	{"Microsoft-Windows-SMBServer", "LmAnnounce", G},
-	{"Microsoft-Windows-SMBServer", "Size", G},
-	{"Microsoft-Windows-SQMAPI", "CEIPEnabled", S},
-	{"Microsoft-Windows-SystemRestore-Main", "DisableSR", S},
-	{"Microsoft-Windows-TCPIP", "IcmpRedirectsEnabled", W | S},
-	{"Microsoft-Windows-TCPIP", "Interfaces", W | S},
-	{"Microsoft-Windows-TerminalServices-LocalSessionManager", "fDenyTSConnections",
-	 F | G | S},
-	{"Microsoft-Windows-TerminalServices-RDP-WinStationExtensions", "SecurityLayer",
-	 G | S},
-	{"Microsoft-Windows-TerminalServices-RDP-WinStationExtensions",
-	 "UserAuthentication", G | S},
-	{"Microsoft-Windows-TerminalServices-RemoteConnectionManager", "LicensingMode",
-	 F | G | S},
-	{"Microsoft-Windows-UnattendedJoin", "Identification", S},
-	{"Microsoft-Windows-UnattendedJoin", "OfflineIdentification", F},
-	{"Microsoft-Windows-WinRE-RecoveryAgent", "UninstallWindowsRE", O},
-	{"Microsoft-Windows-Wlansvc", "CoexistenceSupport", F | S | O},
-	{"Microsoft-Windows-Wlansvc", "NumAntennaConnected", F | S | O},
-	{"Microsoft-Windows-Wlansvc", "RadioLocation", W | S},
-	{"Microsoft-Windows-Wlansvc", "SimultaneousMultiChannelSupported", F | S | O},
-	{"Microsoft-Windows-Wlansvc", "WLANFunctionLevelDeviceResetSupported", F | S | O},
-	{"Microsoft-Windows-Wlansvc", "WLANPlatformLevelDeviceResetSupported", F | S | O},
-	{"Networking-MPSSVC-Svc", "DisableStatefulFTP", S},
-	{"Networking-MPSSVC-Svc", "DisableStatefulPPTP", S},
-	{"Networking-MPSSVC-Svc", "DomainProfile_DisableNotifications", S},
-	{"Networking-MPSSVC-Svc", "DomainProfile_EnableFirewall", S},
-	{"Networking-MPSSVC-Svc", "DomainProfile_LogDroppedPackets", S},
-	{"Networking-MPSSVC-Svc", "DomainProfile_LogFile", S},
-	{"Networking-MPSSVC-Svc", "DomainProfile_LogFileSize", S},
-	{"Networking-MPSSVC-Svc", "DomainProfile_LogSuccessfulConnections", S},
-	{"Networking-MPSSVC-Svc", "FirewallGroups", S},
-	{"Networking-MPSSVC-Svc", "PrivateProfile_DisableNotfications", S},
-	{"Networking-MPSSVC-Svc", "PrivateProfile_EnableFirewall", S},
-	{"Networking-MPSSVC-Svc", "PrivateProfile_LogDroppedPackets", S},
-	{"Networking-MPSSVC-Svc", "PrivateProfile_LogFile", S},
-	{"Networking-MPSSVC-Svc", "PrivateProfile_LogFileSize", S},
-	{"Networking-MPSSVC-Svc", "PrivateProfile_LogSuccessfulConnections", S},
-	{"Networking-MPSSVC-Svc", "PublicProfile_DisableNotifications", S},
-	{"Networking-MPSSVC-Svc", "PublicProfile_EnableFirewall", S},
-	{"Networking-MPSSVC-Svc", "PublicProfile_LogDroppedPackets", S},
-	{"Networking-MPSSVC-Svc", "PublicProfile_LogFile", S},
-	{"Networking-MPSSVC-Svc", "PublicProfile_LogFileSize", S},
-	{"Networking-MPSSVC-Svc", "PublicProfile_LogSuccessfulConnections", S},
-	{"Security-Malware-Windows-Defender", "DefinitionUpdateFileSharesSources",
-	 F | S | O},
-	{"Security-Malware-Windows-Defender", "DisableAntiSpyware", F | S | O},
-	{"Security-Malware-Windows-Defender", "EnableRemoteManagedDefaults", F | S | O},
-	{"Security-Malware-Windows-Defender", "FallbackOrder", F | S | O},
-	{"Security-Malware-Windows-Defender", "Scan", F | S | O},
-	{"Security-Malware-Windows-Defender", "SignatureUpdateInterval", F | S | O},
-	{"Security-Malware-Windows-Defender", "ThreatSeverityDefaultAction", F | S | O},
-	{"Security-Malware-Windows-Defender", "TrustedImageIdentifier", F | S | O},
+static const struct {
+	const char *component;
+	unsigned passes;
+	const char *settings; /* with blanks between */
+} table[] = {
+	{"Microsoft-Windows-Deployment", AS, "AuditComputerName"},
+	{"Microsoft-Windows-Deployment", G | S | AS | O, "DeviceForm ExtendOSPartition"},
+	{"Microsoft-Windows-Deployment", G, "DuplicatorDescription"},
+	{"Microsoft-Windows-Deployment", AU, "Generalize"},
+	{"Microsoft-Windows-Deployment", AS | AU | O, "Reseal"},
+	{"Microsoft-Windows-Deployment", S | AU, "RunAsynchronous RunSynchronous"},
+	{"Microsoft-Windows-DeviceGuard-Unattend", F,
+	 "EnableVirtualizationBasedSecurity HypervisorEnforcedCodeIntegrity "
+	 "LsaCfgFlags"},
+	{"Microsoft-Windows-DNS-Client", S,
+	 "DNSDomain DNSSuffixSearchOrder Interfaces UseDomainNameDevolution"},
+	{"Microsoft-Windows-EnhancedStorage-Adm", S, "TCGSecurityActivationDisabled"},
+	{"Microsoft-Windows-ErrorReportingCore", S, "DefaultConsent DisableWER"},
+	{"Microsoft-Windows-IE-ESC", S, "IEHardenAdmin IEHardenUser"},
+	{"Microsoft-Windows-IE-InternetExplorer", S,
+	 "Accelerators AllowedSites BlockPopups CommandLabelDisplay CompanyName "
+	 "CompatibilityViewDomains DisableAccelerators "
+	 "DisableDataExecutionPrevention DisableDevTools DisableFirstRunWizard "
+	 "DisableOOBAccelerators FavoriteBarItems FavoritesDelete FavoritesList "
+	 "FavoritesOnTop FeedList FilterLevel FindProvidersURL GroupTabs Help_Page "
+	 "Home_Page InstalledBHOList InstalledBrowserExtensions "
+	 "InstalledToolbarsList IntranetCompatibilityMode LocalIntranetSites "
+	 "LockToolbars MSCompatibilityMode PlaySound PreApprovedAddons "
+	 "PreapprovedAddons PrivacyAdvisorMode QuickLinkList SearchScopes "
+	 "ShowInformationBar ShowLeftAddressToolbar StartPages "
+	 "SuggestedSitesEnabled TabProcessGrowth TrustedSites UserAgent "
+	 "Window_Title_CN"},
+	{"Microsoft-Windows-International-Core", S | O,
+	 "InputLocale SystemLocale UILanguage UILanguageFallback UserLocale"},
+	{"Microsoft-Windows-International-Core-WinPE", W,
+	 "InputLocale LayeredDriver SetupUILanguage SystemLocale UILanguage "
+	 "UILanguageFallback UserLocale"},
+	{"Microsoft-Windows-LUA-Settings", F, "EnableLUA"},
+	{"Microsoft-Windows-NetBT", S, "Interfaces"},
+	{"Microsoft-Windows-OutOfBoxExperience", G | S,
+	 "DoNotOpenInitialConfigurationTasksAtLogon OemExtensionXmlFilePath"},
+	{"Microsoft-Windows-PartitionManager", F, "SanPolicy"},
+	{"Microsoft-Windows-PnpCustomizationsNonWinPE", F | AS, "DriverPaths"},
+	{"Microsoft-Windows-PnpCustomizationsWinPE", W | F | AS, "DriverPaths"},
+	{"Microsoft-Windows-PnpSysprep", G | S, "DoNotCleanUpNonPresentDevices"},
+	{"Microsoft-Windows-PnpSysprep", G, "PersistAllDeviceInstalls"},
+	{"Microsoft-Windows-powercpl", G | S, "PreferredPlan"},
+	{"Microsoft-Windows-RemoteAssistance-Exe", S,
+	 "CreateEncryptedOnlyTickets MaxTicketExpiry MaxTicketExpiryUnits "
+	 "fAllowFullControl fAllowToGetHelp fEnableChatControl"},
+	{"Microsoft-Windows-SecureStartup-FilterDriver", F | S | AS | O,
+	 "BytesDecryptedInDiskRequestOverhead MaxCryptoRequestsPerIo "
+	 "MaxDecryptRequests MaxEncryptRequests PreventDeviceEncryption "
+	 "SlicedEncryptionInPlace SlicedEncryptionMax SlicedEncryptionMinSize "
+	 "WriteIoAggregateMaxSize WriteIoAggregateMinSize WriteSubrequestLength"},
+	{"Microsoft-Windows-Security-SPP", G, "SkipRearm"},
+	{"Microsoft-Windows-Security-SPP-UX", S, "SkipAutoActivation"},
+	{"Microsoft-Windows-Security-SPP-UX-SPPCC", S | AS | O, "ReferralId"},
+	{"Microsoft-Windows-ServerManager-SvrMgrNc", G | S,
+	 "DoNotOpenServerManagerAtLogon"},
+	{"Microsoft-Windows-Setup", W,
+	 "ComplianceCheck Diagnostics DiskConfiguration Display DynamicUpdate "
+	 "EnableFirewall EnableNetwork ImageInstall LogPath PageFile Restart "
+	 "RunAsynchronous RunSynchronous UpgradeData UseConfigurationSet UserData "
+	 "WindowsDeploymentServices"},
+	{"Microsoft-Windows-Shell-Setup", S | AS | O,
+	 "AutoLogon DisableAutoDaylightTimeSet TimeZone"},
+	{"Microsoft-Windows-Shell-Setup", F | G | S | AU | O,
+	 "BluetoothTaskbarIconEnabled OEMInformation RegisteredOrganization "
+	 "RegisteredOwner"},
+	{"Microsoft-Windows-Shell-Setup", F | S, "ComputerName"},
+	{"Microsoft-Windows-Shell-Setup", W | F | G | S | AS | O,
+	 "ConvertibleSlateModePromptPreference SignInMode"},
+	{"Microsoft-Windows-Shell-Setup", S,
+	 "CopyProfile Notification NotificationArea OEMName ProductKey"},
+	{"Microsoft-Windows-Shell-Setup", F | S | O, "DesktopOptimization"},
+	{"Microsoft-Windows-Shell-Setup", S | AS | AU | O,
+	 "Display Themes WindowsFeatures"},
+	{"Microsoft-Windows-Shell-Setup", F | G | S | AS | O, "EnableStartMenu"},
+	{"Microsoft-Windows-Shell-Setup", O,
+	 "FirstLogonCommands FolderLocations LogonCommands OOBE VisualEffects"},
+	{"Microsoft-Windows-Shell-Setup", F, "OfflineUserAccounts"},
+	{"Microsoft-Windows-Shell-Setup", S | AU | O,
+	 "RegionalOverrides ShowPowerButtonOnStartScreen ShowWindowsLive "
+	 "StartTiles StartTilesRegionalOverrides TaskbarLinks"},
+	{"Microsoft-Windows-Shell-Setup", AS | O, "UserAccounts"},
+	{"Microsoft-Windows-SMBServer", G, "LmAnnounce Size"},
+	{"Microsoft-Windows-SQMAPI", S, "CEIPEnabled"},
+	{"Microsoft-Windows-SystemRestore-Main", S, "DisableSR"},
+	{"Microsoft-Windows-TCPIP", W | S, "IcmpRedirectsEnabled Interfaces"},
+	{"Microsoft-Windows-TerminalServices-LocalSessionManager", F | G | S,
+	 "fDenyTSConnections"},
+	{"Microsoft-Windows-TerminalServices-RDP-WinStationExtensions", G | S,
+	 "SecurityLayer UserAuthentication"},
+	{"Microsoft-Windows-TerminalServices-RemoteConnectionManager", F | G | S,
+	 "LicensingMode"},
+	{"Microsoft-Windows-UnattendedJoin", S, "Identification"},
+	{"Microsoft-Windows-UnattendedJoin", F, "OfflineIdentification"},
+	{"Microsoft-Windows-WinRE-RecoveryAgent", O, "UninstallWindowsRE"},
+	{"Microsoft-Windows-Wlansvc", F | S | O,
+	 "CoexistenceSupport NumAntennaConnected SimultaneousMultiChannelSupported "
+	 "WLANFunctionLevelDeviceResetSupported "
+	 "WLANPlatformLevelDeviceResetSupported"},
+	{"Microsoft-Windows-Wlansvc", W | S, "RadioLocation"},
+	{"Networking-MPSSVC-Svc", S,
+	 "DisableStatefulFTP DisableStatefulPPTP "
+	 "DomainProfile_DisableNotifications DomainProfile_EnableFirewall "
+	 "DomainProfile_LogDroppedPackets DomainProfile_LogFile "
+	 "DomainProfile_LogFileSize DomainProfile_LogSuccessfulConnections "
+	 "FirewallGroups PrivateProfile_DisableNotfications "
+	 "PrivateProfile_EnableFirewall PrivateProfile_LogDroppedPackets "
+	 "PrivateProfile_LogFile PrivateProfile_LogFileSize "
+	 "PrivateProfile_LogSuccessfulConnections "
+	 "PublicProfile_DisableNotifications PublicProfile_EnableFirewall "
+	 "PublicProfile_LogDroppedPackets PublicProfile_LogFile "
+	 "PublicProfile_LogFileSize PublicProfile_LogSuccessfulConnections"},
+	{"Security-Malware-Windows-Defender", F | S | O,
+	 "DefinitionUpdateFileSharesSources DisableAntiSpyware "
+	 "EnableRemoteManagedDefaults FallbackOrder Scan SignatureUpdateInterval "
+	 "ThreatSeverityDefaultAction TrustedImageIdentifier"},
 };
 
 static const struct {
@@ -252,14 +147,25 @@ static const struct {
 	{"oobeSystem", PASS_OOBE_SYSTEM},
 };
 
-const struct answer_setting *answer_setting_find(const char *component,
-						 const char *setting)
+static bool has_word(const char *words, const char *word)
 {
+	for (size_t len; *words; words += len + (words[len] == ' ')) {
+		len = strcspn(words, " ");
+		if (len == strlen(word) && text_equal_n(words, word, len))
+			return true;
+	}
+	return false;
+}
+
+unsigned answer_setting_passes(const char *component, const char *setting)
+{
+	unsigned found = 0;
+
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (text_equal(table[i].component, component) &&
-		    (!setting || text_equal(table[i].setting, setting)))
-			return &table[i];
-	return NULL;
+		    (!setting || has_word(table[i].settings, setting)))
+			found |= table[i].passes;
+	return found;
 }
 
 unsigned answer_pass_parse(const char *name)

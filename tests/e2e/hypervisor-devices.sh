@@ -2,9 +2,10 @@
 # What of the PC the guest has by way of the host: its place on the wired network, seen from
 # outside; a beep, heard on the PC's loudspeaker; USB devices that come and go, and never the
 # stick with the image. On a PC without a cable: Wi-Fi, with an access point in the same PC.
+# The lid of a notebook.
 . "${GILD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}/tests/lib.sh" || exit 1
 . "$GILD_SOURCE/tests/hypervisor.sh" || exit 1
-need as ld busybox mkfs.ext4 wpa_supplicant dhcpcd hostapd iw
+need as ld iasl busybox mkfs.ext4 wpa_supplicant dhcpcd hostapd iw
 rom=/usr/lib/ipxe/qemu/efi-virtio.rom
 [ -e "$rom" ] || skip_all "ipxe-qemu is not installed"
 cd "$scratch" || exit 1
@@ -200,10 +201,13 @@ wait "$pid"
 fails 1 "nobody listens on the host, but DHCP for its own answers" sh -c \
 	"grep -E 'probe: (tcp|udp)' radio.log | grep -v 'probe: udp .*:0044 0'"
 
-# ---- a network that knows its PCs, and a host with an address ------------------------------
+# ---- a network that knows its PCs, and a host with an address; a notebook ------------------
+
+iasl -p lid "$GILD_SOURCE/tests/notebook.asl" >iasl.log || cat iasl.log
 
 start_pc known "" -cpu max,+svm \
-	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1 nonce=$nonce sound=off mac=host address=dhcp" \
+	-fw_cfg "name=opt/gild/vm,string=memory=64M cpus=1 nonce=$nonce sound=off mac=host address=dhcp lid=off" \
+	-acpitable file=lid.aml -chardev "socket,id=lid,path=$PWD/lid.tty,server=on,wait=off" -serial chardev:lid \
 	-netdev user,id=net,restrict=on -device virtio-net-pci,netdev=net,mac=52:54:00:00:00:01 \
 	-object filter-dump,id=dump,netdev=net,file="$PWD/known.pcap" \
 	-drive file=media.img,format=raw,if=none,id=media,readonly=on \
@@ -213,6 +217,10 @@ said known "the guest is 52:54:00:00:00:01 on eth0" "the guest has the port's ha
 own=$(tr -d '\r' <known.log | sed -n 's/^probe: port //p' | tail -n 1)
 have_addresses known.pcap 52:54:00:00:00:01 "$own"
 ok "guest and host both have an address of the wired network" stations known.pcap 52:54:00:00:00:01 "$own"
-press known
-await known "gild: off"
+send lid.tty 0
+await known "gild: off" 90
+said known "the lid is closed: the PC is switched off" "a lid that is closed is seen"
+said known "gild: off" "and switches the PC off, if it shall"
+kill "$pid" 2>/dev/null
+wait "$pid"
 done_testing
