@@ -149,7 +149,7 @@ static void update_usb(struct devices *d, struct qmp *qmp)
 		.root = d->root,
 		.wish = &d->usb,
 		.console = d->console,
-		.networked = d->network.link != VM_LINK_NONE,
+		.networked = d->network.link != VM_LINK_NONE || d->network.wish.needed,
 		.sounding = d->sound.usb,
 		.busy = is_busy,
 		.busy_arg = d,
