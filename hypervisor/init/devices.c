@@ -228,7 +228,7 @@ static void update_usb(struct devices *d, size_t guest, struct qmp *qmp)
 		.guest = d->network.guests[guest].name,
 		.wish = &g->usb,
 		.console = d->console,
-		.networked = d->network.link != VM_LINK_NONE,
+		.networked = d->network.link != VM_LINK_NONE || d->network.wish.needed,
 		.sounding = d->sound.usb,
 		.busy = is_busy,
 		.busy_arg = d,

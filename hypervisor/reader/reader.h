@@ -14,7 +14,7 @@
 #include "reader/cache.h"
 #include "reader/tree.h"
 
-#define READER_THREADS 8
+#define READER_THREADS 16
 /* Hash blocks that were verified, each at its number modulo this. */
 #define READER_HASH_BLOCKS 512
 
