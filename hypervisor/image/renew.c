@@ -39,6 +39,21 @@ static int read_file(struct fat *fat, const char *path, struct buffer *ret,
 	return fat_read(fat, &entry, append, ret, err) < 0 ? -1 : 1;
 }
 
+/*
+ * This machine has no boot loader to renew one with: no reason not to update the rest. 1,
+ * or -1 if it was interrupted.
+ */
+static int leave(const char *what, struct error *why, struct pack_result *ret,
+		 struct error *err)
+{
+	if (interrupted())
+		return error_move(err, why);
+	vec_push(&ret->warnings,
+		 xasprintf("%s is left as it is: %s: %s", what,
+			   why->subject ? why->subject : "here", why->reason));
+	return 1;
+}
+
 /* ---- BIOS ---- */
 
 /* Where the boot code finds its image: 0 if that is neither half of its partition. */
@@ -69,16 +84,19 @@ static int is_installed(struct block *disk, const struct buffer *core, uint64_t 
 	return 0;
 }
 
+/* 1: it is left as it is. */
 static int renew_bios(struct block *disk, const struct partition *bios, const char *work,
 		      struct pack_result *ret, struct error *err)
 {
 	_cleanup_buffer_ struct buffer core = BUFFER_INIT, code = BUFFER_INIT;
+	_cleanup_error_ struct error why = ERROR_INIT;
 	uint64_t half = bios->size / 2, place;
 	uint8_t mbr[SECTOR];
 	bool same;
 
-	if (grub_core(false, GRUB_STICK_PREFIX, work, &core, err) < 0 ||
-	    block_pread(disk, mbr, SECTOR, 0, err) < 0)
+	if (grub_core(false, GRUB_STICK_PREFIX, work, &core, &why) < 0)
+		return leave("GRUB for BIOS", &why, ret, err);
+	if (block_pread(disk, mbr, SECTOR, 0, err) < 0)
 		return -1;
 	place = core_place(mbr, bios);
 	if (!place || core.len > half) {
@@ -86,7 +104,7 @@ static int renew_bios(struct block *disk, const struct partition *bios, const ch
 			 xasprintf("GRUB for BIOS is left as it is: %s",
 				   place ? "there is no room for a second one"
 					 : "the boot code leads elsewhere"));
-		return 0;
+		return 1;
 	}
 	if (is_installed(disk, &core, place, mbr, &same, err) < 0)
 		return -1;
@@ -157,15 +175,18 @@ static int is_older(struct fat *fat, const struct media_files *files,
 	return 0;
 }
 
+/* Settings that a GRUB which was left does not know are not for it: then they are NULL.
+ */
 static int renew_uefi(struct fat *fat, const struct media_files *files,
 		      const char *settings, struct pack_result *ret, struct error *err)
 {
-	struct bytes text = {(const uint8_t *)settings, strlen(settings)};
+	struct bytes text = {(const uint8_t *)settings, settings ? strlen(settings) : 0};
 	struct bytes grub = file_of(files, GRUB_FILE);
 
 	if (grub.len && renew_file(fat, GRUB_FILE, grub, "GRUB for UEFI", ret, err) < 0)
 		return -1;
-	if (renew_file(fat, GRUB_SETTINGS, text, "GRUB's settings", ret, err) < 0)
+	if (settings &&
+	    renew_file(fat, GRUB_SETTINGS, text, "GRUB's settings", ret, err) < 0)
 		return -1;
 	if (!grub.len)
 		return 0;
@@ -182,16 +203,19 @@ int renew_loader(struct block *disk, struct block *esp, const struct partition *
 	_cleanup_(media_files_free) struct media_files files = VEC_INIT;
 	_cleanup_free_ char *settings = grub_settings_slots(media->goldens->len);
 	_cleanup_fat_ struct fat *fat = fat_open(esp, err);
-	int older;
+	_cleanup_error_ struct error why = ERROR_INIT;
+	int older, left;
 
-	/* A signed kernel is written by who writes the slot. */
-	if (!fat ||
-	    (!media->uki.len && media_loader(media, GRUB_STICK_FILE, &files, err) < 0))
+	if (!fat)
 		return -1;
+	/* A signed kernel is written by who writes the slot. */
+	if (!media->uki.len && media_loader(media, GRUB_STICK_FILE, &files, &why) < 0)
+		return leave("the boot loader", &why, ret, err) < 0 ? -1 : 0;
 	older = is_older(fat, &files, ret, err);
 	if (older)
 		return older < 0 ? -1 : 0;
-	if (bios && renew_bios(disk, bios, media->work, ret, err) < 0)
+	left = bios ? renew_bios(disk, bios, media->work, ret, err) : 0;
+	if (left < 0 || fat_begin(fat, err) < 0)
 		return -1;
-	return fat_begin(fat, err) < 0 ? -1 : renew_uefi(fat, &files, settings, ret, err);
+	return renew_uefi(fat, &files, left ? NULL : settings, ret, err);
 }

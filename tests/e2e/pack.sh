@@ -233,6 +233,12 @@ sed 's/^shim,[0-9]*,/shim,9,/' shim >newer && ! cmp -s shim newer && mcopy -o -i
 pack --update=stick.img --append="gild.test=3" --json >update.json
 is "one of a higher generation stays" "$(jq -c '[.renewed, (.warnings[] | test("older generation .SBAT: shim"))]' update.json)" \
 	'[[],true]'
+mkdir -p bin && printf '#!/bin/sh\nexit 1\n' >bin/grub-mkimage && chmod +x bin/grub-mkimage
+cp --sparse=always power.img left.img
+PATH=$PWD/bin:$PATH pack --update=left.img --append="gild.test=3" --json >update.json
+is "without grub-mkimage GRUB for BIOS stays, and the rest does not" "$(jq -c '[.renewed, .warnings[]]' update.json)" \
+	'[["GRUB for UEFI","shim"],"GRUB for BIOS is left as it is: grub-mkimage: failed: it gave no reason"]'
+rm -f left.img
 killer=$GILD_BUILD/tests/killer.so
 if [ -e "$killer" ] && ! grep -q __asan_init "$GILD"; then
 	# Killed at any change to a file, the stick starts what it did, or all of the new one.
