@@ -170,11 +170,9 @@ static int prepare(struct plans *p, struct error *err)
 	struct session *s = p->session;
 
 	if (devices_configure(&p->devices, &s->options, err) < 0 ||
-	    session_state_open(s, &p->state, err) < 0 || choose_guests(p, err) < 0)
+	    session_state_open(s, &p->state, err) < 0 || choose_guests(p, err) < 0 ||
+	    plans_open(p, err) < 0)
 		return -1;
-	for (size_t i = 0; i < p->count; i++)
-		if (plan_open(p, &p->items[i], err) < 0)
-			return -1;
 	bind_devices(s, p->items[0].uid);
 	/* Each QEMU has a user of its own, and all the same group. */
 	if (s->machine.kvm == KVM_RUNS && session_hand_over("/dev/kvm", 0, 0660, err) < 0)

@@ -64,6 +64,9 @@ void verdict_refuse(struct verdict *verdict, struct passthrough_set *set,
 
 /* The image cannot be trusted: nothing is started. */
 void verdict_image_damaged(struct verdict *verdict, const struct error *err);
+/* One of several guests cannot be started; the others are. */
+void verdict_guest_failed(struct verdict *verdict, const char *name,
+			  const struct error *err);
 
 /* gild.verdict/1, one line. Caller's. */
 char *verdict_json(const struct verdict *verdict, const struct verdict_question *question);
