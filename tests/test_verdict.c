@@ -183,6 +183,12 @@ static void test_passthrough(void **state _unused_)
 	verdict_refuse(&v, &v.sets.items[0], &err);
 	assert_int_equal(v.mode, VERDICT_PARAVIRTUAL);
 	assert_string_equal(v.sets.items[0].refused, "0000:02:00.0: is busy");
+	/* One of several guests without its disk does not change the mode. */
+	verdict_guest_failed(&v, "work", &err);
+	assert_int_equal(v.mode, VERDICT_PARAVIRTUAL);
+	assert_string_equal(v.reasons.items[v.reasons.len - 1].message,
+			    "work is not started beside the others: 0000:02:00.0: is "
+			    "busy");
 	error_clear(&err);
 	verdict_free(&v);
 	done(&c);

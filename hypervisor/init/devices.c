@@ -244,16 +244,10 @@ static void update_usb(struct devices *d, size_t guest, struct qmp *qmp)
 
 int devices_start_network(struct devices *d, const char *seed, struct error *err)
 {
-	bool wired = false;
-
 	if (d->network_started)
 		return 0;
 	d->network.root = d->root;
 	d->network.say = d->say;
-	for (size_t i = 0; i < d->count; i++)
-		wired |= !d->network.guests[i].off;
-	if (!wired)
-		d->network.wish.uplink = UPLINK_NONE;
 	d->network_started = true;
 	return network_start(&d->network, seed, err);
 }
@@ -264,7 +258,8 @@ int devices_start(struct devices *d, const char *seed, bool console, struct erro
 	d->lid.root = d->root;
 	d->lid.say = d->say;
 	lid_open(&d->lid);
-	if (watch_all(d, err) < 0 || devices_start_network(d, seed, err) < 0)
+	if (watch_all(d, err) < 0 || devices_start_network(d, seed, err) < 0 ||
+	    network_add_guests(&d->network, seed, err) < 0)
 		return -1;
 	start_sound(d);
 	return 0;

@@ -67,8 +67,8 @@ struct devices_words {
 int devices_add_guest(struct devices *devices, const struct devices_words *words,
 		      struct error *err);
 /*
- * The network alone, before all else, where the host itself needs it; all guests were added.
- * devices_start() goes on from there.
+ * The network alone, before all else, where the host itself needs it. devices_start() goes on
+ * from there, when all guests were added.
  */
 int devices_start_network(struct devices *devices, const char *seed, struct error *err);
 /*

@@ -390,9 +390,6 @@ static int start_bridge(struct network *n, struct error *err)
 	n->vhost = access("/dev/vhost-net", R_OK | W_OK) == 0;
 	if (make_bridge(n, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n->count; i++)
-		if (!n->guests[i].off && make_tap(i, n->guests[i].uid, err) < 0)
-			return -1;
 	(void)network_follow(n);
 	if (!*n->port)
 		n->say("network: the PC has no Ethernet port that is free");
@@ -409,30 +406,17 @@ static bool has_mac(const struct network *n, size_t count, const char *mac)
 	return false;
 }
 
-/*
- * The first has the PC's, the others one of their own by their names. Never do two have
- * the same, whatever was wished for.
- */
-static void choose_macs(struct network *n, const char *seed)
+/* The first guest's: the PC's own, whichever guest that will be. */
+static void choose_mac(struct network *n, const char *seed)
 {
 	const struct network_port *port = network_choose(&n->ports, &n->wish, "");
-	char *first = n->guests[0].mac;
 
-	network_derive_mac(&n->ports, seed, first);
+	network_derive_mac(&n->ports, seed, n->mac);
 	if (n->wish.mac)
-		(void)snprintf(first, sizeof(n->guests[0].mac), "%s", n->wish.mac);
+		(void)snprintf(n->mac, sizeof(n->mac), "%s", n->wish.mac);
 	if (n->wish.host_mac && port && n->link == VM_LINK_TAP) {
-		memcpy(n->port_mac, first, sizeof(n->port_mac));
-		memcpy(first, port->address, sizeof(n->guests[0].mac));
-	}
-	for (size_t i = 1; i < n->count; i++) {
-		struct network_guest *g = &n->guests[i];
-		_cleanup_free_ char *own = xasprintf("%s %s", seed, g->name);
-
-		if (g->wish && !has_mac(n, i, g->wish))
-			(void)snprintf(g->mac, sizeof(g->mac), "%s", g->wish);
-		else
-			network_derive_mac(&n->ports, own, g->mac);
+		memcpy(n->port_mac, n->mac, sizeof(n->port_mac));
+		memcpy(n->mac, port->address, sizeof(n->mac));
 	}
 }
 
@@ -447,7 +431,7 @@ int network_start(struct network *n, const char *seed, struct error *err)
 	if (n->wish.uplink == UPLINK_AUTO && wifi)
 		wait_for_cable(n);
 	n->link = network_link(&n->ports, &n->wish, wifi);
-	choose_macs(n, seed);
+	choose_mac(n, seed);
 	if (n->link == VM_LINK_TAP)
 		return start_bridge(n, err);
 	if (n->link == VM_LINK_USER || n->wish.needed) {
@@ -457,6 +441,35 @@ int network_start(struct network *n, const char *seed, struct error *err)
 			       ? "network: the guest is behind the PC's own address"
 			       : "network: the PC's own, for the image");
 	}
+	return 0;
+}
+
+/*
+ * The others have one of their own by their names. Never do two have the same, whatever
+ * was wished for.
+ */
+static void choose_macs(struct network *n, const char *seed)
+{
+	for (size_t i = 0; i < n->count; i++) {
+		struct network_guest *g = &n->guests[i];
+		_cleanup_free_ char *own =
+			xasprintf("%s %s", seed, g->name ? g->name : "");
+
+		if (!i)
+			memcpy(g->mac, n->mac, sizeof(g->mac));
+		else if (g->wish && !has_mac(n, i, g->wish))
+			(void)snprintf(g->mac, sizeof(g->mac), "%s", g->wish);
+		else
+			network_derive_mac(&n->ports, own, g->mac);
+	}
+}
+
+int network_add_guests(struct network *n, const char *seed, struct error *err)
+{
+	choose_macs(n, seed);
+	for (size_t i = 0; n->link == VM_LINK_TAP && i < n->count; i++)
+		if (!n->guests[i].off && make_tap(i, n->guests[i].uid, err) < 0)
+			return -1;
 	return 0;
 }
 

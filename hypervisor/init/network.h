@@ -91,6 +91,7 @@ struct network {
 	enum vm_link link;
 	struct network_ports ports;
 	char port[NETWORK_NAME];	/* in the bridge; "": none */
+	char mac[18];		/* the first guest's */
 	char port_mac[18];	/* what the port has instead, where a guest has its own; or "" */
 	bool carrier, vhost;
 	struct helper dhcp, wifi;
@@ -98,10 +99,12 @@ struct network {
 /* Modules that the network needs, ended by NULL. */
 extern const char *const network_modules[];
 /*
- * Makes bridge and taps (for QEMU's users), or starts what the host needs for itself. Waits
- * for a cable only where there is Wi-Fi to choose instead, and then not for long.
+ * Makes the bridge, or starts what the host needs for itself. Waits for a cable only where
+ * there is Wi-Fi to choose instead, and then not for long.
  */
 int network_start(struct network *network, const char *seed, struct error *err);
+/* After that: hardware addresses of all guests, and their taps, for QEMU's users. */
+int network_add_guests(struct network *network, const char *seed, struct error *err);
 /* Something changed: the cable is followed. True if the guests' link goes up or down. */
 bool network_follow(struct network *network);
 /*

@@ -280,7 +280,8 @@ static int open_image(struct session *s, struct session_disk *d, struct error *e
 	if (open_place(s, d, value, &device, &own) == 0 &&
 	    open_found(s, d, device, &own) == 0)
 		return 0;
-	if (own.code == ERROR_STATE)
+	/* One of several does without (verdict_guest_failed). */
+	if (own.code == ERROR_STATE && s->guests.len == 1)
 		verdict_image_damaged(&s->verdict, &own);
 	return error_move(err, &own);
 }

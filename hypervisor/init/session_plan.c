@@ -207,7 +207,22 @@ static int read_times(struct plan *p, struct error *err)
 	return 0;
 }
 
-int plan_begin(struct plans *all, struct plan *p, struct error *err)
+static int open_plan(struct plan *p, struct error *err)
+{
+	if (read_times(p, err) < 0)
+		return -1;
+	if (!p->disk.persist)
+		p->disk.reserved = p->all->overlay;
+	if (make_folders(p, err) < 0 ||
+	    session_disk_open(p->all->session, &p->disk, err) < 0)
+		return -1;
+	fill_host(p);
+	use_disk(p);
+	prepare_licence(p);
+	return prepare_firmware(p, err);
+}
+
+static int add_devices(struct plans *all, struct plan *p, struct error *err)
 {
 	const struct devices_words words = {
 		.name = all->count > 1 ? p->guest->name : NULL,
@@ -215,26 +230,49 @@ int plan_begin(struct plans *all, struct plan *p, struct error *err)
 		.no_network = p->guest->image.network == VM_NO_NETWORK,
 		.all = &p->guest->options,
 		.own = &p->guest->own};
-
-	return read_times(p, err) < 0 ? -1
-				      : devices_add_guest(&all->devices, &words, err);
-}
-
-int plan_open(struct plans *all, struct plan *p, struct error *err)
-{
 	struct stat st;
 
-	fill_host(p);
-	if (!p->disk.persist)
-		p->disk.reserved = all->overlay;
-	if (make_folders(p, err) < 0 ||
-	    session_disk_open(all->session, &p->disk, err) < 0)
-		return -1;
-	use_disk(p);
 	if (p->disk.golden_device && stat(p->disk.golden.path, &st) == 0)
 		all->devices.images[p->number] = st.st_rdev;
-	prepare_licence(p);
-	return prepare_firmware(p, err);
+	return devices_add_guest(&all->devices, &words, err);
+}
+
+static void leave_out(struct plan *p, const struct error *err)
+{
+	struct session *s = p->all->session;
+
+	verdict_guest_failed(&s->verdict, p->guest->name, err);
+	say_to(s->say, "%s",
+	       s->verdict.reasons.items[s->verdict.reasons.len - 1].message);
+	free_plan(p);
+	*p = (struct plan){0};
+}
+
+int plans_open(struct plans *all, struct error *err)
+{
+	size_t count = all->count, kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_error_ struct error own = ERROR_INIT;
+		struct plan p = all->items[i];
+
+		all->items[i] = (struct plan){0};
+		all->items[kept] = p;
+		number(&all->items[kept], kept);
+		if (open_plan(&all->items[kept], &own) == 0)
+			kept++;
+		else if (kept || i + 1 < count)
+			leave_out(&all->items[kept], &own);
+		else
+			return error_move(err, &own);
+	}
+	all->count = kept;
+	for (size_t i = 0; i < kept; i++)
+		if (add_devices(all, &all->items[i], err) < 0)
+			return -1;
+	if (kept < count)
+		session_write_verdict(all->session);
+	return 0;
 }
 
 int plan_argv(struct plans *all, size_t n, struct error *err)

@@ -38,10 +38,11 @@ void plans_add(struct plans *plans);
 /* Takes those out that fit no more; session_judge() was asked again. */
 void plans_drop(struct plans *plans);
 
-/* Its times, and what devices it has. */
-int plan_begin(struct plans *plans, struct plan *plan, struct error *err);
-/* Folders, disk, firmware. */
-int plan_open(struct plans *plans, struct plan *plan, struct error *err);
+/*
+ * Folders, disks, firmware, what devices each has. One of several whose disk cannot be had is
+ * left out, and the verdict says why.
+ */
+int plans_open(struct plans *plans, struct error *err);
 /* QEMU's command line; the devices are there. */
 int plan_argv(struct plans *plans, size_t number, struct error *err);
 /* For the supervisor; the plan stays where it is. */

@@ -132,22 +132,20 @@ static int choose_guests(struct plans *p, struct error *err)
 static int prepare(struct plans *p, struct error *err)
 {
 	struct session *s = p->session;
-	bool streamed = false;
+	struct network_wish *wish = &p->devices.network.wish;
+	bool wired = false;
 
 	if (devices_configure(&p->devices, &s->options, err) < 0 ||
 	    session_state_open(s, &p->state, err) < 0 || choose_guests(p, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->count; i++) {
-		if (plan_begin(p, &p->items[i], err) < 0)
-			return -1;
-		streamed |= session_is_streamed(p->items[i].guest);
+		wired |= p->items[i].guest->image.network != VM_NO_NETWORK;
+		wish->needed |= session_is_streamed(p->items[i].guest);
 	}
-	p->devices.network.wish.needed = streamed;
-	if (streamed && start_network(p, err) < 0)
+	if (!wired)
+		wish->uplink = UPLINK_NONE;
+	if ((wish->needed && start_network(p, err) < 0) || plans_open(p, err) < 0)
 		return -1;
-	for (size_t i = 0; i < p->count; i++)
-		if (plan_open(p, &p->items[i], err) < 0)
-			return -1;
 	bind_devices(s, p->items[0].uid);
 	/* Each QEMU has a user of its own, and all the same group. */
 	if (s->machine.kvm == KVM_RUNS && session_hand_over("/dev/kvm", 0, 0660, err) < 0)

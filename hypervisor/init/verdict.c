@@ -277,6 +277,13 @@ void verdict_image_damaged(struct verdict *v, const struct error *err)
 	v->stuck = true;
 }
 
+void verdict_guest_failed(struct verdict *v, const char *name, const struct error *err)
+{
+	add(v, VERDICT_WARNING, "guest-failed", err->remedy,
+	    "%s is not started beside the others: %s%s%s", name,
+	    err->subject ? err->subject : "", err->subject ? ": " : "", err->reason);
+}
+
 char *verdict_text(const struct verdict *v, const struct verdict_question *q)
 {
 	static const char *const signs[] = {"note", "warning", "obstacle"};

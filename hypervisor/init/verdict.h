@@ -77,6 +77,9 @@ size_t verdict_more_firmware(struct verdict *verdict,
 
 /* The image cannot be trusted: nothing is started. */
 void verdict_image_damaged(struct verdict *verdict, const struct error *err);
+/* One of several guests cannot be started; the others are. */
+void verdict_guest_failed(struct verdict *verdict, const char *name,
+			  const struct error *err);
 
 /* gild.verdict/1, one line. Caller's. */
 char *verdict_json(const struct verdict *verdict, const struct verdict_question *question);
