@@ -21,7 +21,7 @@
 #
 # pc_initrd is the initramfs that start_pc starts; pc_limit its limit in seconds.
 PATH=$PATH:/usr/sbin:/sbin
-need qemu-system-x86_64 cpio depmod modprobe python3
+need qemu-system-x86_64 cpio depmod modprobe python3 zstd
 init=$GILD_BUILD/hypervisor/init/gild-init
 [ -x "$init" ] || skip_all "gild-init was not built: libkmod is missing"
 ! ldd "$init" | grep -q libasan || skip_all "gild-init has sanitizers, which need more than an initramfs"
@@ -75,7 +75,7 @@ index_modules() {
 }
 pack_initrd() { # FILE
 	index_modules
-	(cd "$root" && find . | sort | cpio -o -H newc --quiet -R 0:0) | gzip -1 >"$1"
+	(cd "$root" && find . | sort | cpio -o -H newc --quiet -R 0:0) | zstd -q -3 >"$1"
 }
 
 start_pc() { # NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...: in the background; $pid

@@ -76,8 +76,8 @@ enum coldplug_done {
 };
 /*
  * Starts the process, without threads in this one. It loads `names` (up to NULL), what comes
- * first, then at the lowest priority the screen's, after ten seconds or coldplug_go() the
- * rest, and from then on what the kernel tells of.
+ * first, and from then on what the kernel tells of; beside that, at the lowest priority, the
+ * screen's, and after ten seconds or coldplug_go() the rest.
  */
 int coldplug_start(struct coldplug *coldplug, const char *const *names, struct error *err);
 /* Until it has done that much, or has ended. */

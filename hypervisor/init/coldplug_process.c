@@ -7,7 +7,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -65,7 +64,7 @@ static void take_news(struct coldplug *c, int news)
 
 /* What of `seen` has been loaded: of each rank all before this. */
 struct feed {
-	int news, answers;
+	int news;
 	size_t next[COLDPLUG_RANKS];
 };
 
@@ -97,33 +96,6 @@ static int load(struct coldplug *c, struct feed *f, enum coldplug_rank rank)
 	}
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* The guest's firmware and loader have the PC for themselves; what is plugged in comes.
- */
-static int wait_for_guest(struct coldplug *c, struct feed *f)
-{
-	int64_t end = now_ms() + PATIENCE;
-
-	for (int64_t left; (left = end - now_ms()) > 0;) {
-		struct pollfd fds[] = {{.fd = f->news, .events = POLLIN},
-				       {.fd = f->answers, .events = POLLIN}};
-
-		if (poll(fds, ARRAY_SIZE(fds), (int)left) > 0 && fds[1].revents)
-			break;
-		take_news(c, f->news);
-		if (load(c, f, COLDPLUG_SCREEN) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* Who listens to the kernel learns of it: an event of the null device, as if it were new.
  */
 static void announce(const struct coldplug *c)
@@ -131,23 +103,29 @@ static void announce(const struct coldplug *c)
 	(void)sysfs_write(c->root, "class/mem/null/uevent", "add", NULL);
 }
 
-static int load_rest(struct coldplug *c, struct feed *f)
+/*
+ * What was there at the start and is not for the guest: by a child, since a sound card's
+ * codec that shows up meanwhile has to come before QEMU is started. The guest's firmware
+ * and loader have the PC for themselves.
+ */
+static void load_rest(struct coldplug *c, int fd)
 {
-	int result;
+	struct pollfd go = {.fd = fd, .events = POLLIN};
 
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)setpriority(PRIO_PROCESS, 0, LOW);
-	result = load(c, f, COLDPLUG_SCREEN);
-	if (result == 0)
-		result = wait_for_guest(c, f);
-	if (result == 0)
-		result = load(c, f, COLDPLUG_LATE);
-	(void)setpriority(PRIO_PROCESS, 0, 0);
-	return result;
+	if (coldplug_load_some(c, 0, COLDPLUG_SCREEN, NULL) < 0)
+		return;
+	(void)poll(&go, 1, PATIENCE);
+	if (coldplug_load_some(c, 0, COLDPLUG_LATE, NULL) < 0)
+		return;
+	answer(c, fd, COLDPLUG_ALL);
+	announce(c);
 }
 
 static void run(struct coldplug *c, const char *const *names, int news, int fd)
 {
-	struct feed f = {.news = news, .answers = fd};
+	struct feed f = {.news = news};
 	size_t count = 0;
 
 	while (names[count])
@@ -159,10 +137,12 @@ static void run(struct coldplug *c, const char *const *names, int news, int fd)
 		return;
 	}
 	answer(c, fd, COLDPLUG_URGENT);
-	if (load_rest(c, &f) < 0)
-		return;
-	answer(c, fd, COLDPLUG_ALL);
-	announce(c);
+	f.next[COLDPLUG_SCREEN] = f.next[COLDPLUG_LATE] = c->seen.len;
+	(void)signal(SIGCHLD, SIG_IGN); /* takes the child when it has ended */
+	if (fork() == 0) {
+		load_rest(c, fd);
+		_exit(0);
+	}
 	for (;;) {
 		struct pollfd p = {.fd = news, .events = POLLIN};
 
