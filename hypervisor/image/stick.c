@@ -80,27 +80,16 @@ static void begin_layout(const struct pack_options *o, const struct media *media
 	add_part(layout, "root-b", "gild root b", LAYOUT_TYPE_ROOT, o->slot_size);
 }
 
-/* The images that have a partition, one after the other. */
-static const struct golden *next_written(const struct golden **golden)
-{
-	while ((*golden)->url)
-		++*golden;
-	return (*golden)++;
-}
-
+/* Images have theirs already. */
 static void name_parts(const struct media *media, struct layout *layout)
 {
-	const struct golden *golden = media->goldens->items;
-
 	layout->table.disk_guid = media_guid(media, "disk");
 	vec_foreach (part, layout->parts) {
 		_cleanup_free_ char *name = xasprintf("%s-partition", part->role);
 
 		if (strcmp(part->role, "root-a") == 0)
 			part->guid = seal_guid(&media->set->seal);
-		else if (strcmp(part->role, "image") == 0)
-			part->guid = seal_guid(&next_written(&golden)->seal);
-		else
+		else if (strcmp(part->role, "image") != 0)
 			part->guid = media_guid(media, name);
 		layout->table.partitions.items[part->number - 1].guid = part->guid;
 	}
@@ -235,6 +224,8 @@ static int write_images(const struct pack_options *o, const struct draft *draft,
 			return -1;
 		add_part(layout, "image", "gild image", LAYOUT_TYPE_IMAGE,
 			 golden->sealed_size);
+		layout->parts->items[layout->parts->len - 1].guid =
+			seal_guid(&golden->seal);
 	}
 	if (o->state_size)
 		add_part(layout, "state", "gild state", LAYOUT_TYPE_STATE, o->state_size);
