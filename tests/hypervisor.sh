@@ -81,7 +81,7 @@ pack_initrd() { # FILE
 start_pc() { # NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...: in the background; $pid
 	local name=$1 arguments=$2
 	shift 2
-	timeout "$pc_limit" qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -m 768 \
+	timeout -k 5 "$pc_limit" qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -m 768 \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel" -initrd "$pc_initrd" \
 		-append "console=ttyS0 quiet panic=-1 rdinit=/init $arguments" \

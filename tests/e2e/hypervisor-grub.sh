@@ -38,7 +38,7 @@ grub-mkimage -O i386-pc -c early.cfg -p /boot/grub -o core.img biosdisk part_gpt
 	terminal boot true && cat "$modules/lnxboot.img" core.img >grub.img
 
 start() { # prints what came of it
-	timeout 150 qemu-system-x86_64 -accel tcg -machine pc -m 128 -nodefaults -display none \
+	timeout -k 5 150 qemu-system-x86_64 -accel tcg -machine pc -m 128 -nodefaults -display none \
 		-serial "file:$PWD/serial" -kernel grub.img -drive file=stick.img,format=raw,if=ide \
 		-drive file=windows.raw,format=raw,if=ide >errors 2>&1 &
 	pid=$!

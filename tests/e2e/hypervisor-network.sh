@@ -44,7 +44,7 @@ pack net/good/ good none && pack net/bad/ wrong/bad virtio-net || skip_all "gild
 
 boot() { # NAME FOLDER: in the background; $pid
 	nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
-	timeout "$pc_limit" qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max,+svm \
+	timeout -k 5 "$pc_limit" qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max,+svm \
 		-m 1280 -nodefaults -no-user-config -display none -no-reboot -boot n \
 		-netdev "user,id=net,bootfile=http://10.0.2.2:$port/$2/boot.ipxe" \
 		-device "virtio-net-pci,netdev=net" \

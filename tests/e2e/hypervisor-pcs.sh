@@ -75,7 +75,7 @@ start_medium() { # NAME SMBIOS WORDS QEMU-ARGUMENT...: in the background; $pid
 	local name=$1 smbios=$2 words=$3
 	shift 3
 	nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
-	timeout "$pc_limit" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,+svm -m 1280 \
+	timeout -k 5 "$pc_limit" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,+svm -m 1280 \
 		-nodefaults -no-user-config -display none -device VGA -nic user,model=e1000 "${pc[@]}" \
 		-drive "file=$name.img,format=raw,if=none,id=disk" "$@" \
 		-smbios "type=1,$smbios" -fw_cfg "name=opt/gild/vm,string=cpus=1 nonce=$nonce $words" \
