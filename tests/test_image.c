@@ -524,7 +524,7 @@ static void test_firmware(void **state _unused_)
 static void test_cache(void **state _unused_)
 {
 	struct bytes text = {(const uint8_t *)"1", 1};
-	char key[CACHE_KEY], other[CACHE_KEY], note[CACHE_NOTE];
+	char key[CACHE_KEY], other[CACHE_KEY], note[CACHE_NOTE], name[CACHE_KEY + 8];
 	_cleanup_free_ char *image = write_file("image", "content", 7), *kept = NULL;
 	_cleanup_close_ int fd = open(image, O_RDONLY | O_CLOEXEC);
 	const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
@@ -550,8 +550,8 @@ static void test_cache(void **state _unused_)
 	assert_string_equal(note, "the note");
 	close(got);
 	/* One that was changed is none, and is replaced. */
-	kept = xasprintf("gild/%s", key);
-	free(write_file(kept, "contenT", 7));
+	(void)snprintf(name, sizeof(name), "gild/%s", key);
+	kept = write_file(name, "contenT", 7);
 	assert_int_equal(cache_get(key, &size, note), -1);
 	cache_put(key, fd, 7, "again");
 	got = cache_get(key, &size, note);
