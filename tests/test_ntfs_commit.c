@@ -25,7 +25,7 @@
 #define EPOCH "1720000000"
 
 /* Where a write fails inside of it, libntfs-3g forgets an inode now and then. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libntfs-3g.so";
