@@ -44,7 +44,9 @@ static void on_failure(struct reader *r, const struct error *err)
 	r->away |= tell;
 	(void)pthread_mutex_unlock(&r->lock);
 	if (tell) {
-		_cleanup_free_ char *line = xasprintf("away %s", err->reason);
+		_cleanup_free_ char *line =
+			xasprintf("away %s%s%s", err->reason, err->remedy ? "; " : "",
+				  err->remedy ? err->remedy : "");
 
 		r->say(line);
 	}

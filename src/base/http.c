@@ -4,6 +4,8 @@
 #include <curl/curl.h>
 #include <stdio.h>
 
+#include "base/clock.h"
+
 #define CONNECT_MS 5000L
 #define STALL_SECONDS 8L /* in which nothing comes */
 #define MAX_REDIRECTIONS 5L
@@ -154,6 +156,18 @@ static int refused(const struct http *h, struct error *err)
 	return error_remedy(err, "the server's own log has the reason");
 }
 
+/* The time is what TLS held the certificate against: the machine's, whatever is built. */
+static int doubt_certificate(struct error *err)
+{
+	char now[CLOCK_TEXT_SIZE];
+
+	clock_format(time(NULL), now);
+	return error_remedy(err,
+			    "is the clock right (here it is %s), and the certificate's "
+			    "issuer known here? (--ca=FILE for one's own)",
+			    now);
+}
+
 static int explain(struct http *h, CURLcode code, struct error *err)
 {
 	if (code == CURLE_HTTP_RETURNED_ERROR)
@@ -167,9 +181,7 @@ static int explain(struct http *h, CURLcode code, struct error *err)
 	error_set(err, ERROR_FAILED, h->url, "%s",
 		  *h->error ? h->error : curl_easy_strerror(code));
 	if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
-		return error_remedy(err,
-				    "is the clock right, and the certificate's issuer "
-				    "known here? (--ca=FILE for one's own)");
+		return doubt_certificate(err);
 	return error_remedy(err, "is the network there, and the server on?");
 }
 
