@@ -138,6 +138,15 @@ ok "a server that nobody vouches for is not believed" grep -qi 'away.*certificat
 says ready ca=ca.pem
 is "one that is vouched for is" "$(head -n 1 said)" ready
 stop
+timeout 60 "$reader" url="https://127.0.0.1:$port/b.img" seal="$seal" nbd=0 silence=300 </dev/null >said 2>&1 &
+client=$!
+while ! grep -q ^away said && kill -0 $client; do sleep 0.1; done
+serve "$port" cert=both
+while ! grep -q certificate said && kill -0 $client; do sleep 0.1; done
+kill $client
+wait $client 2>/dev/null
+ok "when there is a network, what else is wrong is said" grep -q 'away .*certificate.*clock says' said
+stop
 fails 1 "an address with a password is none" "$reader" url=http://me:secret@x/a.img seal="$seal" nbd=0
 cp .out said
 fails 1 "and is not repeated" grep -q secret said
