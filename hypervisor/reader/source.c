@@ -31,8 +31,10 @@ static void sleep_ms(unsigned ms)
 
 /* ---- is the server there ---- */
 
-/* With the lock. What is to be done is another thing than what was said: a PC's network
- * comes, and its clock is wrong. */
+/*
+ * With the lock. Also when another thing is to be done than was said: a PC's network
+ * comes, and its clock is wrong.
+ */
 static bool is_news(const struct reader *r, const struct error *err, int64_t now)
 {
 	if (!r->away)
