@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stands in for the kernel: starts gild-reader and reads from it by NBD's simple protocol.
 
-nbdread.py [-cache FILE] READER URL SEAL FILE STEP...
+nbdread.py [-cache FILE] [-idle MS] [-patience MS] READER URL SEAL FILE STEP...
 
 STEP: OFFSET:LENGTH is read and compared with FILE; "all" is all of it, in pieces of 1 MiB,
 eight under way at a time; "error:OFFSET" must be an I/O error, "wrong:OFFSET" bytes that are
@@ -20,12 +20,17 @@ cache = []
 if arguments[0] == '-cache':
     cache = [os.open(arguments[1], os.O_RDWR | os.O_CREAT, 0o600)]
     arguments = arguments[2:]
+# However slow the machine is, nothing is fetched that nobody reads: -idle is for that.
+times = {'idle': 3600000, 'patience': 4000}
+while arguments[0][1:] in times:
+    times[arguments[0][1:]] = int(arguments[1])
+    arguments = arguments[2:]
 reader, url, seal, name = arguments[:4]
 data = open(name, 'rb').read()
 ours, theirs = socket.socketpair()
 process = subprocess.Popen(
     [reader, f'url={url}', f'seal={seal}', f'nbd={theirs.fileno()}', 'room=1048576',
-     'patience=4000', 'silence=500', 'idle=1000'] +
+     'silence=500'] + [f'{key}={value}' for key, value in times.items()] +
     [f'cache={fd}' for fd in cache], pass_fds=[theirs.fileno()] + cache)
 theirs.close()
 

@@ -63,8 +63,9 @@ again:
 	addw	$9, %bx
 pause:
 	hlt
-	cmpw	0x46c, %bx
-	jne	pause
+	movw	0x46c, %ax		/* ticks that came late come several at once */
+	subw	%bx, %ax
+	js	pause
 	addl	$2048, packet + 8
 	cmpl	$(SECTORS), packet + 8
 	jb	again

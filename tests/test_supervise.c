@@ -22,6 +22,8 @@
 #include "init/supervise.h"
 #include "init/tpm.h"
 
+#define BUTTON "FAKE_BUTTON" /* a descriptor: where presses are written */
+
 /* ---- the stand-in ---- */
 
 static void reply(int fd, const char *text)
@@ -46,6 +48,16 @@ static void note_flush(const char *path)
 	_cleanup_free_ char *name = xasprintf("%s.flushed", path);
 
 	closep(&(int){open(name, O_WRONLY | O_CREAT, 0600)});
+}
+
+/* By the stand-in itself, when it is where the test wants it: no time has to fit. */
+static void press_button(void)
+{
+	struct input_event event = {.type = EV_KEY, .code = KEY_POWER, .value = 1};
+	const char *fd = getenv(BUTTON);
+
+	if (fd)
+		(void)!write(atoi(fd), &event, sizeof(event));
 }
 
 static const char *term_path;
@@ -73,6 +85,8 @@ static int listen_at(const char *path)
 
 static void answer(int fd, const char *line, const char *path, const char *scenario)
 {
+	static bool asked_before;
+
 	if (strstr(line, "query-kvm")) {
 		reply(fd, "{\"return\":{\"enabled\":true,\"present\":true},\"id\":"
 			  "\"kvm\"}\n");
@@ -85,8 +99,11 @@ static void answer(int fd, const char *line, const char *path, const char *scena
 				  "{\"event\":\"RESET\"}\n" SHUT_DOWN);
 		if (strcmp(scenario, "reboot") == 0)
 			_exit(0);
-		if (strcmp(scenario, "nonsense") == 0)
+		if (strcmp(scenario, "nonsense") == 0 && !asked_before)
 			reply(fd, "]]]\n");
+		else
+			press_button();
+		asked_before = true;
 	} else if (strstr(line, "system_powerdown")) {
 		if (strcmp(scenario, "shutdown") == 0 || strcmp(scenario, "crash") == 0 ||
 		    strcmp(scenario, "nonsense") == 0) {
@@ -115,9 +132,11 @@ static int fake_qemu(const char *path, const char *scenario)
 		abort();
 	if (strcmp(scenario, "never") == 0)
 		return 1;
-	if (strcmp(scenario, "mute") == 0)
+	if (strcmp(scenario, "mute") == 0) {
+		press_button();
 		for (;;)
 			pause();
+	}
 	do {
 		fd = listen_at(path);
 		in = fdopen(fd, "r+");
@@ -132,11 +151,15 @@ static int fake_qemu(const char *path, const char *scenario)
 
 /* ---- one run ---- */
 
+/* What is answered has time for it; what is not is given up soon. */
+#define LONG 60000
+#define SOON 50
+
 static const struct supervise_times quick = {
-	.start = 5000,
-	.shutdown = 500,
-	.quit = 500,
-	.term = 500,
+	.start = LONG,
+	.shutdown = LONG,
+	.quit = LONG,
+	.term = LONG,
 	.backoff = 10,
 	.backoff_most = 40,
 	.healthy = 100000,
@@ -162,11 +185,19 @@ static void end_outcome(struct outcome *o)
 	temp_folder_remove(o->folder);
 }
 
-/* The button is pressed `press_after` ms after the start; 0: never. */
-static void run(char *const argv[], const char *qmp, unsigned press_after,
-		const struct supervise_times *times, struct outcome *o)
+/* The button is the descriptor that `arg` points to. */
+static void press_when_connected(void *arg, size_t guest _unused_,
+				 struct qmp *qmp _unused_, bool anew _unused_)
 {
 	struct input_event event = {.type = EV_KEY, .code = KEY_POWER, .value = 1};
+
+	(void)!write(*(int *)arg, &event, sizeof(event));
+}
+
+/* `pressed`: as soon as QEMU answers; the stand-in presses the button for itself. */
+static void run(char *const argv[], const char *qmp, bool pressed,
+		const struct supervise_times *times, struct outcome *o)
+{
 	struct power_buttons buttons = VEC_INIT;
 	int fds[2], stop[2];
 	const struct supervise_guest guest = {.argv = argv, .qmp = qmp, .times = times};
@@ -174,24 +205,19 @@ static void run(char *const argv[], const char *qmp, unsigned press_after,
 					  .count = 1,
 					  .buttons = &buttons,
 					  .say = collect,
-					  .say_arg = &o->log};
-	_cleanup_free_ char *flushed = xasprintf("%s.flushed", qmp);
-	pid_t presser;
+					  .say_arg = &o->log,
+					  .tell = pressed ? press_when_connected : NULL,
+					  .watch_arg = &fds[1]};
+	_cleanup_free_ char *flushed = xasprintf("%s.flushed", qmp), *button = NULL;
 
-	assert_int_equal(pipe2(fds, O_NONBLOCK | O_CLOEXEC), 0);
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
 	assert_int_equal(pipe2(stop, O_CLOEXEC), 0);
 	config.stop_fd = stop[0];
 	vec_push(&buttons, fds[0]);
-	presser = press_after ? fork() : -1;
-	if (presser == 0) {
-		(void)nanosleep(
-			&(struct timespec){.tv_sec = press_after / 1000,
-					   .tv_nsec = press_after % 1000 * 1000000},
-			NULL);
-		(void)!write(fds[1], &event, sizeof(event));
-		_exit(0);
-	}
+	button = xasprintf("%d", fds[1]);
+	assert_int_equal(setenv(BUTTON, button, 1), 0);
 	assert_int_equal(supervise_run(&config, &o->result, NULL), 0);
+	assert_int_equal(unsetenv(BUTTON), 0);
 	o->flushed = access(flushed, F_OK) == 0;
 	buffer_append(&o->log, "", 1);
 	close(fds[0]);
@@ -201,7 +227,8 @@ static void run(char *const argv[], const char *qmp, unsigned press_after,
 	vec_free(&buttons);
 }
 
-static void run_fake(const char *scenario, unsigned press_after, struct outcome *o)
+static void run_fake(const char *scenario, const struct supervise_times *times,
+		     struct outcome *o)
 {
 	_cleanup_free_ char *qmp = NULL;
 	char *argv[] = {this_program, (char *)"fake", NULL, (char *)scenario, NULL};
@@ -209,7 +236,7 @@ static void run_fake(const char *scenario, unsigned press_after, struct outcome 
 	*o = (struct outcome){.folder = temp_folder_make(NULL, NULL)};
 	qmp = xasprintf("%s/qmp", o->folder);
 	argv[2] = qmp;
-	run(argv, qmp, press_after, &quick, o);
+	run(argv, qmp, false, times, o);
 }
 
 static void assert_says(const struct outcome *o, const char *text)
@@ -223,7 +250,7 @@ static void test_button(void **state _unused_)
 {
 	struct outcome o;
 
-	run_fake("shutdown", 100, &o);
+	run_fake("shutdown", &quick, &o);
 	assert_true(o.flushed && !o.result.failed);
 	assert_int_equal(o.result.starts, 1);
 	assert_says(&o, "guest running (kvm)\n");
@@ -235,25 +262,30 @@ static void test_button(void **state _unused_)
 /* Each one that does not listen gets the next harsher word, and no harsher one. */
 static void test_deaf(void **state _unused_)
 {
+	struct supervise_times times = quick;
 	struct outcome o;
 
-	run_fake("deaf", 50, &o);
+	times.shutdown = SOON;
+	run_fake("deaf", &times, &o);
 	assert_true(o.flushed);
 	assert_says(&o, "QEMU is asked to end");
 	assert_null(strstr((char *)o.log.data, "SIG"));
 	end_outcome(&o);
-	run_fake("hung", 50, &o);
+	times.quit = SOON;
+	run_fake("hung", &times, &o);
 	assert_true(o.flushed);
 	assert_says(&o, "SIGTERM");
 	assert_null(strstr((char *)o.log.data, "SIGKILL"));
 	end_outcome(&o);
-	run_fake("dead", 50, &o);
+	times.term = SOON;
+	run_fake("dead", &times, &o);
 	assert_false(o.flushed);
 	assert_says(&o, "SIGKILL");
 	assert_int_equal(o.result.starts, 1);
 	end_outcome(&o);
 	/* Pressed before QEMU speaks QMP at all. */
-	run_fake("mute", 50, &o);
+	times.term = LONG;
+	run_fake("mute", &times, &o);
 	assert_true(o.flushed);
 	assert_says(&o, "SIGTERM");
 	end_outcome(&o);
@@ -263,7 +295,7 @@ static void test_crash(void **state _unused_)
 {
 	struct outcome o;
 
-	run_fake("crash", 800, &o);
+	run_fake("crash", &quick, &o);
 	assert_int_equal(o.result.starts, 3);
 	assert_true(o.flushed && !o.result.failed);
 	assert_says(&o, "QEMU ended by signal 6");
@@ -271,7 +303,7 @@ static void test_crash(void **state _unused_)
 	assert_says(&o, "(2 of 10)");
 	end_outcome(&o);
 	/* A guest that is gone without having shut down did not mean it. */
-	run_fake("never", 0, &o);
+	run_fake("never", &quick, &o);
 	assert_true(o.result.failed);
 	assert_int_equal(o.result.starts, SUPERVISE_MAX_CRASHES + 1);
 	assert_says(&o, "given up");
@@ -282,13 +314,16 @@ static void test_guest(void **state _unused_)
 {
 	struct outcome o;
 
-	run_fake("reboot", 0, &o);
+	run_fake("reboot", &quick, &o);
 	assert_int_equal(o.result.resets, 2);
 	assert_int_equal(o.result.starts, 1);
 	assert_false(o.result.failed);
 	end_outcome(&o);
-	run_fake("nonsense", 300, &o);
+	/* It is spoken to again, and listens. */
+	run_fake("nonsense", &quick, &o);
 	assert_true(o.flushed);
+	assert_int_equal(o.result.starts, 1);
+	assert_says(&o, "the guest is off (guest-shutdown)\n");
 	end_outcome(&o);
 }
 
@@ -298,7 +333,7 @@ static void test_missing(void **state _unused_)
 	struct outcome o = {.folder = temp_folder_make(NULL, NULL)};
 	_cleanup_free_ char *qmp = xasprintf("%s/qmp", o.folder);
 
-	run(argv, qmp, 0, &quick, &o);
+	run(argv, qmp, false, &quick, &o);
 	assert_true(o.result.failed);
 	assert_says(&o, "QEMU is not there");
 	end_outcome(&o);
@@ -511,6 +546,7 @@ static void test_several(void **state _unused_)
 static void test_real(void **state _unused_)
 {
 	struct outcome o = {.folder = temp_folder_make(NULL, NULL)};
+	struct supervise_times times = quick;
 	_cleanup_free_ char *qmp = xasprintf("%s/qmp", o.folder);
 	_cleanup_free_ char *chardev =
 		xasprintf("socket,id=qmp,path=%s,server=on,wait=off", qmp);
@@ -532,7 +568,8 @@ static void test_real(void **state _unused_)
 		print_message("# qemu-system-x86_64 is not installed\n");
 		skip();
 	}
-	run(argv, qmp, 700, &quick, &o);
+	times.shutdown = SOON;
+	run(argv, qmp, true, &times, &o);
 	assert_int_equal(o.result.starts, 1);
 	assert_false(o.result.failed);
 	assert_says(&o, "asked to shut down");

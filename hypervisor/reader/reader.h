@@ -37,6 +37,8 @@ struct reader {
 
 	pthread_mutex_t lock;	/* of what follows */
 	bool away;		/* that was said */
+	char *remedy;		/* what was said then; NULL: nothing */
+	int64_t told;		/* ms: when */
 	int64_t failing;	/* ms: since when; 0: it answers */
 	int64_t asked;		/* ms: the last read */
 	bool wrong;		/* that was said */

@@ -31,6 +31,18 @@ static void sleep_ms(unsigned ms)
 
 /* ---- is the server there ---- */
 
+/*
+ * With the lock. Also when another thing is to be done than was said: a PC's network
+ * comes, and its clock is wrong.
+ */
+static bool is_news(const struct reader *r, const struct error *err, int64_t now)
+{
+	if (!r->away)
+		return now - r->failing >= r->times->silence;
+	return now - r->told >= r->times->silence && err->remedy && r->remedy &&
+	       strcmp(err->remedy, r->remedy) != 0;
+}
+
 /* Said once, and only if it lasts. */
 static void on_failure(struct reader *r, const struct error *err)
 {
@@ -40,11 +52,18 @@ static void on_failure(struct reader *r, const struct error *err)
 	(void)pthread_mutex_lock(&r->lock);
 	if (!r->failing)
 		r->failing = now;
-	tell = !r->away && now - r->failing >= r->times->silence;
-	r->away |= tell;
+	tell = is_news(r, err, now);
+	if (tell) {
+		r->away = true;
+		r->told = now;
+		free(r->remedy);
+		r->remedy = err->remedy ? xstrdup(err->remedy) : NULL;
+	}
 	(void)pthread_mutex_unlock(&r->lock);
 	if (tell) {
-		_cleanup_free_ char *line = xasprintf("away %s", err->reason);
+		_cleanup_free_ char *line =
+			xasprintf("away %s%s%s", err->reason, err->remedy ? "; " : "",
+				  err->remedy ? err->remedy : "");
 
 		r->say(line);
 	}
@@ -386,5 +405,6 @@ struct reader *reader_open(const struct reader_config *c, struct error *err)
 void reader_close(struct reader *r)
 {
 	cache_close(&r->cache);
+	free(r->remedy);
 	free(r);
 }

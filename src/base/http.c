@@ -4,6 +4,8 @@
 #include <curl/curl.h>
 #include <stdio.h>
 
+#include "base/clock.h"
+
 #define CONNECT_MS 5000L
 #define STALL_SECONDS 8L /* in which nothing comes */
 #define MAX_REDIRECTIONS 5L
@@ -154,8 +156,21 @@ static int refused(const struct http *h, struct error *err)
 	return error_remedy(err, "the server's own log has the reason");
 }
 
+/* The time is what TLS held the certificate against: the machine's, whatever is built. */
+static int doubt_certificate(const char *url, const char *why, struct error *err)
+{
+	char now[CLOCK_TEXT_SIZE];
+
+	clock_format(time(NULL), now);
+	error_set(err, ERROR_FAILED, url, "%s (the clock says %s)", why, now);
+	return error_remedy(err, "is the clock right, and the certificate's issuer known "
+				 "here? (--ca=FILE for one's own)");
+}
+
 static int explain(struct http *h, CURLcode code, struct error *err)
 {
+	const char *why;
+
 	if (code == CURLE_HTTP_RETURNED_ERROR)
 		return refused(h, err);
 	if (code == CURLE_WRITE_ERROR && h->too_long) {
@@ -164,12 +179,10 @@ static int explain(struct http *h, CURLcode code, struct error *err)
 		return error_remedy(err, "it must give parts of files (Accept-Ranges: "
 					 "bytes), and NAME.conf be what gild pack wrote");
 	}
-	error_set(err, ERROR_FAILED, h->url, "%s",
-		  *h->error ? h->error : curl_easy_strerror(code));
+	why = *h->error ? h->error : curl_easy_strerror(code);
 	if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
-		return error_remedy(err,
-				    "is the clock right, and the certificate's issuer "
-				    "known here? (--ca=FILE for one's own)");
+		return doubt_certificate(h->url, why, err);
+	error_set(err, ERROR_FAILED, h->url, "%s", why);
 	return error_remedy(err, "is the network there, and the server on?");
 }
 

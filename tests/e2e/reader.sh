@@ -34,11 +34,23 @@ stop() {
 }
 trap 'kill $server 2>/dev/null; chmod -R u+w "$scratch" 2>/dev/null; rm -rf "$scratch"' EXIT
 reads() { # STEP...: at $url
-	timeout 60 python3 "$GILD_SOURCE/tests/nbdread.py" ${cache:+-cache "$cache"} \
-		"$reader" "$url" "$seal" www/a.img "$@"
+	timeout 120 python3 "$GILD_SOURCE/tests/nbdread.py" ${cache:+-cache "$cache"} \
+		${idle:+-idle "$idle"} ${patience:+-patience "$patience"} "$reader" "$url" "$seal" www/a.img "$@"
+}
+says() { # WORD OPTION...: what the reader says until that, with nobody who reads; said
+	local i
+	: >said
+	timeout 60 "$reader" url="$url" seal="$seal" nbd=0 "${@:2}" </dev/null >said 2>&1 &
+	client=$!
+	for i in $(seq 600); do
+		! grep -q "^$1" said && kill -0 $client 2>/dev/null || break
+		sleep 0.1
+	done
+	kill $client 2>/dev/null
+	wait $client 2>/dev/null
 }
 fetched() { awk '$1 == 206 {n += $4 - $3 + 1} END {print n + 0}' log; }
-cache=
+cache='' idle='' patience=''
 
 serve 0
 ok "what is read is right, at any place" reads 0:4096 5000:100 131000:200000 $((size - 4096)):4096 \
@@ -60,10 +72,11 @@ printf 'damage' | dd of=kept bs=1 seek=4200000 conv=notrunc status=none
 ok "what became damaged in it is fetched anew" reads 4194304:300000
 ok "and nothing else" [ "$(fetched)" -le $((512 + 131072)) ]
 ok "it is whole again" cmp -n 131072 -i 4194304 kept www/a.img
-cache=kept2
+cache=kept2 idle=100
 : >log
 ok "while nobody reads it is filled" reads 0:4096 "run:for i in \$(seq 600); do
 	[ \$(du -k kept2 | cut -f 1) -lt $((size / 1024)) ] || exit 0; sleep 0.1; done; exit 1"
+idle=
 ok "with the right bytes" cmp kept2 www/a.img
 stop
 
@@ -73,14 +86,16 @@ cache=
 serve "$port"
 old=$server
 # The read begins with the server away, which is back before its patience is over.
+patience=60000
 reads 0:4096 "run:kill $old; touch away; sleep 0.5" 1048576:4096 >said 2>&1 &
 client=$!
 while [ ! -e away ] && kill -0 $client 2>/dev/null; do sleep 0.1; done
 wait $old 2>/dev/null
-sleep 1.5
+while ! grep -q ^away said && kill -0 $client 2>/dev/null; do sleep 0.1; done
 serve "$port"
 wait $client
 tap $? "a read waits for a server that is away" said
+patience=
 ok "and both are said" [ "$(sed 's/ .*//' said | tr '\n' ' ')" = "ready away back " ]
 stop
 serve "$port"
@@ -102,11 +117,11 @@ url=http://127.0.0.1:$port/a.img
 ok "so that a server that was repaired is good again" reads 0:131072
 cache=
 truncate -s -4096 www/a.img
-timeout 2 "$reader" url="$url" seal="$seal" nbd=0 silence=300 </dev/null >said 2>&1
+says away silence=300
 ok "a file that was cut off is waited for, and said" grep -q 'its seal is for' said
 stop
 serve "$port" no-ranges
-timeout 2 "$reader" url="$url" seal="$seal" nbd=0 silence=300 </dev/null >said 2>&1
+says away silence=300
 ok "so is a server without ranges" grep -q 'more than was asked\|no parts' said
 stop
 
@@ -118,10 +133,19 @@ head -c 1000000 /dev/urandom >www/b.img
 seal=$("$GILD_BUILD/tests/imagetool" seal www/b.img)
 serve 0 cert=both
 url=https://127.0.0.1:$port/b.img
-timeout 2 "$reader" url="$url" seal="$seal" nbd=0 silence=300 </dev/null >said 2>&1
+says away silence=300
 ok "a server that nobody vouches for is not believed" grep -qi 'away.*certificate' said
-timeout 2 "$reader" url="$url" seal="$seal" nbd=0 ca=ca.pem </dev/null >said 2>&1
+says ready ca=ca.pem
 is "one that is vouched for is" "$(head -n 1 said)" ready
+stop
+timeout 60 "$reader" url="https://127.0.0.1:$port/b.img" seal="$seal" nbd=0 silence=300 </dev/null >said 2>&1 &
+client=$!
+while ! grep -q ^away said && kill -0 $client; do sleep 0.1; done
+serve "$port" cert=both
+while ! grep -q certificate said && kill -0 $client; do sleep 0.1; done
+kill $client
+wait $client 2>/dev/null
+ok "when there is a network, what else is wrong is said" grep -q 'away .*certificate.*clock says' said
 stop
 fails 1 "an address with a password is none" "$reader" url=http://me:secret@x/a.img seal="$seal" nbd=0
 cp .out said
