@@ -87,7 +87,7 @@ start_pc() { # NAME KERNEL-ARGUMENTS QEMU-ARGUMENT...: in the background; $pid
 		-append "console=ttyS0 quiet panic=-1 rdinit=/init $arguments" \
 		-chardev "socket,id=serial,path=$PWD/$name.tty,server=on,wait=off,logfile=$PWD/$name.log" \
 		-serial chardev:serial \
-		-qmp "unix:$PWD/$name.qmp,server=on,wait=off" "$@" >"$name.err" 2>&1 &
+		-qmp "unix:$PWD/$name.qmp,server=on,wait=off" "$@" >"$name.err" 2>&1 19>&- &
 	pid=$!
 }
 await() { # NAME TEXT [SECONDS]: until the log has it, or the PC is off

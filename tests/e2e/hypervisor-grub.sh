@@ -40,7 +40,7 @@ grub-mkimage -O i386-pc -c early.cfg -p /boot/grub -o core.img biosdisk part_gpt
 start() { # prints what came of it
 	timeout -k 5 150 qemu-system-x86_64 -accel tcg -machine pc -m 128 -nodefaults -display none \
 		-serial "file:$PWD/serial" -kernel grub.img -drive file=stick.img,format=raw,if=ide \
-		-drive file=windows.raw,format=raw,if=ide >errors 2>&1 &
+		-drive file=windows.raw,format=raw,if=ide >errors 2>&1 19>&- &
 	pid=$!
 	for _ in $(seq 1000); do
 		grep -aqE 'gild stand-in: .*\.exe|the slot was started' serial 2>/dev/null && break

@@ -57,7 +57,7 @@ is "it names the partition and the file" "$(variable "$name" | grep -o "04012a00
 ok "and is in no order" sh -c '! printf %s "$1" | grep -q "$2"' - "$(variable BootOrder | fold -w 4)" "^$next\$"
 
 options=(-accel tcg -machine q35 -m 256 -display none -nodefaults -no-user-config)
-timeout -k 5 150 qemu-system-x86_64 "${options[@]}" "${flash[@]}" -serial "file:$PWD/second.log" >second.err 2>&1 &
+timeout -k 5 150 qemu-system-x86_64 "${options[@]}" "${flash[@]}" -serial "file:$PWD/second.log" >second.err 2>&1 19>&- &
 pid=$!
 for _ in $(seq 1200); do
 	grep -aq 'gild stand-in: .*' second.log 2>/dev/null && break

@@ -50,7 +50,7 @@ boot() { # NAME FOLDER: in the background; $pid
 		-device "virtio-net-pci,netdev=net" \
 		-fw_cfg "name=opt/gild/vm,string=cpus=1 memory=128M display=none sound=off nonce=$nonce" \
 		-chardev "file,id=serial,path=$PWD/$1.log" -serial chardev:serial \
-		-qmp "unix:$PWD/$1.qmp,server=on,wait=off" >"$1.err" 2>&1 &
+		-qmp "unix:$PWD/$1.qmp,server=on,wait=off" >"$1.err" 2>&1 19>&- &
 	pid=$!
 }
 # How far into the image was asked for; its last MiB is read before the start.

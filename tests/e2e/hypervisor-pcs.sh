@@ -80,7 +80,7 @@ start_medium() { # NAME SMBIOS WORDS QEMU-ARGUMENT...: in the background; $pid
 		-drive "file=$name.img,format=raw,if=none,id=disk" "$@" \
 		-smbios "type=1,$smbios" -fw_cfg "name=opt/gild/vm,string=cpus=1 nonce=$nonce $words" \
 		-chardev "file,id=serial,path=$PWD/$name.log" -serial chardev:serial \
-		-qmp "unix:$PWD/$name.qmp,server=on,wait=off" >"$name.err" 2>&1 &
+		-qmp "unix:$PWD/$name.qmp,server=on,wait=off" >"$name.err" 2>&1 19>&- &
 	pid=$!
 	started=$SECONDS
 }

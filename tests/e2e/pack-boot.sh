@@ -44,7 +44,7 @@ watch() { # NAME TEXT COMMAND...: until its serial port has the text
 	local name=$1 text=$2
 	shift 2
 	: >"$name.log"
-	timeout -k 5 300 "$@" >"$name.err" 2>&1 &
+	timeout -k 5 300 "$@" >"$name.err" 2>&1 19>&- &
 	pid=$!
 	while kill -0 "$pid" 2>/dev/null && ! grep -aq "$text" "$name.log"; do sleep 0.2; done
 	kill "$pid" 2>/dev/null
