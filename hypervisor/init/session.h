@@ -26,7 +26,6 @@
 #define SESSION_QEMU_ID 990
 #define SESSION_MORE_ID 1000	/* and the guest's number */
 #define SESSION_CONFIG "/etc/gild/init.conf"
-#define SESSION_IMAGES "/etc/gild/images"
 #define SESSION_CA "/etc/gild/ca.pem"	/* proves servers instead of the usual certificates */
 #define SESSION_PROFILES "/etc/gild/profiles"	/* compiled */
 

@@ -38,26 +38,7 @@ static bool pass_time(const struct session *s)
 
 /* ---- the cache ---- */
 
-/* True if one of the images here has a seal that begins so. */
-static bool is_ours(const char *name)
-{
-	_cleanup_(strings_free) struct strings names = VEC_INIT;
-	bool ours = false;
-
-	images_list(SESSION_IMAGES, &names);
-	vec_foreach (image, &names) {
-		_cleanup_options_ struct options o = OPTIONS_INIT;
-		const char *seal;
-
-		if (images_read(SESSION_IMAGES, *image, &o, NULL) < 0)
-			continue;
-		seal = options_get(&o, "seal");
-		ours |= seal && strncmp(seal, name, strlen(name)) == 0;
-	}
-	return ours;
-}
-
-/* Those of images that were updated, or are here no more. */
+/* Those of the image as it was before; each image has a folder of its own. */
 static void forget_old(const char *folder, const char *own)
 {
 	DIR *dir = opendir(folder);
@@ -66,8 +47,7 @@ static void forget_old(const char *folder, const char *own)
 	while (dir && (entry = readdir(dir))) {
 		_cleanup_free_ char *path = NULL;
 
-		if (*entry->d_name == '.' || strcmp(entry->d_name, own) == 0 ||
-		    is_ours(entry->d_name))
+		if (*entry->d_name == '.' || strcmp(entry->d_name, own) == 0)
 			continue;
 		path = xasprintf("%s/%s", folder, entry->d_name);
 		(void)unlink(path);
