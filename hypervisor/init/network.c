@@ -206,6 +206,17 @@ static void leave_port(struct network *n)
 	n->port[0] = 0;
 }
 
+static void say_guests(const struct network *n)
+{
+	for (size_t i = 0; i < n->count; i++) {
+		const struct network_guest *g = &n->guests[i];
+
+		if (!g->off && *g->mac)
+			say_to(n->say, "network: %s is %s on %s",
+			       g->name ? g->name : "the guest", g->mac, n->port);
+	}
+}
+
 static void take_port(struct network *n, const struct network_port *port)
 {
 	/* The bridge would keep frames for the port's own address from the guest. */
@@ -221,13 +232,7 @@ static void take_port(struct network *n, const struct network_port *port)
 	}
 	(void)set_address(NETWORK_BRIDGE, *n->port_mac ? n->port_mac : port->address);
 	memcpy(n->port, port->name, sizeof(n->port));
-	for (size_t i = 0; i < n->count; i++) {
-		const struct network_guest *g = &n->guests[i];
-
-		if (!g->off)
-			say_to(n->say, "network: %s is %s on %s",
-			       g->name ? g->name : "the guest", g->mac, port->name);
-	}
+	say_guests(n);
 }
 
 /* One that was pulled and plugged in again has its old name, and is in no bridge. */
@@ -470,6 +475,8 @@ int network_add_guests(struct network *n, const char *seed, struct error *err)
 	for (size_t i = 0; n->link == VM_LINK_TAP && i < n->count; i++)
 		if (!n->guests[i].off && make_tap(i, n->guests[i].uid, err) < 0)
 			return -1;
+	if (*n->port)
+		say_guests(n);
 	return 0;
 }
 
