@@ -41,7 +41,7 @@ chmod 755 "$root/usr/bin/qemu-system-x86_64"
 
 nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
 guest() { # NAME COLOUR MEMORY: the nonce is its name and the start's own
-	as --32 --defsym "COLOUR=$2" -o nonce.o "$GILD_SOURCE/tests/nonce.S" &&
+	as --32 -I "$GILD_SOURCE/tests" --defsym "COLOUR=$2" -o nonce.o "$GILD_SOURCE/tests/nonce.S" &&
 		ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "media/$1.raw" nonce.o &&
 		truncate -s 1M "media/$1.raw"
 	echo "windows=6.1.7601 arch=x86 storage=virtio-blk network=virtio-net sound=off
