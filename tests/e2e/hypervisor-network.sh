@@ -36,6 +36,7 @@ profile=$(find "$GILD_SOURCE/profiles" -name 'qemu*.xml' | sort | head -n 1)
 # One guest has no network card, the other is on the bridge: the host has an address with both.
 pack() { # FOLDER ADDRESS NETWORK
 	"$GILD" pack reads.qcow2 --output="$1" --url="http://10.0.2.2:$port/$2" --profile="$profile" \
+		--append="$pc_clock" \
 		--image-option={windows=6.1.7601,arch=amd64,firmware=bios,format=raw,storage=virtio-blk,network="$3"} \
 		--init-option=shutdown_seconds=5 --quiet 2>err
 }

@@ -33,7 +33,7 @@ pack() {
 			--driver=drivers --any-controller --unsigned=allow --quiet || return 1
 	# From 10 on a machine with UEFI takes only what Microsoft has signed: Debian's shim.
 	"$GILD" pack linux7.raw linux11.raw secure11.raw windows.qcow2 --output=stick.img \
-		--slot-size=256M --state-size=64M \
+		--slot-size=256M --state-size=64M --append="$pc_clock" \
 		--image-option={linux7:windows=6.1.7601,{linux,secure}11:windows=10.0.22631} \
 		--image-option={linux7,linux11,secure11}:{arch=amd64,storage=virtio-blk,network=virtio-net} \
 		--image-option=linux{7,11}:firmware=bios --image-option=secure11:firmware=uefi \
