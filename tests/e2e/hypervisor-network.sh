@@ -33,7 +33,7 @@ serve() { # PORT: in the background; $server, $port
 }
 serve 0
 profile=$(find "$GILD_SOURCE/profiles" -name 'qemu*.xml' | sort | head -n 1)
-# One guest has no network card, the other is on the bridge: the host has an address with both.
+# One guest is on the bridge, the other has no network card: the host has an address with both.
 pack() { # FOLDER ADDRESS NETWORK
 	"$GILD" pack reads.qcow2 --output="$1" --url="http://10.0.2.2:$port/$2" --profile="$profile" \
 		--append="$pc_clock" \
@@ -41,7 +41,7 @@ pack() { # FOLDER ADDRESS NETWORK
 		--init-option=shutdown_seconds=5 --quiet 2>err
 }
 mkdir net
-pack net/good/ good none && pack net/bad/ wrong/bad virtio-net || skip_all "gild pack: $(cat err)"
+pack net/good/ good virtio-net && pack net/bad/ wrong/bad none || skip_all "gild pack: $(cat err)"
 
 boot() { # NAME FOLDER: in the background; $pid
 	nonce=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
