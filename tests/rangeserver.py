@@ -6,7 +6,7 @@ rangeserver.py FOLDER PORT LOG [OPTION...]
 
 PORT 0 takes a free one; the first line on the standard output has it. LOG gets a line for
 each answer: "STATUS PATH FIRST LAST". Options: no-ranges (whole files only), cert=FILE (TLS,
-key and certificate in it), delay=SECONDS before each answer. /moved/PATH redirects to /PATH,
+key and certificate in it), bind=ADDRESS, delay=SECONDS before each answer. /moved/PATH redirects to /PATH,
 /wrong/PATH answers with another byte at 100 of the file.
 """
 import http.server
@@ -94,7 +94,7 @@ class Server(http.server.ThreadingHTTPServer):
         pass  # a client that went away
 
 
-server = Server(('127.0.0.1', port), Handler)
+server = Server((options.get('bind', '127.0.0.1'), port), Handler)
 if 'cert' in options:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(options['cert'])
