@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_error_ struct error err = ERROR_INIT, refused = ERROR_INIT;
 	_cleanup_free_ char *text = xstrndup((const char *)data, size);
-	struct golden golden = {.fd = -1};
+	struct golden golden = {0};
 
 	if (published_parse((struct bytes){data, size}, "fuzz", &golden, &err) == 0) {
 		if (!golden_word(&golden, "windows") || golden_word(&golden, "seal") ||
