@@ -86,6 +86,7 @@ static void views_never_read_past_the_end(void **state _unused_)
 	assert_false(bytes_le32(b, UINT64_MAX, &v));
 	assert_null(bytes_at(b, 2, UINT64_MAX).data);
 	assert_int_equal(bytes_at(b, 4, 0).len, 0);
+	assert_null(bytes_at((struct bytes){0}, 0, 0).data);
 }
 
 static void errors_are_one_line_with_a_remedy(void **state _unused_)

@@ -103,7 +103,8 @@ bool bytes_has(struct bytes b, uint64_t offset, uint64_t len)
 
 struct bytes bytes_at(struct bytes b, uint64_t offset, uint64_t len)
 {
-	if (!bytes_has(b, offset, len))
+	/* Nothing may be at no address at all, to which nothing can be added. */
+	if (!b.data || !bytes_has(b, offset, len))
 		return (struct bytes){NULL, 0};
 	return (struct bytes){b.data + offset, (size_t)len};
 }
