@@ -10,39 +10,7 @@
  */
 	.include "boot_sector.inc"
 	boot_sector_begin
-	movw	$0x510, %dx		/* selector, then data at the next port */
-	movw	$0x19, %ax		/* the directory: its number of files first */
-	outw	%ax, %dx
-	incw	%dx
-	movw	$0x8000, %di
-	movw	$4, %cx
-	rep insb
-	movb	0x8003, %cl		/* less than 256 files */
-	xorb	%ch, %ch
-next:
-	pushw	%cx
-	movw	$0x8000, %di
-	movw	$64, %cx		/* size, select, reserved, name[56] */
-	rep insb
-	movw	$name, %si
-	movw	$0x8008, %di
-	movw	$(name_end - name), %cx
-	repe cmpsb
-	popw	%cx
-	je	found
-	loop	next
-	jmp	wait
-found:
-	movw	0x8004, %ax
-	xchgb	%al, %ah
-	decw	%dx
-	outw	%ax, %dx
-	incw	%dx
-	movw	0x8002, %cx
-	xchgb	%cl, %ch
-	movw	%cx, %bp
-	movw	$0x9000, %di
-	rep insb
+	read_nonce
 	sti
 	movw	$0x0001, %cx		/* cylinder 0, sector 1 */
 	movw	$0x0080, %dx		/* head 0, first disk */
@@ -100,7 +68,5 @@ listen:
 wait:
 	hlt
 	jmp	wait
-name:
-	.asciz	"opt/gild/nonce"
-name_end:
+	nonce_name
 	boot_sector_end

@@ -4,49 +4,9 @@
  * fw_cfg.txt; big-endian) and writes it to port 0x402. Then it reads a sector of each MiB of
  * its disk, of SECTORS sectors, and stops at the first error.
  */
-	.code16
-	.globl _start
-_start:
-	cli
-	cld
-	xorw	%ax, %ax
-	movw	%ax, %ds
-	movw	%ax, %es
-	movw	%ax, %ss
-	movw	$0x7c00, %sp
-	movw	$0x510, %dx		/* selector, then data at the next port */
-	movw	$0x19, %ax		/* the directory: its number of files first */
-	outw	%ax, %dx
-	incw	%dx
-	movw	$0x8000, %di
-	movw	$4, %cx
-	rep insb
-	movb	0x8003, %cl		/* less than 256 files */
-	xorb	%ch, %ch
-next:
-	pushw	%cx
-	movw	$0x8000, %di
-	movw	$64, %cx		/* size, select, reserved, name[56] */
-	rep insb
-	movw	$name, %si
-	movw	$0x8008, %di
-	movw	$(name_end - name), %cx
-	repe cmpsb
-	popw	%cx
-	je	found
-	loop	next
-	jmp	wait
-found:
-	movw	0x8004, %ax
-	xchgb	%al, %ah
-	decw	%dx
-	outw	%ax, %dx
-	incw	%dx
-	movw	0x8002, %cx
-	xchgb	%cl, %ch
-	movw	%cx, %bp
-	movw	$0x9000, %di
-	rep insb
+	.include "boot_sector.inc"
+	boot_sector_begin
+	read_nonce
 	movw	%bp, %cx
 	movw	$0x9000, %si
 	movw	$0x402, %dx
@@ -78,8 +38,5 @@ packet:
 	.word	1			/* sectors */
 	.word	0xa000, 0		/* to offset, segment */
 	.long	2048, 0			/* from */
-name:
-	.asciz	"opt/gild/nonce"
-name_end:
-	.org	510
-	.word	0xaa55
+	nonce_name
+	boot_sector_end

@@ -18,7 +18,7 @@ server='' pid='' other=''
 # ---- what is on the server -----------------------------------------------------------------
 
 make_reads() { # MIB: reads.raw, reads.qcow2
-	as --32 --defsym SECTORS=$(($1 * 2048)) -o reads.o "$GILD_SOURCE/tests/reads.S" &&
+	as --32 -I "$GILD_SOURCE/tests" --defsym SECTORS=$(($1 * 2048)) -o reads.o "$GILD_SOURCE/tests/reads.S" &&
 		ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o reads.raw reads.o &&
 		head -c $(($1 * 1048576 - 512)) /dev/urandom >>reads.raw &&
 		qemu-img convert -f raw -O qcow2 reads.raw reads.qcow2
