@@ -190,17 +190,3 @@ int nbd_reconnect(unsigned index, int socket, struct error *err)
 	add_socket(&m, socket);
 	return ask(fd, &m) ? 0 : error_errno(err, "nbd", "cannot be connected anew");
 }
-
-int nbd_disconnect(unsigned index, struct error *err)
-{
-	const uint32_t number = index;
-	struct message m = {.len = 0};
-	uint16_t family;
-	_cleanup_close_ int fd = open_family(&family, err);
-
-	if (fd < 0)
-		return -1;
-	begin(&m, family, NBD_CMD_DISCONNECT, NBD_GENL_VERSION);
-	(void)add(&m, NBD_ATTR_INDEX, &number, sizeof(number));
-	return ask(fd, &m) ? 0 : error_errno(err, "nbd", "cannot be closed");
-}

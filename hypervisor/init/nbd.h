@@ -18,6 +18,5 @@
 int nbd_connect(int socket, uint64_t size, unsigned *index, struct error *err);
 /* Another socket in the place of one that has ended. */
 int nbd_reconnect(unsigned index, int socket, struct error *err);
-int nbd_disconnect(unsigned index, struct error *err);
 
 #endif
