@@ -457,9 +457,13 @@ static void no_model_says_why(void **state _unused_)
 		open_with(HEADER MODELS, "10.0.22000/arm64", NULL, &reason, NULL);
 	_cleanup_driver_ struct driver *empty =
 		open_with(HEADER, "10.0.22000/arm64", NULL, &none, NULL);
+	/* Neither a decoration nor an undecorated section: found by the fuzzer. */
+	_cleanup_driver_ struct driver *nameless = open_with(
+		HEADER "[Manufacturer]\n%V%=M,,\n", "10.0.22000/arm64", NULL, NULL, NULL);
 
 	assert_int_equal(d->models.len, 0);
 	assert_int_equal(empty->models.len, 0);
+	assert_int_equal(nameless->models.len, 0);
 	assert_string_equal(reason, "it has no model for 10.0.22000/arm64/client: "
 				    "[M.NTamd64] for amd64 only");
 	assert_string_equal(none, "it has no [Manufacturer] section with models");

@@ -341,7 +341,6 @@ static void print_remedy(const char *remedy)
 static void print_problems(const struct installation *in,
 			   const struct image_problems *of_volume)
 {
-	const struct problem *end = in->problems.items + in->problems.len;
 	size_t run = 0, total = of_volume->len;
 
 	vec_foreach (problem, &in->problems)
@@ -356,7 +355,8 @@ static void print_problems(const struct installation *in,
 			continue;
 		if (cli_verbose || ++run <= PROBLEMS_SHOWN)
 			print_problem(problem->severity, problem->code, problem->message);
-		if (problem + 1 < end && same_kind(problem, problem + 1))
+		if (problem + 1 < in->problems.items + in->problems.len &&
+		    same_kind(problem, problem + 1))
 			continue;
 		if (run > PROBLEMS_SHOWN)
 			printf("      and %zu more of these (--verbose shows all)\n",

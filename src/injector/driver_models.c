@@ -165,7 +165,9 @@ static void choose(struct candidates *all, size_t first, const struct target *ta
 {
 	struct candidate *best = NULL;
 
-	for (struct candidate *c = all->items + first; c < all->items + all->len; c++) {
+	for (size_t i = first; i < all->len; i++) {
+		struct candidate *c = &all->items[i];
+
 		if (c->verdict == DECORATION_NOT_LISTED)
 			continue;
 		c->verdict = c->understood ? decoration_fit(&c->decoration, target)

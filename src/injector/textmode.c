@@ -96,9 +96,9 @@ static void read_line(struct text *text, const char *section, const char *s,
 static int read_text(struct text *text, struct bytes raw, struct error *err)
 {
 	_cleanup_free_ char *section = xstrdup("");
-	const char *p = (const char *)raw.data, *end = p + raw.len;
+	const char *p = (const char *)raw.data, *end = raw.len ? p + raw.len : p;
 
-	for (unsigned number = 1; p && p < end; number++) {
+	for (unsigned number = 1; p < end; number++) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
 		size_t len = (size_t)((nl ? nl : end) - p);
 		_cleanup_free_ char *s = NULL;
