@@ -127,7 +127,7 @@ int session_stream_open(struct session *s, struct session_disk *d, const char *u
 	while (!(*device = stream_device(&d->stream)))
 		if (pass_time(s))
 			return error_interrupted(err);
-	say_to(s->say, "%s: the server answers", d->label);
+	say_to(s->say, "%s can be read", d->label);
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 /* The host needs its own network before the image. */
 bool session_is_streamed(const struct guest *guest);
 /*
- * Waits until its server answers, which the screen tells, and gives the device. ERROR_INTERRUPTED:
+ * Waits until it can be read, which the screen tells, and gives the device. ERROR_INTERRUPTED:
  * the PC is to be switched off instead.
  */
 int session_stream_open(struct session *session, struct session_disk *disk, const char *url,

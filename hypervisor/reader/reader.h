@@ -58,8 +58,8 @@ struct reader_config {
 	void (*say)(const char *line);
 };
 /*
- * Waits until the server answers, however long that takes, and says "ready" when the file is
- * what the seal says. NULL: the image is too large.
+ * Says "ready" when the file is what the seal says: at once where the cache has all of it, else
+ * it waits until the server answers, however long that takes. NULL: the image is too large.
  */
 struct reader *reader_open(const struct reader_config *config, struct error *err);
 void reader_close(struct reader *reader);

@@ -82,7 +82,7 @@ other=$pid
 by_network pc good
 good=$pid
 await pc "guest running (kvm) $nonce\|press the power button\|gild: off" 200
-said pc "image reads from http://10.0.2.2:$port/good/gild/images/reads.img: the server answers" \
+said pc "image reads from http://10.0.2.2:$port/good/gild/images/reads.img can be read" \
 	"the image comes from the server"
 said pc "gild: guest running (kvm) $nonce" "the guest runs under KVM and has answered"
 echo "# after $SECONDS s"

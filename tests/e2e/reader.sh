@@ -78,7 +78,24 @@ ok "while nobody reads it is filled" reads 0:4096 "run:for i in \$(seq 600); do
 	[ \$(du -k kept2 | cut -f 1) -lt $((size / 1024)) ] || exit 0; sleep 0.1; done; exit 1"
 idle=
 ok "with the right bytes" cmp kept2 www/a.img
+super=$((${seal#*:} * 4096))
+printf 'other' | dd of=kept2 bs=1 seek=$((super + 88)) conv=notrunc status=none
+: >log
+ok "a superblock that became damaged in it" reads 0:4096
+ok "is fetched anew" [ "$(fetched)" -gt 0 ]
+reads $super:4096 >/dev/null 2>&1
+ok "and whole again" cmp kept2 www/a.img
 stop
+ok "a cache that has all needs no server" reads all
+cp .out said
+is "and says nothing of one" "$(sed 's/ .*//' said | tr '\n' ' ')" "ready "
+cp kept2 kept4
+fallocate -p -o 1048576 -l 131072 kept4
+exec 4<>kept4
+says away silence=300 cache=4
+ok "one that lacks a piece waits for it" grep -q '^away' said
+ok "before it is ready" [ "$(grep -c '^ready' said)" = 0 ]
+exec 4<&-
 
 # ---- servers that fail ---------------------------------------------------------------------
 
