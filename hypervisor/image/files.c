@@ -174,8 +174,13 @@ struct cpio {
 
 static int archive_failed(const struct cpio *c, struct error *err)
 {
-	return error_set(err, ERROR_FAILED, c->path, "cannot write: %s",
-			 archive_error_string(c->archive));
+	int number = archive_errno(c->archive);
+
+	if (number <= 0)
+		return error_set(err, ERROR_FAILED, c->path, "cannot write: %s",
+				 archive_error_string(c->archive));
+	errno = number;
+	return error_errno(err, c->path, "cannot write");
 }
 
 /* As many bytes as the header says: a file that grows or shrinks meanwhile is an error.

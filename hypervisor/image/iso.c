@@ -123,6 +123,26 @@ static int make_tree(const char *tree, const struct media *media, const char *ro
 	return put_copy(tree, root, media->set->root, media->set->root_size, err);
 }
 
+static int explain(const char *output, struct error *err)
+{
+	const char *why = err && err->reason ? err->reason : "";
+	bool missing = strstr(why, "No such file");
+
+	/* xorriso's own words for it, from its check before the first byte. */
+	if (strstr(why, "exceeds free space")) {
+		error_set(err, ERROR_FAILED, output,
+			  "no space is left for the ISO beside the files that it is "
+			  "made of");
+		return error_remedy(err,
+				    "free some space there (twice the size of the ISO is "
+				    "needed) and run the command again");
+	}
+	error_wrap(err, output, "cannot be put together");
+	if (missing)
+		error_remedy(err, "install the Debian packages xorriso and grub-pc-bin");
+	return -1;
+}
+
 /* The time is all that xorriso makes identifiers of. */
 static int run_xorriso(const char *tree, const char *esp, const char *output,
 		       struct error *err)
@@ -169,10 +189,7 @@ static int run_xorriso(const char *tree, const char *esp, const char *output,
 			(char *)tree,
 			NULL};
 
-	if (process_run(argv, err) == 0)
-		return 0;
-	error_wrap(err, output, "cannot be put together");
-	return error_remedy(err, "install the Debian packages xorriso and grub-pc-bin");
+	return process_run(argv, err) == 0 ? 0 : explain(output, err);
 }
 
 static int write_iso(const struct pack_options *o, const struct draft *draft,
@@ -201,6 +218,8 @@ int iso_write(const struct pack_options *o, struct media *media, struct pack_res
 
 	if (result == 0)
 		result = write_iso(o, &draft, media, ret, err);
+	if (result < 0 && err)
+		draft_name(&draft, &err->subject);
 	if (result == 0 && interrupted())
 		result = error_interrupted(err);
 	if (result == 0)

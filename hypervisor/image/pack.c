@@ -248,6 +248,8 @@ int media_settle(const struct pack_options *o, struct media *media,
 static int write_medium(const struct pack_options *o, struct media *media,
 			struct pack_result *ret, struct error *err)
 {
+	int result;
+
 	if (media_read(ret->set.kernel_path, "linux-image-amd64", &media->kernel, err) <
 		    0 ||
 	    add_microcode(o, ret, &media->initrd, err) < 0 ||
@@ -259,14 +261,14 @@ static int write_medium(const struct pack_options *o, struct media *media,
 		return media_settle(o, media, ret, err) < 0
 			       ? -1
 			       : update_write(o, media, ret, err);
-	switch (o->kind) {
-	case PACK_ISO:
-		return iso_write(o, media, ret, err);
-	case PACK_FOLDER:
-		return network_write(o, media, ret, err);
-	default:
-		return stick_write(o, media, ret, err);
-	}
+	result = o->kind == PACK_ISO	  ? iso_write(o, media, ret, err)
+		 : o->kind == PACK_FOLDER ? network_write(o, media, ret, err)
+					  : stick_write(o, media, ret, err);
+	/* What failed is a part of it: "there" is where it is written. */
+	if (result < 0 && err && err->code == ERROR_FAILED &&
+	    (!err->subject || strcmp(err->subject, o->output) != 0))
+		error_wrap(err, o->output, "cannot be made");
+	return result;
 }
 
 static int check_output(const struct pack_options *o, struct error *err)

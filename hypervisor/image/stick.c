@@ -271,6 +271,8 @@ int stick_write(const struct pack_options *o, struct media *media,
 	result = draft_open(&draft, o->output, false, err);
 	if (result == 0)
 		result = write_all(o, &draft, media, ret, &layout, err);
+	if (result < 0 && err)
+		draft_name(&draft, &err->subject);
 	if (result == 0 && interrupted())
 		result = error_interrupted(err);
 	if (result == 0)

@@ -393,8 +393,24 @@ tap $? "of which the file is named" "$scratch/.out"
 fails 1 "an output that is there" pack office.vhdx --output=there.img
 is "which stays" "$(stat -c %s there.img)" 0
 names=$(ls)
-fails 1 "a file system that is full" sh -c "ulimit -f 20000; exec '$GILD' pack --profile='$profile' office.vhdx --output=full.img"
+fails 1 "a file that is too large for its file system" sh -c "ulimit -f 20000; exec '$GILD' pack --profile='$profile' office.vhdx --output=full.img"
 is "leaves nothing" "$(ls)" "$names"
+full() { # OUTPUT: in a file system of 60 MiB; what is left there: left
+	unshare -rm sh -c 'mkdir -p full && mount -t tmpfs -o size=60M tmpfs full || exit 9
+		"$@"; code=$?; ls -A full >left; exit $code' - \
+		"$GILD" pack --profile="$profile" office.vhdx --output="full/$1"
+}
+if unshare -rm true 2>/dev/null; then
+	for output in a.img a.iso a/; do
+		fails 1 "a full file system for $output" full "$output"
+		is "leaves nothing there" "$(cat left)" ""
+		grep -q "^gild: full/$output: .*No space left on device; free some space" "$scratch/.out"
+		tap $? "and says where" "$scratch/.out"
+	done
+	rm -rf full left
+else
+	skip "a full file system" "no file system can be mounted here"
+fi
 "$GILD" pack --profile="$profile" office.vhdx --output=stopped.img --quiet 2>/dev/null &
 pid=$!
 sleep 0.7
