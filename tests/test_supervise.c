@@ -432,23 +432,26 @@ static void test_prepare(void **state _unused_)
 	end_outcome(&o);
 }
 
-/* Two QEMUs in a row have a TPM each: swtpm ends, or is ended, between them. */
+/* QEMUs in a row have a TPM each: swtpm ends, or is ended, also if it hangs, between
+ * them. */
 static void test_tpm(void **state _unused_)
 {
 	char *folder = temp_folder_make(NULL, NULL);
 	_cleanup_free_ char *path = xasprintf("%s/state", folder);
 	_cleanup_free_ char *pid_file = xasprintf("%s/tpm.pid", folder);
 	_cleanup_error_ struct error err = ERROR_INIT;
-	pid_t pid[2];
+	pid_t pid[3];
 
 	if (access("/usr/bin/swtpm", X_OK) < 0) {
 		temp_folder_remove(folder);
 		print_message("# swtpm is not installed\n");
 		skip();
 	}
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(pid); i++) {
 		_cleanup_buffer_ struct buffer text = BUFFER_INIT;
 
+		if (i == 2)
+			assert_int_equal(kill(pid[1], SIGSTOP), 0);
 		if (tpm_start(folder, path, getuid(), &err) < 0)
 			fail_msg("%s: %s", err.subject, err.reason);
 		assert_int_equal(file_read(pid_file, 32, &text, NULL), 0);
@@ -456,10 +459,11 @@ static void test_tpm(void **state _unused_)
 		pid[i] = (pid_t)atoi((char *)text.data);
 		assert_int_equal(kill(pid[i], 0), 0);
 	}
-	assert_true(pid[0] != pid[1]);
-	assert_int_equal(kill(pid[1], SIGTERM), 0);
+	assert_true(pid[0] != pid[1] && pid[1] != pid[2]);
+	assert_int_not_equal(kill(pid[1], 0), 0);
+	assert_int_equal(kill(pid[2], SIGTERM), 0);
 	/* It writes its state before it goes. */
-	for (unsigned i = 0; i < 200 && kill(pid[1], 0) == 0; i++)
+	for (unsigned i = 0; i < 200 && kill(pid[2], 0) == 0; i++)
 		(void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 	temp_folder_remove(folder);
 }

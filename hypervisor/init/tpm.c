@@ -19,6 +19,24 @@ static bool is_gone(pid_t pid)
 	return waitpid(pid, NULL, WNOHANG) == pid || (kill(pid, 0) < 0 && errno == ESRCH);
 }
 
+static bool goes(pid_t pid)
+{
+	for (unsigned waited = 0; waited < END_WAIT && !is_gone(pid); waited += 10)
+		(void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	return is_gone(pid);
+}
+
+/* Its number may be another process's by now. */
+static bool is_swtpm(pid_t pid)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/comm", (int)pid);
+	_cleanup_buffer_ struct buffer name = BUFFER_INIT;
+
+	return file_read(path, 32, &name, NULL) == 0 && name.len == strlen("swtpm\n") &&
+	       memcmp(name.data, "swtpm\n", name.len) == 0;
+}
+
+/* Two must not have the state at once: one that hangs is killed. */
 static void end_old(const char *pid_file)
 {
 	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
@@ -29,10 +47,10 @@ static void end_old(const char *pid_file)
 		return;
 	text = buffer_steal_string(&data);
 	pid = (pid_t)strtol(text, NULL, 10);
-	if (pid <= 1 || kill(pid, SIGTERM) < 0)
+	if (pid <= 1 || !is_swtpm(pid) || kill(pid, SIGTERM) < 0 || goes(pid))
 		return;
-	for (unsigned waited = 0; waited < END_WAIT && !is_gone(pid); waited += 10)
-		(void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	if (kill(pid, SIGKILL) == 0)
+		(void)goes(pid);
 }
 
 int tpm_start(const char *run, const char *state, uid_t uid, struct error *err)
