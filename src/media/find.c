@@ -169,7 +169,7 @@ static char *only_file(const char *folder)
 	return name && !several ? xasprintf("%s/%s", folder, name) : NULL;
 }
 
-char *media_expand(struct media *media, const char *path, const char *name,
+char *media_expand(struct source_media *media, const char *path, const char *name,
 		   struct error *err)
 {
 	enum media_kind kind;
@@ -203,7 +203,7 @@ char *media_expand(struct media *media, const char *path, const char *name,
 	return steal_ptr(file);
 }
 
-char *media_cab_files(struct media *media, const char *path, const char *label,
+char *media_cab_files(struct source_media *media, const char *path, const char *label,
 		      const struct strings *names, struct error *err)
 {
 	_cleanup_free_ char *folder = media_scratch_folder(media, err);
@@ -220,7 +220,7 @@ char *media_cab_files(struct media *media, const char *path, const char *label,
 	return unpack_isolated(&u, err) < 0 ? NULL : steal_ptr(folder);
 }
 
-char *media_find(struct media *media, const char *folder, const char *name,
+char *media_find(struct source_media *media, const char *folder, const char *name,
 		 struct error *err)
 {
 	_cleanup_error_ struct error why = ERROR_INIT;
