@@ -152,21 +152,10 @@ static char *compressed_name(const char *name)
 
 static char *only_file(const char *folder)
 {
-	DIR *dir = opendir(folder);
-	_cleanup_free_ char *name = NULL;
-	struct dirent *entry;
-	bool several = false;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	while (dir && (entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		several = several || name;
-		free(name);
-		name = xstrdup(entry->d_name);
-	}
-	if (dir)
-		closedir(dir);
-	return name && !several ? xasprintf("%s/%s", folder, name) : NULL;
+	(void)folder_list(folder, &names);
+	return names.len == 1 ? xasprintf("%s/%s", folder, names.items[0]) : NULL;
 }
 
 char *media_expand(struct source_media *media, const char *path, const char *name,
