@@ -111,7 +111,7 @@ static int each_device(const char *root, const char *bus, probe_fn *fn, struct p
 	return 1;
 }
 
-static void probe_pci(const char *root, const char *folder, struct pc *pc)
+struct pci_function probe_pci_function(const char *root, const char *folder)
 {
 	struct pci_function f = {
 		.vendor = sysfs_number(root, folder, "vendor", PC_NO_ID),
@@ -124,6 +124,13 @@ static void probe_pci(const char *root, const char *folder, struct pc *pc)
 
 	if (!f.subvendor)
 		f.subvendor = f.subdevice = PC_NO_ID;
+	return f;
+}
+
+static void probe_pci(const char *root, const char *folder, struct pc *pc)
+{
+	struct pci_function f = probe_pci_function(root, folder);
+
 	if (f.vendor != PC_NO_ID && f.device != PC_NO_ID)
 		vec_push(&pc->devices, pci_device(&f, NULL));
 }
