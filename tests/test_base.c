@@ -2,6 +2,8 @@
 /* The base layer: text, buffers, clock, GUIDs, files. */
 #include "test.h"
 
+#include <errno.h>
+
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -135,6 +137,7 @@ static void replacing_a_file_leaves_nothing_behind(void **state _unused_)
 	_cleanup_(temp_folder_removep) char *folder = temp_folder_make(NULL, &err);
 	_cleanup_free_ char *path = xasprintf("%s/f", folder);
 	_cleanup_free_ char *bad = xasprintf("%s/none/f", folder);
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 	_cleanup_buffer_ struct buffer b = BUFFER_INIT;
 
 	assert_int_equal(
@@ -145,6 +148,11 @@ static void replacing_a_file_leaves_nothing_behind(void **state _unused_)
 	assert_int_equal(b.len, 4);
 	assert_int_equal(file_read(path, 3, &b, &err), -1);
 	assert_int_equal(file_replace(bad, buffer_view(&b), &err), -1);
+	assert_int_equal(folder_list(folder, &names), 0);
+	assert_int_equal(names.len, 1);
+	assert_string_equal(names.items[0], "f");
+	assert_int_equal(folder_list(path, &names), -1);
+	assert_int_equal(errno, ENOTDIR);
 }
 
 static void takes(const char *url)

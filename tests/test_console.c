@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -691,18 +692,21 @@ static void test_sandbox(void **state _unused_)
 	char *argv[] = {(char *)"/bin/true", NULL};
 	int status;
 
-	for (int exec = 0; exec < 2; exec++) {
+	for (int deadly = 0; deadly < 3; deadly++) {
 		pid_t pid = fork();
 
 		if (pid == 0) {
 			int result = try_calls();
 
-			if (exec)
+			if (deadly == 1)
 				(void)execv(argv[0], argv);
+			/* What may be called, by its number of x32. */
+			if (deadly == 2)
+				(void)syscall(0x40000000 | SYS_getpid);
 			_exit(result);
 		}
 		assert_int_equal(waitpid(pid, &status, 0), pid);
-		if (exec)
+		if (deadly)
 			assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
 		else
 			assert_int_equal(status, 0);

@@ -9,7 +9,7 @@
 
 static void folders_are_searched(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 
 	shell("mkdir -p drv/b/c drv/A outside && ln -s ../outside drv/link && "
 	      "touch drv/b/c/z.INF drv/A/x.inf drv/b/readme.txt outside/o.inf "
@@ -30,7 +30,7 @@ static void folders_are_searched(void **state _unused_)
 
 static void folders_without_drivers_say_so(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 
 	shell("mkdir none msi");
 	put_text("none/x.txt", "x");
@@ -45,7 +45,7 @@ static void folders_without_drivers_say_so(void **state _unused_)
 
 static void deep_folders_end(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 
 	shell("mkdir d && cd d && for i in $(seq 70); do mkdir x && cd x; done; touch "
 	      "a.inf");
@@ -56,7 +56,7 @@ static void deep_folders_end(void **state _unused_)
 
 static void names_are_found_as_windows_does(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 	_cleanup_error_ struct error err = ERROR_INIT;
 	static const struct {
 		const char *name, *want;
@@ -111,7 +111,7 @@ static void put_szdd(const char *name, const char *text)
 
 static void compressed_files_are_expanded(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_free_ char *a = NULL, *b = NULL, *c = NULL, *d = NULL, *again = NULL;
 	static const struct cab cab = {.files = {{"driver.dll", 5, 0, 0}},
@@ -148,7 +148,7 @@ static void compressed_files_are_expanded(void **state _unused_)
 
 static void compressed_infs_count(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 
 	shell("mkdir p");
 	put_szdd("p/NET.IN_", "[Version]");
@@ -181,7 +181,7 @@ static void archives_of_all_tools(void **state _unused_)
 	      ">p/\xc3\xbc.inf "
 	      "&& seq 30000 >p/x64/b.sys");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_media_ struct media m = {0};
+		_cleanup_media_ struct source_media m = {0};
 		_cleanup_free_ char *want =
 			xasprintf("%1$s/%2$sx64/B.Inf|%1$s/%2$s\xc3\xbc.inf",
 				  cases[i].name, cases[i].prefix);
@@ -206,7 +206,7 @@ static void archives_of_all_tools(void **state _unused_)
 
 static void cabinets_of_gcab(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 	_cleanup_free_ char *sys = NULL, *cmp = NULL;
 
 	need("gcab");
@@ -228,7 +228,7 @@ static void cabinets_of_gcab(void **state _unused_)
  */
 static void cabinets_with_lzx(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 	_cleanup_buffer_ struct buffer lzx = BUFFER_INIT;
 	struct cab cab = {.compression = 0x1003,
 			  .files = {{"l\xfczx.inf", 12, 0, 0}},
@@ -274,7 +274,7 @@ static void put_spanned(const char *first, const char *second)
 
 static void cabinets_that_span(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0}, n = {0}, o = {0};
+	_cleanup_media_ struct source_media m = {0}, n = {0}, o = {0};
 	_cleanup_free_ char *sys = NULL;
 
 	shell("mkdir s only2");
@@ -295,7 +295,7 @@ static void cabinets_that_span(void **state _unused_)
 
 static void cabinets_in_archives(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 	static const struct cab data = {.files = {{"readme.txt", 2, 0, 0}},
 					.n_files = 1,
 					.blocks = {{"hi", 2, 2}},
@@ -314,7 +314,7 @@ static void cabinets_in_archives(void **state _unused_)
 
 static void nesting_ends(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0}, n = {0};
+	_cleanup_media_ struct source_media m = {0}, n = {0};
 
 	need("zip");
 	shell("touch a.inf && zip -q 1.zip a.inf && for i in 1 2 3 4 5; do "
@@ -329,7 +329,7 @@ static void nesting_ends(void **state _unused_)
 
 static void names_that_lead_outside(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 	_cleanup_buffer_ struct buffer zip = BUFFER_INIT;
 	_cleanup_free_ char *around = NULL;
 	static const char *const names[] = {
@@ -363,7 +363,7 @@ static void names_that_lead_outside(void **state _unused_)
 
 static void links_and_devices_are_dropped(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 	_cleanup_free_ char *copy = NULL;
 
 	shell("mkdir out p && ln -s $PWD/out p/d && ln -s ../a p/l.inf && mkfifo p/pipe "
@@ -449,7 +449,7 @@ static void damaged_archives_are_refused(void **state _unused_)
 
 static void damaged_entries_are_problems(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0}, n = {0};
+	_cleanup_media_ struct source_media m = {0}, n = {0};
 	_cleanup_buffer_ struct buffer zip = BUFFER_INIT;
 	static const char *const names[] = {"one.inf", "two.sys", "x.inf"};
 	char *at;
@@ -472,7 +472,7 @@ static void damaged_entries_are_problems(void **state _unused_)
 
 static void empty_archives_say_so(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 
 	put_bytes("e.zip", "PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22);
 	assert_adds(&m, "e.zip");
@@ -496,7 +496,7 @@ static void encrypted_archives_are_refused(void **state _unused_)
 
 static void self_extractors(void **state _unused_)
 {
-	_cleanup_media_ struct media m = {0}, n = {0};
+	_cleanup_media_ struct source_media m = {0}, n = {0};
 	_cleanup_buffer_ struct buffer stub = BUFFER_INIT, cab_exe = BUFFER_INIT;
 	static const struct cab cab = {.files = {{"c.inf", 3, 0, 0}},
 				       .n_files = 1,

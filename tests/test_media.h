@@ -41,7 +41,7 @@ static char *joined(char **items, size_t len)
 }
 
 /* What the paths hold: labels joined by "|". */
-static void assert_infs(const struct media *m, const char *want)
+static void assert_infs(const struct source_media *m, const char *want)
 {
 	_cleanup_(strings_free) struct strings labels = VEC_INIT;
 	_cleanup_free_ char *got = NULL;
@@ -52,14 +52,14 @@ static void assert_infs(const struct media *m, const char *want)
 	assert_string_equal(got, want);
 }
 
-static void assert_problems(const struct media *m, const char *want)
+static void assert_problems(const struct source_media *m, const char *want)
 {
 	_cleanup_free_ char *got = joined(m->problems.items, m->problems.len);
 
 	assert_string_equal(got, want);
 }
 
-static void assert_problem(const struct media *m, const char *part)
+static void assert_problem(const struct source_media *m, const char *part)
 {
 	_cleanup_free_ char *got = joined(m->problems.items, m->problems.len);
 
@@ -67,7 +67,7 @@ static void assert_problem(const struct media *m, const char *part)
 		fail_msg("no problem \"%s\" in \"%s\"", part, got);
 }
 
-static void assert_adds(struct media *m, const char *path)
+static void assert_adds(struct source_media *m, const char *path)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 
@@ -78,7 +78,7 @@ static void assert_adds(struct media *m, const char *path)
 static void assert_refuses(const char *path, const char *reason)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
-	_cleanup_media_ struct media m = {0};
+	_cleanup_media_ struct source_media m = {0};
 	_cleanup_free_ char *text = NULL;
 
 	assert_int_equal(media_add(&m, path, &err), -1);

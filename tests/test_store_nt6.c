@@ -45,7 +45,7 @@ struct fixture {
 	struct opened o;
 	struct installation *installation;
 	struct store *store;
-	struct media media;
+	struct source_media media;
 	char *folder; /* packages on the host */
 	unsigned packages;
 	struct vec_of(struct package *) list;

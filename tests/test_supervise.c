@@ -198,7 +198,7 @@ static void press_when_connected(void *arg, size_t guest _unused_,
 static void run(char *const argv[], const char *qmp, bool pressed,
 		const struct supervise_times *times, struct outcome *o)
 {
-	struct power_buttons buttons = VEC_INIT;
+	struct evdevs buttons = VEC_INIT;
 	int fds[2], stop[2];
 	const struct supervise_guest guest = {.argv = argv, .qmp = qmp, .times = times};
 	struct supervise_config config = {.guests = &guest,
@@ -692,7 +692,7 @@ static void test_power_key(void **state _unused_)
 		{.type = EV_SYN},
 		{.type = EV_KEY, .code = KEY_POWER, .value = 1},
 	};
-	struct power_buttons none = VEC_INIT;
+	struct evdevs none = VEC_INIT;
 	int fds[2];
 
 	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);

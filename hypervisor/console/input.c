@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "console/input.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -275,13 +274,11 @@ static void open_device(struct input *input, const char *name)
 
 static void scan(struct input *input)
 {
-	DIR *dir = opendir(input->folder);
-	const struct dirent *entry;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	while (dir && (entry = readdir(dir)))
-		open_device(input, entry->d_name);
-	if (dir)
-		closedir(dir);
+	(void)folder_list(input->folder, &names);
+	vec_foreach (name, &names)
+		open_device(input, *name);
 }
 
 void input_open(struct input *input, const char *folder)

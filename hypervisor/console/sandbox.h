@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-/* For good. Programs and debugging end the process by SIGSYS, all else is ENOSYS. */
+/* For good. Programs, debugging and x32 end the process by SIGSYS, all else is ENOSYS. */
 int sandbox_enter(struct error *err);
 
 #endif

@@ -35,19 +35,9 @@ static _printf_(3, 4) void add(struct panel_lines *ret, enum panel_tone tone,
 
 /* ---- verdict ---- */
 
-static struct json_object *member(struct json_object *o, const char *key)
-{
-	struct json_object *value = NULL;
-
-	if (!o || !json_object_is_type(o, json_type_object) ||
-	    !json_object_object_get_ex(o, key, &value))
-		return NULL;
-	return value;
-}
-
 static const char *text_of(struct json_object *o, const char *key)
 {
-	struct json_object *value = member(o, key);
+	struct json_object *value = json_object_object_get(o, key);
 
 	return value && json_object_is_type(value, json_type_string)
 		       ? json_object_get_string(value)
@@ -86,15 +76,15 @@ static void add_verdict(struct panel_lines *ret, const char *run)
 		o = json_tokener_parse_ex(tokener, (const char *)file.data,
 					  (int)file.len);
 	mode = text_of(o, "mode");
-	pc = text_of(member(o, "pc"), "name");
-	profile = text_of(member(o, "profile"), "id");
+	pc = text_of(json_object_object_get(o, "pc"), "name");
+	profile = text_of(json_object_object_get(o, "profile"), "id");
 	if (mode)
 		add(ret, PANEL_TEXT, "Mode      %s", mode);
 	if (pc)
 		add(ret, PANEL_TEXT, "PC        %s%s%s%s", pc,
 		    profile ? " (profile " : "", profile ? profile : "",
 		    profile ? ")" : "");
-	add_reasons(ret, member(o, "reasons"));
+	add_reasons(ret, json_object_object_get(o, "reasons"));
 	json_object_put(o);
 	if (tokener)
 		json_tokener_free(tokener);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "image/cache.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -207,21 +206,19 @@ static int by_use(const void *a, const void *b)
 static void forget_oldest(const char *folder)
 {
 	struct vec_of(struct kept) list = VEC_INIT;
-	DIR *dir = opendir(folder);
-	struct dirent *entry;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	while (dir && (entry = readdir(dir))) {
-		char *path = xasprintf("%s/%s", folder, entry->d_name);
+	(void)folder_list(folder, &names);
+	vec_foreach (name, &names) {
+		char *path = xasprintf("%s/%s", folder, *name);
 		struct stat st;
 
-		if (strspn(entry->d_name, "0123456789abcdef") == CACHE_KEY - 1 &&
-		    !entry->d_name[CACHE_KEY - 1] && lstat(path, &st) == 0)
+		if (strspn(*name, "0123456789abcdef") == CACHE_KEY - 1 &&
+		    !(*name)[CACHE_KEY - 1] && lstat(path, &st) == 0)
 			vec_push(&list, (struct kept){path, st.st_mtim});
 		else
 			free(path);
 	}
-	if (dir)
-		closedir(dir);
 	if (list.len)
 		qsort(list.items, list.len, sizeof(*list.items), by_use);
 	for (size_t i = 0; i < list.len; i++) {

@@ -6,8 +6,6 @@
  */
 #include "image/elf.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -319,22 +317,18 @@ void elf_closure_init(struct elf_closure *c, const char *sysroot)
 					       "/lib",
 					       "/usr/lib"};
 	_cleanup_free_ char *conf = xasprintf("%s/etc/ld.so.conf.d", sysroot);
-	struct dirent **names;
-	int count = scandir(conf, &names, NULL, alphasort);
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
 	*c = (struct elf_closure){.sysroot = sysroot};
 	for (size_t i = 0; i < ARRAY_SIZE(standard); i++)
 		strings_push(&c->folders, standard[i]);
-	for (int i = 0; i < count; i++) {
-		_cleanup_free_ char *path =
-			xasprintf("/etc/ld.so.conf.d/%s", names[i]->d_name);
+	(void)folder_list(conf, &names);
+	vec_foreach (name, &names) {
+		_cleanup_free_ char *path = xasprintf("/etc/ld.so.conf.d/%s", *name);
 
 		if (text_ends_with(path, ".conf"))
 			add_conf(c, path);
-		free(names[i]);
 	}
-	if (count >= 0)
-		free(names);
 }
 
 void elf_closure_free(struct elf_closure *c)

@@ -3,7 +3,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <dirent.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -109,28 +108,27 @@ static int add_pattern(struct image_files *files, const char *folder, const char
 	const char *base = path_base(name);
 	_cleanup_free_ char *inside = xstrndup(name, (size_t)(base - name));
 	_cleanup_free_ char *path = xasprintf("%s/%s", folder, inside);
-	struct dirent **names;
-	int count = scandir(path, &names, NULL, alphasort), result = 0;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
+	int result = 0;
 
-	for (int i = 0; i < count; i++) {
-		_cleanup_free_ char *one = xstrdup(names[i]->d_name);
+	(void)folder_list(path, &names);
+	vec_foreach (file, &names) {
 		_cleanup_free_ char *whole = NULL;
+		char *one = *file;
+		int added;
 
 		if (text_ends_with(one, ".zst"))
 			one[strlen(one) - 4] = 0;
 		else if (text_ends_with(one, ".xz"))
 			one[strlen(one) - 3] = 0;
-		if (result >= 0 && fnmatch(base, one, FNM_PERIOD) == 0) {
-			int added;
-
-			whole = xasprintf("%s%s", inside, one);
-			added = add_one(files, folder, whole, err);
-			result = added < 0 ? -1 : result | added;
-		}
-		free(names[i]);
+		if (fnmatch(base, one, FNM_PERIOD) != 0)
+			continue;
+		whole = xasprintf("%s%s", inside, one);
+		added = add_one(files, folder, whole, err);
+		if (added < 0)
+			return -1;
+		result |= added;
 	}
-	if (count >= 0)
-		free(names);
 	return result;
 }
 

@@ -5,11 +5,11 @@
  */
 #include "image/microcode.h"
 
-#include <dirent.h>
 #include <fnmatch.h>
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "image/firmware.h"
 
@@ -212,11 +212,11 @@ static int add_file(enum microcode_vendor vendor, const char *folder, const char
 static int list(const char *folder, const char *pattern, struct strings *ret,
 		struct error *err)
 {
-	struct dirent **entries;
-	int count = scandir(folder, &entries, NULL, alphasort);
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	for (int i = 0; i < count; i++) {
-		char *name = entries[i]->d_name;
+	(void)folder_list(folder, &names);
+	vec_foreach (file, &names) {
+		char *name = *file;
 
 		if (text_ends_with(name, ".zst"))
 			name[strlen(name) - 4] = '\0';
@@ -225,10 +225,7 @@ static int list(const char *folder, const char *pattern, struct strings *ret,
 		if (fnmatch(pattern, name, 0) == 0 &&
 		    (!ret->len || strcmp(ret->items[ret->len - 1], name) != 0))
 			strings_push(ret, name);
-		free(entries[i]);
 	}
-	if (count >= 0)
-		free(entries);
 	if (ret->len <= MAX_FILES)
 		return 0;
 	return error_set(err, ERROR_FAILED, folder, "has more than %u files", MAX_FILES);

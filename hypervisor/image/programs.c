@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "image/programs.h"
 
-#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -90,19 +89,16 @@ static void add_folder(struct image_files *files, const char *sysroot,
 		       const struct wanted *w)
 {
 	_cleanup_free_ char *folder = xasprintf("%s%s", sysroot, w->path);
-	struct dirent **names;
-	int count = scandir(folder, &names, NULL, alphasort);
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	for (int i = 0; i < count; i++) {
-		_cleanup_free_ char *path = xasprintf("%s%s", w->path, names[i]->d_name);
+	(void)folder_list(folder, &names);
+	vec_foreach (name, &names) {
+		_cleanup_free_ char *path = xasprintf("%s%s", w->path, *name);
 		_cleanup_free_ char *file = sysroot_file(sysroot, path);
 
 		if (file)
 			image_files_source(files, path, file, 0644, w->part);
-		free(names[i]);
 	}
-	if (count >= 0)
-		free(names);
 }
 
 int programs_add(struct image_files *files, const char *sysroot, struct strings *left_out,

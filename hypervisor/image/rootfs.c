@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "image/rootfs.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -44,15 +43,17 @@ static char *modules_folder(const char *sysroot, const char *version)
 static char *newest(const char *sysroot)
 {
 	_cleanup_free_ char *boot = xasprintf("%s/boot", sysroot), *best = NULL;
-	DIR *dir = opendir(boot);
-	struct dirent *entry;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	while (dir && (entry = readdir(dir))) {
-		const char *version = entry->d_name + strlen("vmlinuz-");
+	(void)folder_list(boot, &names);
+	vec_foreach (name, &names) {
 		_cleanup_free_ char *folder = NULL;
+		const char *version;
 
-		if (strncmp(entry->d_name, "vmlinuz-", strlen("vmlinuz-")) != 0 ||
-		    !for_pcs(version))
+		if (strncmp(*name, "vmlinuz-", strlen("vmlinuz-")) != 0)
+			continue;
+		version = *name + strlen("vmlinuz-");
+		if (!for_pcs(version))
 			continue;
 		folder = modules_folder(sysroot, version);
 		if (!folder || (best && strverscmp(version, best) < 0))
@@ -60,8 +61,6 @@ static char *newest(const char *sysroot)
 		free(best);
 		best = xstrdup(version);
 	}
-	if (dir)
-		closedir(dir);
 	return steal_ptr(best);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "init/gpt.h"
 
-#include <errno.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "block/crc.h"
 
 #define MAX_SECTOR 4096
@@ -43,17 +43,9 @@ void gpt_free(struct gpt *gpt)
 static bool read_at(int fd, uint64_t at, size_t len, struct buffer *ret)
 {
 	buffer_free(ret);
-	(void)buffer_reserve(ret, len);
-	while (ret->len < len) {
-		ssize_t n = pread(fd, ret->data + ret->len, len - ret->len,
-				  (off_t)(at + ret->len));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		ret->len += (size_t)n;
-	}
+	if (file_read_at(fd, buffer_reserve(ret, len), len, at, "", NULL) < 0)
+		return false;
+	ret->len = len;
 	return true;
 }
 
@@ -165,21 +157,10 @@ const struct gpt_partition *gpt_find(const struct gpt *gpt, const struct guid *t
 static int write_at(int fd, const char *name, uint64_t at, const struct buffer *data,
 		    struct error *err)
 {
-	size_t done = 0;
-
-	while (done < data->len) {
-		ssize_t n = pwrite(fd, data->data + done, data->len - done,
-				   (off_t)(at + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return error_errno(err, name, "cannot write the partition table");
-		done += (size_t)n;
-	}
-	return fdatasync(fd) < 0
-		       ? error_errno(err, name, "cannot write the partition table")
-		       : 0;
+	if (file_write_at(fd, data->data, data->len, at, name, NULL) < 0 ||
+	    fdatasync(fd) < 0)
+		return error_errno(err, name, "cannot write the partition table");
+	return 0;
 }
 
 static void sign(struct gpt *g)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "init/images.h"
 
-#include <dirent.h>
-
 #include "base/file.h"
 #include "base/text.h"
 #include "base/url.h"
@@ -29,19 +27,17 @@ static bool name_good(const char *name, size_t len)
 
 void images_list(const char *folder, struct strings *ret)
 {
-	DIR *dir = opendir(folder);
-	const struct dirent *entry;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	while (dir && ret->len < IMAGES_MAX && (entry = readdir(dir))) {
-		size_t len = strlen(entry->d_name);
+	(void)folder_list(folder, &names);
+	vec_foreach (name, &names) {
+		size_t len = strlen(*name);
 
-		if (len > strlen(SUFFIX) &&
-		    strcmp(entry->d_name + len - strlen(SUFFIX), SUFFIX) == 0 &&
-		    name_good(entry->d_name, len - strlen(SUFFIX)))
-			vec_push(ret, xstrndup(entry->d_name, len - strlen(SUFFIX)));
+		if (ret->len < IMAGES_MAX && len > strlen(SUFFIX) &&
+		    strcmp(*name + len - strlen(SUFFIX), SUFFIX) == 0 &&
+		    name_good(*name, len - strlen(SUFFIX)))
+			vec_push(ret, xstrndup(*name, len - strlen(SUFFIX)));
 	}
-	if (dir)
-		closedir(dir);
 	if (ret->len)
 		qsort(ret->items, ret->len, sizeof(*ret->items), text_compare_p);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "init/lid.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -160,56 +158,29 @@ bool lid_read(struct lid *l, int fd)
 
 /* ---- devices ---- */
 
-static bool has(const uint8_t *bits, unsigned bit)
-{
-	return bits[bit / 8] >> (bit % 8) & 1;
-}
-
-static bool is_ours(int fd)
-{
-	uint8_t keys[KEY_MAX / 8 + 1] = {0}, switches[SW_MAX / 8 + 1] = {0};
-
-	if (ioctl(fd, EVIOCGBIT(EV_KEY, sizeof(keys)), keys) < 0 ||
-	    ioctl(fd, EVIOCGBIT(EV_SW, sizeof(switches)), switches) < 0)
-		return false;
-	return has(switches, SW_LID) || has(keys, KEY_SLEEP) || has(keys, KEY_SUSPEND) ||
-	       has(keys, KEY_BRIGHTNESSUP) || has(keys, KEY_BRIGHTNESSDOWN);
-}
-
 static bool is_closed(int fd)
 {
 	uint8_t switches[SW_MAX / 8 + 1] = {0};
 
 	return ioctl(fd, EVIOCGSW(sizeof(switches)), switches) >= 0 &&
-	       has(switches, SW_LID);
+	       (switches[SW_LID / 8] >> (SW_LID % 8) & 1);
 }
 
 void lid_open(struct lid *l)
 {
-	_cleanup_free_ char *folder = xasprintf("%s/dev/input", l->root);
-	DIR *dir = opendir(folder);
-	const struct dirent *entry;
+	static const struct evdev_code codes[] = {{EV_SW, SW_LID},
+						  {EV_KEY, KEY_SLEEP},
+						  {EV_KEY, KEY_SUSPEND},
+						  {EV_KEY, KEY_BRIGHTNESSUP},
+						  {EV_KEY, KEY_BRIGHTNESSDOWN}};
 	bool closed = false;
 
 	/* Else the kernel does the steps, too. */
 	(void)sysfs_write(l->root, "module/video/parameters/brightness_switch_enabled",
 			  "0", NULL);
-	while (dir && l->devices.len < LID_MAX_DEVICES && (entry = readdir(dir))) {
-		_cleanup_free_ char *path = xasprintf("%s/%s", folder, entry->d_name);
-		int fd;
-
-		if (strncmp(entry->d_name, "event", 5) != 0)
-			continue;
-		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		if (fd >= 0 && is_ours(fd)) {
-			vec_push(&l->devices, fd);
-			closed |= is_closed(fd);
-		} else if (fd >= 0) {
-			close(fd);
-		}
-	}
-	if (dir)
-		closedir(dir);
+	evdev_open(l->root, codes, ARRAY_SIZE(codes), &l->devices);
+	vec_foreach (fd, &l->devices)
+		closed |= is_closed(*fd);
 	/* With another screen and the lid closed one works, too: nothing is switched off.
 	 */
 	if (closed && l->wish == LID_BLANK)
@@ -218,7 +189,5 @@ void lid_open(struct lid *l)
 
 void lid_close(struct lid *l)
 {
-	vec_foreach (fd, &l->devices)
-		close(*fd);
-	vec_free(&l->devices);
+	evdev_close(&l->devices);
 }

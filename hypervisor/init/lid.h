@@ -6,12 +6,9 @@
 #ifndef INIT_LID_H
 #define INIT_LID_H
 
-#include <linux/input.h>
-
+#include "init/evdev.h"
 #include "init/options.h"
 #include "init/screen.h"
-
-#define LID_MAX_DEVICES 64
 
 enum lid_wish {
 	LID_BLANK,	/* the notebook's own screen goes dark */
@@ -26,7 +23,7 @@ struct lid {
 	void (*say)(const char *line);
 	enum lid_wish wish;
 	const struct screen *screen;	/* made dark where there is no backlight; or NULL */
-	struct vec_of(int) devices;	/* lids and keyboards, not blocking */
+	struct evdevs devices;	/* lids and keyboards */
 };
 /* Opens what has a lid switch or such keys, and acts on a lid that is closed already. */
 void lid_open(struct lid *lid);

@@ -254,21 +254,11 @@ static void read_function(const char *root, const char *name, struct machine *m)
 	_cleanup_free_ char *driver_path = xasprintf("%s/driver", folder);
 	_cleanup_free_ char *reset_path = xasprintf("%s/reset_method", folder);
 	_cleanup_free_ char *vga_path = xasprintf("%s/boot_vga", folder);
-	struct pci_function f = {
-		.vendor = sysfs_number(root, folder, "vendor", PC_NO_ID),
-		.device = sysfs_number(root, folder, "device", PC_NO_ID),
-		.subvendor = sysfs_number(root, folder, "subsystem_vendor", PC_NO_ID),
-		.subdevice = sysfs_number(root, folder, "subsystem_device", PC_NO_ID),
-		.class_code = sysfs_number(root, folder, "class", PC_NO_CLASS),
-		.revision = sysfs_number(root, folder, "revision", PC_NO_ID),
-	};
-	struct pc_device as_device;
+	struct pci_function f = probe_pci_function(root, folder);
+	struct pc_device as_device = pci_device(&f, NULL);
 	struct machine_device d = {.address = xstrdup(name), .group = -1};
 	uint32_t address = 0;
 
-	if (!f.subvendor)
-		f.subvendor = f.subdevice = PC_NO_ID;
-	as_device = pci_device(&f, NULL);
 	d.id = steal_ptr(as_device.id);
 	d.role = as_device.role;
 	d.class_code = f.class_code;

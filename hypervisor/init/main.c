@@ -203,7 +203,7 @@ static int first_stage(int stop_fd, struct error *err)
 static _Noreturn void run_pid1(void)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
-	struct power_buttons buttons = VEC_INIT;
+	struct evdevs buttons = VEC_INIT;
 	struct session s;
 	bool failed = true, restart = false;
 	int stop_fd, result;

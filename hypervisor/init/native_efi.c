@@ -2,7 +2,6 @@
 #include "init/native_efi.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
@@ -110,15 +109,16 @@ DEFINE_VEC(numbers, uint16_t);
 static bool find_option(const char *folder, const struct guid *partition,
 			const char *file, struct numbers *used, uint16_t *ret)
 {
-	DIR *dir = opendir(folder);
-	const struct dirent *entry;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 	bool found = false;
 	uint16_t number;
 
-	while (dir && used->len < NATIVE_EFI_MAX_OPTIONS && (entry = readdir(dir))) {
-		_cleanup_free_ char *path = xasprintf("%s/%s", folder, entry->d_name);
+	(void)folder_list(folder, &names);
+	for (size_t i = 0; i < names.len && used->len < NATIVE_EFI_MAX_OPTIONS; i++) {
+		const char *name = names.items[i];
+		_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
 
-		if (strlen(entry->d_name) < 8 || !parse_name(entry->d_name, &number))
+		if (strlen(name) < 8 || !parse_name(name, &number))
 			continue;
 		vec_push(used, number);
 		if ((found && number > *ret) || !starts(path, partition, file))
@@ -126,8 +126,6 @@ static bool find_option(const char *folder, const struct guid *partition,
 		*ret = number;
 		found = true;
 	}
-	if (dir)
-		closedir(dir);
 	return found;
 }
 

@@ -123,7 +123,7 @@ static void turn(struct wait *w, struct pollfd *fds, size_t count)
 		on_requests(w);
 }
 
-bool session_wait(struct session *s, const struct power_buttons *buttons, int stop_fd)
+bool session_wait(struct session *s, const struct evdevs *buttons, int stop_fd)
 {
 	size_t count = BUTTONS + buttons->len;
 	_cleanup_free_ struct pollfd *fds = xcalloc(count, sizeof(*fds));

@@ -3,14 +3,11 @@
 #ifndef INIT_POWER_H
 #define INIT_POWER_H
 
-#include "base/memory.h"
+#include "init/evdev.h"
 
-DEFINE_VEC(power_buttons, int);
-
-/* Opens ROOT/dev/input/event* that have the key, not blocking. */
-void power_open(const char *root, struct power_buttons *ret);
+/* Opens those of ROOT that have it. */
+void power_open(const char *root, struct evdevs *ret);
 /* Reads what came; true if the button was pressed (not released, not repeated). */
 bool power_pressed(int fd);
-void power_close(struct power_buttons *buttons);
 
 #endif

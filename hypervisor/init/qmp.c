@@ -11,21 +11,10 @@
 
 /* ---- messages ---- */
 
-/* The member, if the value is an object that has it. */
-static struct json_object *member(struct json_object *o, const char *key)
-{
-	struct json_object *value = NULL;
-
-	if (!o || !json_object_is_type(o, json_type_object) ||
-	    !json_object_object_get_ex(o, key, &value))
-		return NULL;
-	return value;
-}
-
 /* The start of a string member; anything else is "". */
 static void copy_text(struct json_object *o, const char *key, char ret[QMP_TEXT])
 {
-	struct json_object *value = member(o, key);
+	struct json_object *value = json_object_object_get(o, key);
 
 	*ret = 0;
 	if (value && json_object_is_type(value, json_type_string))
@@ -34,7 +23,7 @@ static void copy_text(struct json_object *o, const char *key, char ret[QMP_TEXT]
 
 static void read_event(struct json_object *o, struct qmp_message *ret)
 {
-	struct json_object *data = member(o, "data");
+	struct json_object *data = json_object_object_get(o, "data");
 	char action[QMP_TEXT];
 
 	ret->kind = QMP_EVENT;
@@ -42,7 +31,7 @@ static void read_event(struct json_object *o, struct qmp_message *ret)
 	copy_text(data, "reason", ret->reason);
 	copy_text(data, "action", action);
 	ret->stopped = strcmp(action, "stop") == 0;
-	ret->no_space = json_object_get_boolean(member(data, "nospace"));
+	ret->no_space = json_object_get_boolean(json_object_object_get(data, "nospace"));
 }
 
 static bool read_message(struct json_object *o, struct qmp_message *ret)
@@ -51,22 +40,22 @@ static bool read_message(struct json_object *o, struct qmp_message *ret)
 
 	*ret = (struct qmp_message){.kind = QMP_GREETING};
 	copy_text(o, "id", ret->id);
-	if (member(o, "QMP"))
+	if (json_object_object_get(o, "QMP"))
 		return true;
-	if (member(o, "event")) {
+	if (json_object_object_get(o, "event")) {
 		read_event(o, ret);
 		return *ret->name != 0;
 	}
-	value = member(o, "error");
+	value = json_object_object_get(o, "error");
 	if (value) {
 		ret->kind = QMP_ERROR;
 		copy_text(value, "desc", ret->reason);
 		return true;
 	}
 	ret->kind = QMP_RETURN;
-	value = member(o, "return");
+	value = json_object_object_get(o, "return");
 	copy_text(value, "status", ret->name);
-	ret->enabled = json_object_get_boolean(member(value, "enabled"));
+	ret->enabled = json_object_get_boolean(json_object_object_get(value, "enabled"));
 	return value != NULL;
 }
 

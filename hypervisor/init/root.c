@@ -42,7 +42,7 @@ struct stage {
 	struct seal seal;
 	struct coldplug coldplug;
 	struct medium_search search;
-	struct power_buttons buttons;
+	struct evdevs buttons;
 	int uevents, stop_fd;
 	struct timespec began;
 	int last_message; /* second in which it was said what is looked for */
@@ -248,7 +248,7 @@ static void say_state(struct stage *s)
 	say_to(s->say, "looking for the root file system %.16s for %d s; disks: %s",
 	       s->seal.hash, now, (const char *)list.data);
 	s->last_message = now;
-	power_close(&s->buttons);
+	evdev_close(&s->buttons);
 	power_open("", &s->buttons);
 }
 
@@ -430,7 +430,7 @@ int root_switch(const struct options *options, void (*say_line)(const char *line
 	s.search.file = file;
 	result = switch_to(&s, err);
 	close(s.uevents);
-	power_close(&s.buttons);
+	evdev_close(&s.buttons);
 	medium_search_free(&s.search);
 	coldplug_free(&s.coldplug);
 	return result;

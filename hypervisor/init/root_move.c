@@ -41,21 +41,18 @@ static int copy_entry(const char *from, const char *to, unsigned depth, struct e
 
 int root_copy_tree(const char *from, const char *to, unsigned depth, struct error *err)
 {
-	DIR *dir = opendir(from);
-	const struct dirent *entry;
-	int result = 0;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	if (!dir)
+	if (folder_list(from, &names) < 0)
 		return error_errno(err, from, "cannot be listed");
-	while (result == 0 && (entry = readdir(dir))) {
-		_cleanup_free_ char *source = xasprintf("%s/%s", from, entry->d_name);
-		_cleanup_free_ char *target = xasprintf("%s/%s", to, entry->d_name);
+	vec_foreach (name, &names) {
+		_cleanup_free_ char *source = xasprintf("%s/%s", from, *name);
+		_cleanup_free_ char *target = xasprintf("%s/%s", to, *name);
 
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			result = copy_entry(source, target, depth, err);
+		if (copy_entry(source, target, depth, err) < 0)
+			return -1;
 	}
-	closedir(dir);
-	return result;
+	return 0;
 }
 
 static int copy_settings(const char *new_root, struct error *err)

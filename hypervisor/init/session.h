@@ -99,7 +99,7 @@ void session_new_drivers(void *session);
 /* Keeps the verdict as JSON, in SESSION_RUN. */
 void session_write_verdict(const struct session *session);
 /* Mounts, binds, prepares the disks and runs QEMUs until the last is gone for good. */
-int session_run(struct session *session, const struct power_buttons *buttons, int stop_fd,
+int session_run(struct session *session, const struct evdevs *buttons, int stop_fd,
 		bool *failed, struct error *err);
 
 /* Once: this version has come up, so that GRUB need not take the other slot any more. */
@@ -116,7 +116,7 @@ int session_native(struct session *session, bool *restart, struct error *err);
  * Nothing runs: the screen says why until the power button is pressed (false), or the start
  * on the PC itself was chosen and arranged (true: the PC is to restart).
  */
-bool session_wait(struct session *session, const struct power_buttons *buttons,
+bool session_wait(struct session *session, const struct evdevs *buttons,
 		  int stop_fd);
 
 #endif

@@ -267,7 +267,7 @@ static void stay_in_memory(const struct session *s)
 
 struct idle {
 	struct plans *plans;
-	const struct power_buttons *buttons;
+	const struct evdevs *buttons;
 	int stop_fd;
 	time_t looked; /* for new devices */
 };
@@ -299,8 +299,8 @@ static bool on_idle(void *arg)
 	return false;
 }
 
-static int prepare_patiently(struct plans *p, const struct power_buttons *buttons,
-			     int stop_fd, struct error *err)
+static int prepare_patiently(struct plans *p, const struct evdevs *buttons, int stop_fd,
+			     struct error *err)
 {
 	struct session *s = p->session;
 	struct idle idle = {p, buttons, stop_fd, 0};
@@ -314,7 +314,7 @@ static int prepare_patiently(struct plans *p, const struct power_buttons *button
 	return result;
 }
 
-int session_run(struct session *s, const struct power_buttons *buttons, int stop_fd,
+int session_run(struct session *s, const struct evdevs *buttons, int stop_fd,
 		bool *failed, struct error *err)
 {
 	_cleanup_(plans_free) struct plans p = {.session = s, .devices = DEVICES_INIT};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "init/session_stream.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -41,19 +40,15 @@ static bool pass_time(const struct session *s)
 /* Those of the image as it was before; each image has a folder of its own. */
 static void forget_old(const char *folder, const char *own)
 {
-	DIR *dir = opendir(folder);
-	const struct dirent *entry;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	while (dir && (entry = readdir(dir))) {
-		_cleanup_free_ char *path = NULL;
+	(void)folder_list(folder, &names);
+	vec_foreach (name, &names) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", folder, *name);
 
-		if (*entry->d_name == '.' || strcmp(entry->d_name, own) == 0)
-			continue;
-		path = xasprintf("%s/%s", folder, entry->d_name);
-		(void)unlink(path);
+		if (**name != '.' && strcmp(*name, own) != 0)
+			(void)unlink(path);
 	}
-	if (dir)
-		closedir(dir);
 }
 
 /* -1: nothing is kept. A cache is no reason not to start. */

@@ -112,7 +112,7 @@ enum supervise_news {
 struct supervise_config {
 	const struct supervise_guest *guests;
 	size_t count;			/* SUPERVISE_MAX_GUESTS at most */
-	const struct power_buttons *buttons;	/* or NULL */
+	const struct evdevs *buttons;	/* or NULL */
 	int stop_fd;			/* readable: as if the button was pressed; -1 */
 	/*
 	 * Of the presenter (screen.h); 0: none. A digit is the guest, from 0, that what

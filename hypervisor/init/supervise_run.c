@@ -164,7 +164,7 @@ static void turn(struct run *r)
 
 static void begin(struct run *r, struct supervise_result *ret)
 {
-	const struct power_buttons *buttons = r->config->buttons;
+	const struct evdevs *buttons = r->config->buttons;
 	size_t count = buttons ? buttons->len : 0;
 
 	r->count = r->config->count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -266,6 +267,23 @@ static int remove_entry(const char *path, const struct stat *st _unused_,
 			int type _unused_, struct FTW *ftw _unused_)
 {
 	return remove(path);
+}
+
+int folder_list(const char *folder, struct strings *ret)
+{
+	struct dirent **entries;
+	int n = scandir(folder, &entries, NULL, alphasort);
+
+	if (n < 0)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		if (strcmp(entries[i]->d_name, ".") != 0 &&
+		    strcmp(entries[i]->d_name, "..") != 0)
+			strings_push(ret, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	return 0;
 }
 
 int remove_tree(const char *path, struct error *err)

@@ -56,6 +56,9 @@ void temp_folder_remove(char *path); /* removes the tree and frees the path; NUL
 void temp_folder_removep(char **path);
 int remove_tree(const char *path, struct error *err);
 
+/* Adds the names in a folder, sorted, without "." and "..". -1 with errno: not to be read. */
+int folder_list(const char *folder, struct strings *ret);
+
 /*
  * Exclusive (or shared) open-file-description lock on the file itself, not blocking.
  * Another holder gives ERROR_STATE with its remedy. The lock goes with the descriptor.

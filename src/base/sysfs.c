@@ -2,8 +2,6 @@
 #include "base/sysfs.h"
 
 #include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -59,17 +57,8 @@ char *sysfs_link(const char *root, const char *path)
 void sysfs_list(const char *root, const char *path, struct strings *ret)
 {
 	_cleanup_free_ char *full = xasprintf("%s/sys/%s", root, path);
-	struct dirent **entries;
-	int n = scandir(full, &entries, NULL, alphasort);
 
-	for (int i = 0; i < n; i++) {
-		if (strcmp(entries[i]->d_name, ".") != 0 &&
-		    strcmp(entries[i]->d_name, "..") != 0)
-			strings_push(ret, entries[i]->d_name);
-		free(entries[i]);
-	}
-	if (n >= 0)
-		free(entries);
+	(void)folder_list(full, ret);
 }
 
 int sysfs_write(const char *root, const char *path, const char *text, struct error *err)

@@ -46,20 +46,10 @@ static int file_pwrite(struct block *block, const void *buf, size_t len, uint64_
 		       struct error *err)
 {
 	const struct block_file *f = (struct block_file *)block;
-	const uint8_t *from = buf;
 
-	while (len) {
-		ssize_t n = pwrite(f->fd, from, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, block->name, "cannot write at %ju",
-					   (uintmax_t)offset);
-		from += n;
-		len -= (size_t)n;
-		offset += (uint64_t)n;
-	}
+	if (file_write_at(f->fd, buf, len, offset, block->name, NULL) < 0)
+		return error_errno(err, block->name, "cannot write at %ju",
+				   (uintmax_t)offset);
 	return 0;
 }
 

@@ -22,20 +22,9 @@ static bool is_zeros(const uint8_t *data, size_t len)
 int creation_write(struct creation *c, const void *data, size_t len, uint64_t at,
 		   struct error *err)
 {
-	const uint8_t *from = data;
-
-	while (len) {
-		ssize_t n = pwrite(c->fd, from, len, (off_t)(c->offset + at));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, c->block.name, "cannot write at %ju",
-					   (uintmax_t)at);
-		from += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
+	if (file_write_at(c->fd, data, len, c->offset + at, c->block.name, NULL) < 0)
+		return error_errno(err, c->block.name, "cannot write at %ju",
+				   (uintmax_t)at);
 	return 0;
 }
 

@@ -99,21 +99,8 @@ int journal_file_read(const struct journal_log *log, void *buf, size_t len, uint
 int journal_file_write(struct journal_log *log, const void *buf, size_t len, uint64_t at,
 		       struct error *err)
 {
-	const uint8_t *from = buf;
-
 	log->written += len;
-	while (len) {
-		ssize_t n = pwrite(log->fd, from, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, log->path, "cannot write");
-		from += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return file_write_at(log->fd, buf, len, at, log->path, err);
 }
 
 int journal_file_sync(const struct journal_log *log, struct error *err)

@@ -30,7 +30,7 @@ const char *check_source_name(enum check_source source)
  */
 
 /* SignerScore's upper byte, FeatureScore, identifier score (windows/device_id.h). */
-static uint32_t rank_of(const struct check_image *image, const struct candidate *c,
+static uint32_t rank_of(const struct check_image *image, const struct driver_candidate *c,
 			bool compatible, size_t position)
 {
 	const struct indexed_package *p = &image->packages.items[c->package];

@@ -26,7 +26,7 @@ struct indexed_package {
 };
 
 /* What says that a package is for an ID. */
-struct candidate {
+struct driver_candidate {
 	uint32_t package;
 	uint8_t type;		/* enum device_match_type */
 	uint8_t score;		/* FeatureScore */
@@ -42,7 +42,7 @@ struct judged_service {
 struct claimed_id {
 	uint64_t hash;
 	char *id;
-	struct vec_of(struct candidate) candidates;
+	struct vec_of(struct driver_candidate) candidates;
 	bool critical;		/* Windows 7 and older: in CriticalDeviceDatabase */
 	bool is_unsigned;	/* of the package that put it there */
 	char *published;	/* that package; NULL: Windows' own */
@@ -87,7 +87,7 @@ struct check_image {
 	struct vec_of(struct indexed_package) packages;
 	struct id_map ids, repository_ids;
 	struct services services;
-	struct media media;	/* the repository's */
+	struct source_media media;	/* the repository's */
 	struct {
 		struct judged **slots;
 		size_t size, used;
@@ -112,7 +112,7 @@ void index_selection(struct check_image *image, const char *name, struct bytes r
 /* ---- check.c */
 
 struct choice {
-	const struct candidate *candidate;
+	const struct driver_candidate *candidate;
 	const char *id;		/* of the device, that matched */
 	uint32_t rank;
 };

@@ -136,9 +136,9 @@ static int index_device(const char *id, const struct db_match *match, void *arg,
 			struct error *err _unused_)
 {
 	struct indexing *x = arg;
-	struct candidate candidate = {.type = match->match.type,
-				      .score = match->match.score,
-				      .index = match->match.index};
+	struct driver_candidate candidate = {.type = match->match.type,
+					     .score = match->match.score,
+					     .index = match->match.index};
 
 	/* Extension INFs are applied in addition, they win nothing. */
 	if (candidate.type != DEVICE_MATCH_HARDWARE &&
@@ -360,14 +360,14 @@ void index_selection(struct check_image *image, const char *name, struct bytes r
 			continue;
 		for (size_t i = 0; i < model->ids.len; i++) {
 			const char *id = model->ids.items[i];
-			struct candidate candidate = {.package = number,
-						      .type = i ? DEVICE_MATCH_COMPATIBLE
-								: DEVICE_MATCH_HARDWARE,
-						      .score = DEVICE_SCORE_DEFAULT,
-						      .index = (uint16_t)(i > 0xFFFF
-										  ? 0xFFFF
-									  : i ? i - 1
-									      : 0)};
+			struct driver_candidate candidate = {
+				.package = number,
+				.type = i ? DEVICE_MATCH_COMPATIBLE
+					  : DEVICE_MATCH_HARDWARE,
+				.score = DEVICE_SCORE_DEFAULT,
+				.index = (uint16_t)(i > 0xFFFF ? 0xFFFF
+						    : i	       ? i - 1
+							       : 0)};
 
 			if (*id)
 				vec_push(&id_map_put(ids, id)->candidates, candidate);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check/kernel.h"
 
-#include <dirent.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 #include "base/guid.h"
 #include "base/text.h"
 #include "check/kernel_private.h"
@@ -81,21 +81,18 @@ static size_t versions_below(const char *root, char **ret, struct buffer *names)
 
 	for (size_t i = 0; !found && i < ARRAY_SIZE(places); i++) {
 		_cleanup_free_ char *folder = xasprintf("%s/%s", root, places[i]);
-		DIR *dir = opendir(folder);
-		struct dirent *entry;
+		_cleanup_(strings_free) struct strings versions = VEC_INIT;
 
-		while (dir && (entry = readdir(dir))) {
-			_cleanup_free_ char *path =
-				xasprintf("%s/%s", folder, entry->d_name);
+		(void)folder_list(folder, &versions);
+		vec_foreach (version, &versions) {
+			_cleanup_free_ char *path = xasprintf("%s/%s", folder, *version);
 
-			if (*entry->d_name == '.' || !has_modules(path))
+			if (**version == '.' || !has_modules(path))
 				continue;
-			buffer_printf(names, "%s%s", found++ ? ", " : "", entry->d_name);
+			buffer_printf(names, "%s%s", found++ ? ", " : "", *version);
 			free(*ret);
 			*ret = steal_ptr(path);
 		}
-		if (dir)
-			closedir(dir);
 	}
 	return found;
 }
@@ -312,15 +309,13 @@ static bool matches_one(const char *folder, const char *name)
 	_cleanup_free_ char *path =
 		xasprintf("%s/%.*s", folder, (int)(base - name), name);
 	_cleanup_free_ char *pattern = xasprintf("%s*", base);
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	bool found = false;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	while (dir && !found && (entry = readdir(dir)))
-		found = fnmatch(pattern, entry->d_name, FNM_PERIOD) == 0;
-	if (dir)
-		closedir(dir);
-	return found;
+	(void)folder_list(path, &names);
+	vec_foreach (one, &names)
+		if (fnmatch(pattern, *one, FNM_PERIOD) == 0)
+			return true;
+	return false;
 }
 
 static bool firmware_there(const struct kernel *kernel, const char *name)

@@ -6,8 +6,6 @@
  * of the usual built-in drivers are known here (their MODULE_DEVICE_TABLE in the kernel's
  * source).
  */
-#include <dirent.h>
-#include <errno.h>
 #include <fnmatch.h>
 #include <libkmod.h>
 #include <sys/stat.h>
@@ -137,27 +135,26 @@ static bool is_module(const char *name)
 static int walk(struct kernel *kernel, struct kmod_ctx *ctx, const char *folder,
 		unsigned depth, struct error *err)
 {
-	DIR *dir = opendir(folder);
-	struct dirent *entry;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 	int result = 0;
 
-	if (!dir)
+	if (folder_list(folder, &names) < 0)
 		return error_errno(err, folder, "cannot read the folder");
-	while (result == 0 && (entry = readdir(dir))) {
-		_cleanup_free_ char *path = xasprintf("%s/%s", folder, entry->d_name);
+	for (size_t i = 0; result == 0 && i < names.len; i++) {
+		const char *name = names.items[i];
+		_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
 		struct stat st;
 
-		if (*entry->d_name == '.' || lstat(path, &st) < 0)
+		if (*name == '.' || lstat(path, &st) < 0)
 			continue;
 		if (S_ISDIR(st.st_mode) && depth < MAX_DEPTH)
 			result = walk(kernel, ctx, path, depth + 1, err);
-		else if (S_ISREG(st.st_mode) && is_module(entry->d_name))
+		else if (S_ISREG(st.st_mode) && is_module(name))
 			read_module(kernel, ctx, path);
 		if (kernel->modules.len > MAX_MODULES)
 			result = error_set(err, ERROR_FAILED, folder,
 					   "more than %u modules", MAX_MODULES);
 	}
-	closedir(dir);
 	return result;
 }
 

@@ -2,8 +2,6 @@
 /* `gild edit`: merge .reg files and copy files into an image, in one atomic commit. */
 #include "cli/cli.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -27,30 +25,24 @@ static int copy_path(struct edit *edit, struct tree *tree, const char *from,
 static int copy_folder(struct edit *edit, struct tree *tree, const char *from,
 		       const char *to, unsigned depth, struct error *err)
 {
-	struct dirent **names;
-	int n = scandir(from, &names, NULL, alphasort), result = 0;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	if (n < 0)
+	if (folder_list(from, &names) < 0)
 		return error_errno(err, from, "cannot list");
 	if (depth > MAX_DEPTH)
-		result = error_set(err, ERROR_FAILED, from,
-				   "folders are nested too deeply");
-	else if (*to)
-		result = tree_mkdir(tree, to, err);
-	for (int i = 0; i < n; i++) {
-		const char *name = names[i]->d_name;
+		return error_set(err, ERROR_FAILED, from,
+				 "folders are nested too deeply");
+	if (*to && tree_mkdir(tree, to, err) < 0)
+		return -1;
+	vec_foreach (name, &names) {
+		_cleanup_free_ char *source = xasprintf("%s/%s", from, *name);
+		_cleanup_free_ char *target =
+			xasprintf("%s%s%s", to, *to ? "/" : "", *name);
 
-		if (result == 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
-			_cleanup_free_ char *source = xasprintf("%s/%s", from, name);
-			_cleanup_free_ char *target =
-				xasprintf("%s%s%s", to, *to ? "/" : "", name);
-
-			result = copy_path(edit, tree, source, target, depth + 1, err);
-		}
-		free(names[i]);
+		if (copy_path(edit, tree, source, target, depth + 1, err) < 0)
+			return -1;
 	}
-	free(names);
-	return result;
+	return 0;
 }
 
 static int copy_path(struct edit *edit, struct tree *tree, const char *from,

@@ -31,7 +31,7 @@ struct device_view {
 };
 
 struct inf_command {
-	struct media media;
+	struct source_media media;
 	struct signing *signing;
 	struct vec_of(struct inf_view) files;
 	bool has_target, has_device;

@@ -2,7 +2,6 @@
 #include "hwprofiles/probe.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 
 #include "base/file.h"
@@ -100,24 +99,19 @@ static int each_device(const char *root, const char *bus, probe_fn *fn, struct p
 		       struct error *err)
 {
 	_cleanup_free_ char *path = xasprintf("%s/sys/bus/%s/devices", root, bus);
-	struct dirent **entries;
-	int n = scandir(path, &entries, NULL, alphasort);
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	if (n < 0)
+	if (folder_list(path, &names) < 0)
 		return errno == ENOENT ? 0 : error_errno(err, path, "cannot list");
-	for (int i = 0; i < n; i++) {
-		_cleanup_free_ char *folder =
-			xasprintf("bus/%s/devices/%s", bus, entries[i]->d_name);
+	vec_foreach (name, &names) {
+		_cleanup_free_ char *folder = xasprintf("bus/%s/devices/%s", bus, *name);
 
-		if (entries[i]->d_name[0] != '.')
-			fn(root, folder, pc);
-		free(entries[i]);
+		fn(root, folder, pc);
 	}
-	free(entries);
 	return 1;
 }
 
-static void probe_pci(const char *root, const char *folder, struct pc *pc)
+struct pci_function probe_pci_function(const char *root, const char *folder)
 {
 	struct pci_function f = {
 		.vendor = sysfs_number(root, folder, "vendor", PC_NO_ID),
@@ -130,6 +124,13 @@ static void probe_pci(const char *root, const char *folder, struct pc *pc)
 
 	if (!f.subvendor)
 		f.subvendor = f.subdevice = PC_NO_ID;
+	return f;
+}
+
+static void probe_pci(const char *root, const char *folder, struct pc *pc)
+{
+	struct pci_function f = probe_pci_function(root, folder);
+
 	if (f.vendor != PC_NO_ID && f.device != PC_NO_ID)
 		vec_push(&pc->devices, pci_device(&f, NULL));
 }

@@ -11,5 +11,7 @@
 
 /* `root` is put before /sys: "" for this machine. */
 int probe_pc(const char *root, struct pc *ret, struct error *err);
+/* What sysfs has of a PCI function; `folder` as in base/sysfs.h. */
+struct pci_function probe_pci_function(const char *root, const char *folder);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Folders of profiles: which file an ID is, and what includes make of it. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -209,29 +208,25 @@ const struct profile *profile_find(struct profile_library *library, const char *
 static int add_folder(struct profile_library *library, const char *folder,
 		      struct error *err)
 {
-	struct dirent **entries;
-	int n = scandir(folder, &entries, NULL, alphasort), result = 0;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	if (n < 0)
+	if (folder_list(folder, &names) < 0)
 		return errno == ENOENT || errno == ENOTDIR
 			       ? 0
 			       : error_errno(err, folder, "cannot list");
-	for (int i = 0; i < n; i++) {
-		char *name = entries[i]->d_name;
-		size_t len = strlen(name);
+	vec_foreach (name, &names) {
+		size_t len = strlen(*name);
 
-		if (result == 0 && len > 4 && strcmp(name + len - 4, ".xml") == 0) {
-			name[len - 4] = 0;
-			/* An earlier folder's profile of that ID hides this one. */
-			if (profile_id_valid(name) &&
-			    library->profiles.len < LIBRARY_MAX_PROFILES &&
-			    !profile_find(library, name, err))
-				result = -1;
-		}
-		free(entries[i]);
+		if (len <= 4 || strcmp(*name + len - 4, ".xml") != 0)
+			continue;
+		(*name)[len - 4] = 0;
+		/* An earlier folder's profile of that ID hides this one. */
+		if (profile_id_valid(*name) &&
+		    library->profiles.len < LIBRARY_MAX_PROFILES &&
+		    !profile_find(library, *name, err))
+			return -1;
 	}
-	free(entries);
-	return result;
+	return 0;
 }
 
 int profile_read_all(struct profile_library *library, struct error *err)

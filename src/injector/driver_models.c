@@ -120,9 +120,9 @@ bool decoration_closer(const struct decoration *a, const struct decoration *b)
 /* ---- candidates ------------------------------------------------------------------ */
 
 static void add_candidate(struct inf *inf, const struct inf_line *line, const char *base,
-			  const char *text, size_t group, struct candidates *to)
+			  const char *text, size_t group, struct models_candidates *to)
 {
-	struct candidate c = {
+	struct models_candidate c = {
 		.manufacturer = xstrdup(inf_key(inf, line)),
 		.token = defined_token(inf, inf_key_raw(inf, line)),
 		.name = *text ? xasprintf("%s.%s", base, text) : xstrdup(base),
@@ -139,7 +139,7 @@ static void add_candidate(struct inf *inf, const struct inf_line *line, const ch
 
 /* Sections [base.NT...] that [Manufacturer] does not list: Windows does not see them. */
 static void add_unlisted(struct inf *inf, const struct inf_line *line, const char *base,
-			 size_t group, size_t first, struct candidates *to)
+			 size_t group, size_t first, struct models_candidates *to)
 {
 	_cleanup_free_ char *prefix = xasprintf("%s.NT", base);
 	size_t listed = to->len;
@@ -161,12 +161,13 @@ static void add_unlisted(struct inf *inf, const struct inf_line *line, const cha
 	}
 }
 
-static void choose(struct candidates *all, size_t first, const struct target *target)
+static void choose(struct models_candidates *all, size_t first,
+		   const struct target *target)
 {
-	struct candidate *best = NULL;
+	struct models_candidate *best = NULL;
 
 	for (size_t i = first; i < all->len; i++) {
-		struct candidate *c = &all->items[i];
+		struct models_candidate *c = &all->items[i];
 
 		if (c->verdict == DECORATION_NOT_LISTED)
 			continue;
@@ -189,7 +190,7 @@ static void choose(struct candidates *all, size_t first, const struct target *ta
  * it when no decoration fits.
  */
 static int add_manufacturer(struct inf *inf, const struct inf_line *line, size_t group,
-			    const struct target *target, struct candidates *all,
+			    const struct target *target, struct models_candidates *all,
 			    struct error *err)
 {
 	size_t first = all->len;
@@ -217,8 +218,8 @@ static int add_manufacturer(struct inf *inf, const struct inf_line *line, size_t
 	return 0;
 }
 
-int candidates_read(struct inf *inf, const struct target *target, struct candidates *ret,
-		    struct error *err)
+int models_candidates_read(struct inf *inf, const struct target *target,
+			   struct models_candidates *ret, struct error *err)
 {
 	size_t section = inf_find_section(inf, "Manufacturer");
 
@@ -233,7 +234,7 @@ int candidates_read(struct inf *inf, const struct target *target, struct candida
 	return 0;
 }
 
-void candidates_free(struct candidates *candidates)
+void models_candidates_free(struct models_candidates *candidates)
 {
 	vec_foreach (c, candidates) {
 		free(c->manufacturer);
@@ -304,8 +305,8 @@ static size_t configuration_of(struct reading *r, struct index *x, const char *b
 	return all->len - 1;
 }
 
-static void add_model(struct reading *r, const struct candidate *from, struct index *x,
-		      const struct inf_line *line)
+static void add_model(struct reading *r, const struct models_candidate *from,
+		      struct index *x, const struct inf_line *line)
 {
 	const char *install = inf_field(r->inf, line, 0);
 	struct inf_model m = {0};
@@ -334,12 +335,12 @@ static void add_model(struct reading *r, const struct candidate *from, struct in
 
 int read_models(struct reading *r)
 {
-	struct candidates all = VEC_INIT;
+	struct models_candidates all = VEC_INIT;
 	struct index x = {0};
-	int result = candidates_read(r->inf, r->target, &all, r->err);
+	int result = models_candidates_read(r->inf, r->target, &all, r->err);
 
 	for (size_t i = 0; i < all.len && result == 0; i++) {
-		const struct candidate *c = &all.items[i];
+		const struct models_candidate *c = &all.items[i];
 
 		if (c->verdict != DECORATION_CHOSEN || c->section == INF_NONE)
 			continue;
@@ -353,7 +354,7 @@ int read_models(struct reading *r)
 				add_model(r, c, &x, &line);
 		}
 	}
-	candidates_free(&all);
+	models_candidates_free(&all);
 	free(x.slots);
 	return result;
 }
@@ -390,7 +391,7 @@ static char *decoration_wants(const struct decoration *d)
 	return buffer_steal_string(&b);
 }
 
-static char *not_understood(const struct candidate *c)
+static char *not_understood(const struct models_candidate *c)
 {
 	if (strstr(c->text, "$ARCH$"))
 		return xstrdup("$ARCH$ is filled in when the driver is built: this is "
@@ -398,7 +399,7 @@ static char *not_understood(const struct candidate *c)
 	return xasprintf("\"%s\" is no TargetOSVersion", c->text);
 }
 
-char *decoration_text(const struct candidate *c, const struct target *target)
+char *decoration_text(const struct models_candidate *c, const struct target *target)
 {
 	const struct decoration *d = &c->decoration;
 	_cleanup_free_ char *wants = NULL;
@@ -442,16 +443,16 @@ char *decoration_text(const struct candidate *c, const struct target *target)
 char *models_reason(struct inf *inf, const struct target *target)
 {
 	_cleanup_free_ char *for_target = target_format(target);
-	struct candidates all = VEC_INIT;
+	struct models_candidates all = VEC_INIT;
 	struct buffer b = BUFFER_INIT;
 
-	if (candidates_read(inf, target, &all, NULL) < 0 || !all.len) {
-		candidates_free(&all);
+	if (models_candidates_read(inf, target, &all, NULL) < 0 || !all.len) {
+		models_candidates_free(&all);
 		return xstrdup("it has no [Manufacturer] section with models");
 	}
 	buffer_printf(&b, "it has no model for %s:", for_target);
 	for (size_t i = 0; i < all.len && i < 12; i++) {
-		const struct candidate *c = &all.items[i];
+		const struct models_candidate *c = &all.items[i];
 		_cleanup_free_ char *why = decoration_text(c, target);
 
 		buffer_printf(&b, "%s [%s] ", i ? "," : "", c->name);
@@ -464,6 +465,6 @@ char *models_reason(struct inf *inf, const struct target *target)
 	}
 	if (all.len > 12)
 		buffer_printf(&b, " and %zu more", all.len - 12);
-	candidates_free(&all);
+	models_candidates_free(&all);
 	return buffer_steal_string(&b);
 }

@@ -55,8 +55,8 @@ void driver_ver_parse(const char *date, const char *version, uint64_t *ret_date,
 void read_version(struct reading *r);
 
 /* ---- driver_models.c: [Manufacturer] and Models ---- */
-/* One candidate of one manufacturer. */
-struct candidate {
+/* A section of models of one manufacturer, which the target may choose. */
+struct models_candidate {
 	char *manufacturer, *token;
 	char *name, *text;	/* section name; decoration as written */
 	struct decoration decoration;
@@ -66,11 +66,11 @@ struct candidate {
 	unsigned line;
 	enum decoration_verdict verdict;
 };
-DEFINE_VEC(candidates, struct candidate);
+DEFINE_VEC(models_candidates, struct models_candidate);
 /* All of them; with a target the verdicts are set. -1: too many (ERROR_ANSWER_NO). */
-int candidates_read(struct inf *inf, const struct target *target, struct candidates *ret,
-		    struct error *err);
-void candidates_free(struct candidates *candidates);
+int models_candidates_read(struct inf *inf, const struct target *target,
+			   struct models_candidates *ret, struct error *err);
+void models_candidates_free(struct models_candidates *candidates);
 int read_models(struct reading *r);
 /*
  * A device ID of a Models line without blanks, no-break spaces included: editors put these
@@ -79,7 +79,7 @@ int read_models(struct reading *r);
 char *device_id_field(struct inf *inf, const struct inf_line *line, size_t index);
 /* The file's dirty corner: why nothing fits. */
 char *models_reason(struct inf *inf, const struct target *target);
-char *decoration_text(const struct candidate *c, const struct target *target);
+char *decoration_text(const struct models_candidate *c, const struct target *target);
 
 /* ---- driver_install.c: DDInstall sections ---- */
 /* [base.NTarch], [base.NT] or [base] of the INF, or INF_NONE. */

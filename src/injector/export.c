@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "injector/export.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -80,9 +79,8 @@ static int export_one(struct tree *tree, const struct installed_driver *driver,
 
 static int check_output(const char *output, struct error *err)
 {
-	struct dirent **names;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 	struct stat st;
-	int n;
 
 	if (lstat(output, &st) < 0)
 		return errno == ENOENT ? 0
@@ -91,13 +89,9 @@ static int check_output(const char *output, struct error *err)
 		error_set(err, ERROR_USAGE, output, "exists and is no folder");
 		return error_remedy(err, "give --output a new folder");
 	}
-	n = scandir(output, &names, NULL, NULL);
-	if (n < 0)
+	if (folder_list(output, &names) < 0)
 		return error_errno(err, output, "cannot list");
-	for (int i = 0; i < n; i++)
-		free(names[i]);
-	free(names);
-	if (n <= 2) /* "." and ".." */
+	if (!names.len)
 		return 0;
 	error_set(err, ERROR_USAGE, output, "is not empty");
 	return error_remedy(err, "give --output a new or an empty folder");

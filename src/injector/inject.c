@@ -21,7 +21,7 @@ struct served {
 struct inject_job {
 	const struct inject_options *options;
 	struct inject_result *result;
-	struct media media;
+	struct source_media media;
 	struct vec_of(struct served) images;
 	struct strings scratch; /* temporary folders that the commits read from */
 	struct signing *signing;

@@ -49,7 +49,7 @@ void inbox_files_free(struct inbox_files *files);
  * folder above it), in that order; the cabinet of the latest service pack first. What is
  * damaged becomes a line of `problems`.
  */
-int inbox_find(struct tree *tree, struct media *media, const char *source,
+int inbox_find(struct tree *tree, struct source_media *media, const char *source,
 	       const struct strings *names, struct inbox_files *ret,
 	       struct strings *problems, struct error *err);
 /* Stages a copy at `path` of the tree. */

@@ -14,7 +14,7 @@
 
 struct search {
 	struct tree *tree;
-	struct media *media;
+	struct source_media *media;
 	const struct strings *names;
 	struct inbox_files *out;
 	struct strings *problems;
@@ -207,7 +207,7 @@ static int search_source(struct search *s, const char *folder, struct error *err
 	return 0;
 }
 
-int inbox_find(struct tree *tree, struct media *media, const char *source,
+int inbox_find(struct tree *tree, struct source_media *media, const char *source,
 	       const struct strings *names, struct inbox_files *ret,
 	       struct strings *problems, struct error *err)
 {

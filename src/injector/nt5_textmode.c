@@ -16,7 +16,7 @@
 
 struct pack {
 	struct store *store;
-	struct media *media;
+	struct source_media *media;
 	const struct media_inf *file; /* the TXTSETUP.OEM */
 	struct textmode text;
 	bool *used; /* by option */
@@ -272,8 +272,9 @@ static int add_pack(struct pack *p, struct packages *packages, struct strings *p
 	return make_package(p, packages, err);
 }
 
-int nt5_add_textmode(struct store *store, struct media *media, struct packages *packages,
-		     struct strings *problems, struct error *err)
+int nt5_add_textmode(struct store *store, struct source_media *media,
+		     struct packages *packages, struct strings *problems,
+		     struct error *err)
 {
 	vec_foreach (file, &media->textmode) {
 		struct pack p = {.store = store, .media = media, .file = file};

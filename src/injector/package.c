@@ -25,8 +25,8 @@
 
 /* Where the files of a package are looked for. */
 struct source {
-	struct name_set found; /* paths that package->files has */
-	struct media *media;   /* NULL: in the tree */
+	struct name_set found;	    /* paths that package->files has */
+	struct source_media *media; /* NULL: in the tree */
 	const char *folder;
 	struct tree *tree;
 };
@@ -338,7 +338,7 @@ static int interpret(struct package *package, struct bytes raw, struct source *s
 	return 0;
 }
 
-struct package *package_open(struct media *media, const struct media_inf *inf,
+struct package *package_open(struct source_media *media, const struct media_inf *inf,
 			     struct tree *tree, const struct target *target,
 			     struct error *err)
 {

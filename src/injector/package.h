@@ -54,7 +54,7 @@ DEFINE_VEC(packages, struct package *);
  * (PACKAGE_SKIPPED or PACKAGE_REFUSED, else PACKAGE_ADDED) and reason say it. NULL only if
  * the run itself cannot go on.
  */
-struct package *package_open(struct media *media, const struct media_inf *inf,
+struct package *package_open(struct source_media *media, const struct media_inf *inf,
 			     struct tree *tree, const struct target *target,
 			     struct error *err);
 /*

@@ -29,8 +29,8 @@ static void read_facts(struct inf *inf, struct selection *s)
 }
 
 /* "less specific than [X]" needs the section that won. */
-static char *reason_of(const struct candidates *all, const struct candidate *c,
-		       const struct target *target)
+static char *reason_of(const struct models_candidates *all,
+		       const struct models_candidate *c, const struct target *target)
 {
 	if (c->verdict == DECORATION_LESS_SPECIFIC) {
 		vec_foreach (o, all)
@@ -42,7 +42,7 @@ static char *reason_of(const struct candidates *all, const struct candidate *c,
 	return decoration_text(c, target);
 }
 
-static int read_lines(struct inf *inf, const struct candidate *c, size_t index,
+static int read_lines(struct inf *inf, const struct models_candidate *c, size_t index,
 		      struct selection *s, struct error *err)
 {
 	size_t n = inf_section_lines(inf, c->section);
@@ -73,11 +73,11 @@ static int read_lines(struct inf *inf, const struct candidate *c, size_t index,
 static int read_sections(struct inf *inf, const struct target *target,
 			 struct selection *s, struct error *err)
 {
-	struct candidates all = VEC_INIT;
-	int result = candidates_read(inf, target, &all, err);
+	struct models_candidates all = VEC_INIT;
+	int result = models_candidates_read(inf, target, &all, err);
 
 	for (size_t i = 0; i < all.len && result == 0; i++) {
-		struct candidate *c = &all.items[i];
+		struct models_candidate *c = &all.items[i];
 		struct models_section m = {
 			.manufacturer = xstrdup(c->manufacturer),
 			.name = xstrdup(c->name),
@@ -92,7 +92,7 @@ static int read_sections(struct inf *inf, const struct target *target,
 		if (m.exists)
 			result = read_lines(inf, c, i, s, err);
 	}
-	candidates_free(&all);
+	models_candidates_free(&all);
 	return result;
 }
 

@@ -370,7 +370,7 @@ int signing_check(struct signing *signing, struct package *package, struct tree 
 	return 0;
 }
 
-int signing_check_inf(struct signing *signing, struct media *media,
+int signing_check_inf(struct signing *signing, struct source_media *media,
 		      const struct media_inf *inf, const char *catalog,
 		      struct signature *ret, struct error *err)
 {

@@ -44,7 +44,7 @@ int signing_check(struct signing *signing, struct package *package, struct tree 
  * the package has is not looked at. SIGNATURE_UNCHECKED if the catalog that it names is
  * not on the medium, SIGNATURE_UNSIGNED if it names none (`catalog` is NULL).
  */
-int signing_check_inf(struct signing *signing, struct media *media,
+int signing_check_inf(struct signing *signing, struct source_media *media,
 		      const struct media_inf *inf, const char *catalog,
 		      struct signature *ret, struct error *err);
 /*

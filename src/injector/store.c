@@ -59,7 +59,7 @@ int store_add(struct store *store, struct package *package, bool force, struct e
 	return store->strategy->add(store, package, force, err);
 }
 
-int store_add_textmode(struct store *store, struct media *media,
+int store_add_textmode(struct store *store, struct source_media *media,
 		       struct packages *packages, struct strings *problems,
 		       struct error *err)
 {

@@ -49,7 +49,7 @@ int store_add(struct store *store, struct package *package, bool force,
  * (`packages`, after store_add()) are completed and added to. What cannot be read or does
  * not fit becomes a line of `problems`. Nothing for Windows Vista and later.
  */
-int store_add_textmode(struct store *store, struct media *media,
+int store_add_textmode(struct store *store, struct source_media *media,
 		       struct packages *packages, struct strings *problems,
 		       struct error *err);
 
@@ -62,7 +62,7 @@ int store_reflect(struct store *store, const char *name, struct error *err);
 
 /* What --any-controller may use beside the store. */
 struct any_controller_options {
-	struct media *media;	/* for temporary files */
+	struct source_media *media;	/* for temporary files */
 	const char *source;	/* the i386 folder of a CD, or NULL */
 	struct tree *boot;	/* the volume with boot.ini; NULL: none that can be opened */
 	const char *no_boot;	/* why, or NULL */

@@ -18,7 +18,7 @@ struct strategy {
 	int (*remove)(struct store *store, const char *published, struct removal *ret,
 		      struct error *err);
 	/* Packs with a TXTSETUP.OEM; NULL: this Windows has no use for them. */
-	int (*add_textmode)(struct store *store, struct media *media,
+	int (*add_textmode)(struct store *store, struct source_media *media,
 			    struct packages *packages, struct strings *problems,
 			    struct error *err);
 	/* NULL: any_controller_apply(). */
@@ -42,8 +42,8 @@ int nt62_remove(struct store *store, const char *published, struct removal *ret,
 /* Windows XP and Server 2003: injector/nt5.h; removing is that of Vista. */
 int nt5_open(struct store *store, struct error *err);
 int nt5_add(struct store *store, struct package *package, bool force, struct error *err);
-int nt5_add_textmode(struct store *store, struct media *media, struct packages *packages,
-		     struct strings *problems, struct error *err);
+int nt5_add_textmode(struct store *store, struct source_media *media,
+		     struct packages *packages, struct strings *problems, struct error *err);
 int nt5_any_controller(struct store *store, const struct any_controller_options *options,
 		       struct any_controller_result *ret, struct error *err);
 

@@ -152,24 +152,13 @@ static char *compressed_name(const char *name)
 
 static char *only_file(const char *folder)
 {
-	DIR *dir = opendir(folder);
-	_cleanup_free_ char *name = NULL;
-	struct dirent *entry;
-	bool several = false;
+	_cleanup_(strings_free) struct strings names = VEC_INIT;
 
-	while (dir && (entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		several = several || name;
-		free(name);
-		name = xstrdup(entry->d_name);
-	}
-	if (dir)
-		closedir(dir);
-	return name && !several ? xasprintf("%s/%s", folder, name) : NULL;
+	(void)folder_list(folder, &names);
+	return names.len == 1 ? xasprintf("%s/%s", folder, names.items[0]) : NULL;
 }
 
-char *media_expand(struct media *media, const char *path, const char *name,
+char *media_expand(struct source_media *media, const char *path, const char *name,
 		   struct error *err)
 {
 	enum media_kind kind;
@@ -203,7 +192,7 @@ char *media_expand(struct media *media, const char *path, const char *name,
 	return steal_ptr(file);
 }
 
-char *media_cab_files(struct media *media, const char *path, const char *label,
+char *media_cab_files(struct source_media *media, const char *path, const char *label,
 		      const struct strings *names, struct error *err)
 {
 	_cleanup_free_ char *folder = media_scratch_folder(media, err);
@@ -220,7 +209,7 @@ char *media_cab_files(struct media *media, const char *path, const char *label,
 	return unpack_isolated(&u, err) < 0 ? NULL : steal_ptr(folder);
 }
 
-char *media_find(struct media *media, const char *folder, const char *name,
+char *media_find(struct source_media *media, const char *folder, const char *name,
 		 struct error *err)
 {
 	_cleanup_error_ struct error why = ERROR_INIT;

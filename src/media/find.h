@@ -19,9 +19,9 @@ char *media_find_plain(const char *folder, const char *name, struct error *err);
  * The unpacked form of the compressed file `path`, which the media then owns; `name` is
  * what to call it. A file that is not compressed is given back as it is.
  */
-char *media_expand(struct media *media, const char *path, const char *name,
+char *media_expand(struct source_media *media, const char *path, const char *name,
 		   struct error *err);
 /* A new empty folder that lives as long as the media. */
-char *media_scratch_folder(struct media *media, struct error *err);
+char *media_scratch_folder(struct source_media *media, struct error *err);
 
 #endif

@@ -25,7 +25,7 @@
 #define MAX_FILES 2000000
 
 struct walk {
-	struct media *media;
+	struct source_media *media;
 	struct sink_limits left; /* of the outermost archive; unused outside of one */
 	uint64_t files;
 	struct strings other; /* files that perhaps hold drivers but cannot be opened */
@@ -48,7 +48,7 @@ static int note_error(struct walk *w, struct error *from, struct error *err)
 	return 0;
 }
 
-char *media_scratch_folder(struct media *media, struct error *err)
+char *media_scratch_folder(struct source_media *media, struct error *err)
 {
 	_cleanup_free_ char *path = NULL;
 
@@ -73,7 +73,7 @@ static struct media_inf describe(const char *path, const char *original,
 				  .label = xstrdup(label)};
 }
 
-static void add_inf(struct media *media, const char *path, const char *original,
+static void add_inf(struct source_media *media, const char *path, const char *original,
 		    const char *label)
 {
 	vec_push(&media->infs, describe(path, original, label));
@@ -378,7 +378,7 @@ static void sort_infs(struct media_infs *infs)
 	infs->len = kept;
 }
 
-int media_add(struct media *media, const char *path, struct error *err)
+int media_add(struct source_media *media, const char *path, struct error *err)
 {
 	struct walk w = {.media = media};
 	_cleanup_free_ char *real = realpath(path, NULL);
@@ -412,7 +412,7 @@ int media_add(struct media *media, const char *path, struct error *err)
 	return status;
 }
 
-void media_close(struct media *media)
+void media_close(struct source_media *media)
 {
 	vec_foreach (inf, &media->infs)
 		free_inf(inf);

@@ -19,7 +19,7 @@ struct media_inf {
 };
 DEFINE_VEC(media_infs, struct media_inf);
 
-struct media {
+struct source_media {
 	struct media_infs infs;	/* ordered by label */
 	struct media_infs textmode;	/* TXTSETUP.OEM files, in the same way */
 	struct strings problems; /* "pack.zip/broken.cab: ...": what could not be read */
@@ -38,8 +38,8 @@ struct media {
  * archives that are absolute, lead outside, are links or devices are not unpacked. The
  * limits stand in media/unpack.h.
  */
-int media_add(struct media *media, const char *path, struct error *err);
-void media_close(struct media *media);
+int media_add(struct source_media *media, const char *path, struct error *err);
+void media_close(struct source_media *media);
 #define _cleanup_media_ _cleanup_(media_close)
 
 /*
@@ -47,7 +47,7 @@ void media_close(struct media *media);
  * a folder that lives as long as the media, and gives that; media_find() finds in it what
  * was there. `label` is what to call the cabinet. NULL if it cannot be read.
  */
-char *media_cab_files(struct media *media, const char *path, const char *label,
+char *media_cab_files(struct source_media *media, const char *path, const char *label,
 		      const struct strings *names, struct error *err);
 
 /*
@@ -56,7 +56,7 @@ char *media_cab_files(struct media *media, const char *path, const char *label,
  * the compressed form of old media (NAM_ expanded by libmspack into a temporary file that
  * lives as long as the media). NULL without an error set if there is none.
  */
-char *media_find(struct media *media, const char *folder, const char *name,
+char *media_find(struct source_media *media, const char *folder, const char *name,
 		 struct error *err);
 
 #endif

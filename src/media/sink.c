@@ -320,7 +320,6 @@ static int refuse_size(struct sink *sink, struct error *err)
 int sink_write(struct sink *sink, struct sink_file *file, const void *data, size_t len,
 	       uint64_t offset, struct error *err)
 {
-	const uint8_t *p = data;
 	uint64_t end;
 
 	if (interrupted())
@@ -335,18 +334,8 @@ int sink_write(struct sink *sink, struct sink_file *file, const void *data, size
 		sink->bytes += more;
 		file->end = end;
 	}
-	while (len) {
-		ssize_t n = pwrite(file->fd, p, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, sink->label, "cannot unpack %s",
-					   file->path);
-		p += n;
-		len -= (size_t)n;
-		offset += (uint64_t)n;
-	}
+	if (file_write_at(file->fd, data, len, offset, file->path, NULL) < 0)
+		return error_errno(err, sink->label, "cannot unpack %s", file->path);
 	return 0;
 }
 

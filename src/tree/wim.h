@@ -211,8 +211,6 @@ int wim_pack(int fd, const char *path, const struct wim_header *header, uint64_t
 /* SHA-1 of the content. */
 int wim_source_hash(const struct wim_source *source, uint8_t hash[WIM_HASH_SIZE],
 		    struct error *err);
-int wim_pwrite(int fd, const char *path, uint64_t at, struct bytes data,
-	       struct error *err);
 
 /* ---- wim_edit.c ------------------------------------------------------------------------ */
 /* What the XML counts. */

@@ -8,7 +8,6 @@
  *   old WIM | mark | new contents | metadata of edited images | blob table | XML |
  * integrity
  */
-#include <errno.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -105,7 +104,8 @@ static uint64_t space_needed(const struct append *a)
 
 static int put(struct append *a, struct bytes data, struct error *err)
 {
-	if (wim_pwrite(a->part->fd, a->part->path, a->at, data, err) < 0)
+	if (file_write_at(a->part->fd, data.data, data.len, a->at, a->part->path, err) <
+	    0)
 		return -1;
 	a->at += data.len;
 	return 0;
@@ -314,12 +314,10 @@ static int switch_header(struct append *a, struct error *err)
 	uint8_t raw[WIM_HEADER_SIZE];
 
 	wim_header_write(&a->header, raw);
-	if (wim_pwrite(a->part->fd, a->part->path, 0, (struct bytes){raw, sizeof(raw)},
-		       err) == 0)
+	if (file_write_at(a->part->fd, raw, sizeof(raw), 0, a->part->path, err) == 0)
 		return 0;
 	wim_header_write(&a->part->header, raw);
-	(void)wim_pwrite(a->part->fd, a->part->path, 0, (struct bytes){raw, sizeof(raw)},
-			 NULL);
+	(void)file_write_at(a->part->fd, raw, sizeof(raw), 0, a->part->path, NULL);
 	return -1;
 }
 
@@ -347,8 +345,8 @@ static int append(struct append *a, struct buffer *xml, struct error *err)
 static void undo(const struct append *a, const struct buffer *tail)
 {
 	if (ftruncate(a->part->fd, (off_t)a->start) == 0 && tail->len)
-		(void)wim_pwrite(a->part->fd, a->part->path, a->start, buffer_view(tail),
-				 NULL);
+		(void)file_write_at(a->part->fd, tail->data, tail->len, a->start,
+				    a->part->path, NULL);
 }
 
 static int run(struct append *a, uint64_t *bytes_written, struct error *err)

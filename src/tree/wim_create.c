@@ -6,7 +6,6 @@
  *
  * A solid WIM is made in two steps: a quick one first, which wimlib then packs anew.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -167,7 +166,7 @@ static int put(struct create *c, uint64_t *at, struct bytes data,
 	       struct wim_resource *resource, struct error *err)
 {
 	*resource = (struct wim_resource){*at, data.len, data.len, WIM_RESOURCE_METADATA};
-	if (wim_pwrite(c->fd, c->path, *at, data, err) < 0)
+	if (file_write_at(c->fd, data.data, data.len, *at, c->path, err) < 0)
 		return -1;
 	*at += data.len;
 	return 0;
@@ -216,7 +215,7 @@ static int write_tables(struct create *c, uint64_t *at, struct error *err)
 	buffer_append(&table, xml.data, xml.len);
 	h->guid = guid_from(buffer_view(&table));
 	wim_header_write(h, raw);
-	return wim_pwrite(c->fd, c->path, 0, (struct bytes){raw, sizeof(raw)}, err);
+	return file_write_at(c->fd, raw, sizeof(raw), 0, c->path, err);
 }
 
 static int create(struct create *c, uint64_t *end, struct error *err)

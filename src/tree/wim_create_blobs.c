@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <wimlib.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/number_map.h"
 #include "tree/wim_create.h"
@@ -249,7 +250,7 @@ static struct bytes slot_bytes(const struct slot *s)
 
 static int put(struct wim_writer *w, struct bytes data, struct error *err)
 {
-	if (wim_pwrite(w->fd, w->path, w->at, data, err) < 0)
+	if (file_write_at(w->fd, data.data, data.len, w->at, w->path, err) < 0)
 		return -1;
 	w->at += data.len;
 	return 0;
@@ -293,17 +294,8 @@ static uint64_t table_entry(const struct item *item, uint64_t chunk)
 static int read_back(const struct wim_writer *w, uint64_t at, uint8_t *to, size_t len,
 		     struct error *err)
 {
-	while (len) {
-		ssize_t n = pread(w->fd, to, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return error_errno(err, w->path, "cannot read what was written");
-		to += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
+	if (file_read_at(w->fd, to, len, at, w->path, NULL) < 0)
+		return error_errno(err, w->path, "cannot read what was written");
 	return 0;
 }
 
@@ -333,9 +325,8 @@ static int unpack_in_place(struct wim_writer *w, const struct item *item,
 		    wimlib_decompress(packed, len, content, want, w->decompressor) != 0)
 			return error_set(err, ERROR_FAILED, w->path,
 					 "cannot read what was written");
-		if (wim_pwrite(w->fd, w->path, to,
-			       (struct bytes){len < want ? content : packed, want},
-			       err) < 0)
+		if (file_write_at(w->fd, len < want ? content : packed, want, to, w->path,
+				  err) < 0)
 			return -1;
 		to += want;
 	}
@@ -357,8 +348,8 @@ static int finish_large(struct wim_writer *w, const struct item *item, struct er
 		if (unpack_in_place(w, item, err) < 0)
 			return -1;
 	} else if (table) {
-		if (wim_pwrite(w->fd, w->path, item->start,
-			       (struct bytes){item->table, (size_t)table}, err) < 0)
+		if (file_write_at(w->fd, item->table, (size_t)table, item->start, w->path,
+				  err) < 0)
 			return -1;
 		r.flags |= WIM_RESOURCE_COMPRESSED;
 	}

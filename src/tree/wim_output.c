@@ -5,7 +5,6 @@
  * image's metadata), the changes are appended to the copy, and the copy gets its name at
  * the very end: it is a file without a name until then, so nothing half-written is left.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <linux/fs.h>
@@ -47,7 +46,7 @@ static int copy_range(const struct wim_part *part, int to, uint64_t len,
 			return error_interrupted(err);
 		progress_report("copying the WIM", at, len);
 		if (wim_pread(part, at, chunk, n, err) < 0 ||
-		    wim_pwrite(to, output, at, (struct bytes){chunk, n}, err) < 0)
+		    file_write_at(to, chunk, n, at, output, err) < 0)
 			return -1;
 		at += n;
 	}
@@ -235,8 +234,8 @@ static int give_identity(const struct wim *wim, unsigned only, const struct draf
 	buffer_append(&seed, source->bytes, sizeof(source->bytes));
 	buffer_append(&seed, &only, sizeof(only));
 	guid = guid_from(buffer_view(&seed));
-	return wim_pwrite(draft->fd, draft->output, WIM_HEADER_GUID,
-			  (struct bytes){guid.bytes, sizeof(guid.bytes)}, err);
+	return file_write_at(draft->fd, guid.bytes, sizeof(guid.bytes), WIM_HEADER_GUID,
+			     draft->output, err);
 }
 
 static int rewrite_source(const struct wim *wim, unsigned only, bool solid,

@@ -4,11 +4,11 @@
  * batches that span files, so that small files keep all processors busy too. The bytes
  * written depend on the content alone.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
 #include <wimlib.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/progress.h"
 #include "tree/wim.h"
@@ -18,23 +18,6 @@
 #define BATCH_SIZE (4u * 1024 * 1024)
 #define COMPRESSOR_MEMORY (96u * 1024 * 1024)
 #define COPY_SIZE (256 * 1024)
-
-int wim_pwrite(int fd, const char *path, uint64_t at, struct bytes data,
-	       struct error *err)
-{
-	while (data.len) {
-		ssize_t n = pwrite(fd, data.data, data.len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, path, "cannot write");
-		data.data += n;
-		data.len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
 
 /* ---- sources
  * ---------------------------------------------------------------------------- */
@@ -270,8 +253,7 @@ static int store_plain(struct packer *p, struct wim_packing *item, struct error 
 			n = error_interrupted(err);
 			break;
 		}
-		if (wim_pwrite(p->fd, p->path, at, (struct bytes){chunk, (size_t)n},
-			       err) < 0) {
+		if (file_write_at(p->fd, chunk, (size_t)n, at, p->path, err) < 0) {
 			n = -1;
 			break;
 		}
@@ -296,8 +278,7 @@ static int finish_item(struct packer *p, struct wim_packing *item, struct error 
 		*p->at = p->start;
 		return store_plain(p, item, err);
 	}
-	if (wim_pwrite(p->fd, p->path, p->start, (struct bytes){p->table, (size_t)table},
-		       err) < 0)
+	if (file_write_at(p->fd, p->table, (size_t)table, p->start, p->path, err) < 0)
 		return -1;
 	item->resource = (struct wim_resource){
 		.offset = p->start,
@@ -325,7 +306,7 @@ static int write_slot(struct packer *p, const struct slot *s, struct error *err)
 		else
 			put_le32(p->table + (s->chunk - 1) * 4, (uint32_t)offset);
 	}
-	if (wim_pwrite(p->fd, p->path, *p->at, data, err) < 0)
+	if (file_write_at(p->fd, data.data, data.len, *p->at, p->path, err) < 0)
 		return -1;
 	*p->at += data.len;
 	p->done += s->len;
