@@ -23,7 +23,7 @@ void fixture_open(struct fixture *f, struct sample *sample);
 void fixture_close(struct fixture *f);
 /*
  * A package NAME that lies there with st.sys, a program for that machine (0: without it)
- * whose last byte is `mark`, and maybe x.cat; not yet in the store, or added. The fixture's.
+ * whose last byte is `mark`, and maybe x.cat; not yet added, or added. The fixture's.
  */
 struct package *fixture_package(struct fixture *f, const char *name, const char *inf,
 				uint16_t machine, uint8_t mark, bool catalog);
