@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The image's contents: seals, ELF files, lists of files, the choice of modules, the
  * cache. */
-#include "test.h"
+#include "folder.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "image/cache.h"
 #include "image/elf.h"
 #include "image/firmware.h"
@@ -17,20 +16,6 @@
 #include "image/verity.h"
 
 #define BLOCK LAYOUT_BLOCK
-
-static char *folder;
-
-static int setup(void **state _unused_)
-{
-	folder = temp_folder_make(NULL, NULL);
-	return folder ? 0 : -1;
-}
-
-static int teardown(void **state _unused_)
-{
-	temp_folder_remove(folder);
-	return 0;
-}
 
 static void make_folders(const char *path)
 {

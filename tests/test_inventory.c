@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Inventories in all their forms, good and damaged. */
-#include "test.h"
+#include "folder.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "hwprofiles/inventory.h"
-
-static char *folder;
-
-static int setup(void **state _unused_)
-{
-	folder = temp_folder_make(NULL, NULL);
-	return folder ? 0 : -1;
-}
-
-static int teardown(void **state _unused_)
-{
-	temp_folder_remove(folder);
-	return 0;
-}
 
 static char *write_file(const char *name, const void *data, size_t len)
 {

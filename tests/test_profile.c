@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Profiles: XML there and back, includes, which one a PC is. */
-#include "test.h"
+#include "folder.h"
 
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "hwprofiles/profile_xml.h"
 
 #define HEAD "<?xml version=\"1.0\"?>\n<profile xmlns=\"" PROFILE_NAMESPACE "\" "
-
-static char *folder;
-
-static int setup(void **state _unused_)
-{
-	folder = temp_folder_make(NULL, NULL);
-	return folder ? 0 : -1;
-}
-
-static int teardown(void **state _unused_)
-{
-	temp_folder_remove(folder);
-	return 0;
-}
 
 static struct profile *parse(const char *text)
 {

@@ -3,14 +3,11 @@
  * The driver store on a small Windows in memory: what staging and reflecting write, that
  * a second time changes nothing, what ranks, and that removing leaves nothing behind.
  */
-#include "windows_sample.h"
+#include "store_fixture.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 
-#include "base/file.h"
 #include "base/text.h"
-#include "injector/store_private.h"
 #include "registry/regfile.h"
 
 static char *hex(const struct buffer *b)
@@ -59,81 +56,11 @@ static char *hex(const struct buffer *b)
 	"[sn_svc]\r\nServiceType=1\r\nStartType=3\r\nErrorControl=1\r\n"               \
 	"ServiceBinary=%12%\\st.sys\r\n"
 
-struct fixture {
-	struct sample *sample;
-	struct opened o;
-	struct installation *installation;
-	struct store *store;
-	struct source_media media;
-	char *folder; /* packages on the host */
-	unsigned packages;
-	struct vec_of(struct package *) list;
-};
-
-static void fixture_open(struct fixture *f)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-
-	f->sample = sample_make();
-	f->o = sample_open(f->sample);
-	f->folder = temp_folder_make(NULL, NULL);
-	f->installation = installation_open(f->o.tree, f->o.registry, &err);
-	assert_non_null(f->installation);
-	f->store = store_open(f->o.tree, f->o.registry, f->installation, &err);
-	if (!f->store)
-		fail_msg("%s", err.reason);
-}
-
-static void fixture_close(struct fixture *f)
-{
-	vec_foreach (package, &f->list)
-		package_close(*package);
-	vec_free(&f->list);
-	store_close(f->store);
-	installation_close(f->installation);
-	sample_close(&f->o);
-	sample_free(f->sample);
-	media_close(&f->media);
-	temp_folder_remove(f->folder);
-}
-
-/* The smallest PE that names its machine. */
-static void put_driver(const char *path, uint16_t machine)
-{
-	uint8_t pe[512] = {'M', 'Z'};
-
-	put_le32(pe + 0x3c, 0x80);
-	memcpy(pe + 0x80, "PE\0\0", 4);
-	put_le16(pe + 0x84, machine);
-	put_le16(pe + 0x94, 0xf0); /* optional header's size */
-	put_le16(pe + 0x98, 0x20b);
-	assert_int_equal(file_replace(path, (struct bytes){pe, sizeof(pe)}, NULL), 0);
-}
-
 /* A package NAME.inf with st.sys for that machine (0: without it), put into the store. */
 static struct package *add(struct fixture *f, const char *name, const char *inf,
 			   uint16_t machine)
 {
-	_cleanup_error_ struct error err = ERROR_INIT;
-	_cleanup_free_ char *folder = xasprintf("%s/%u", f->folder, f->packages++);
-	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
-	_cleanup_free_ char *sys = xasprintf("%s/st.sys", folder);
-	struct media_inf where = {.path = path, .folder = folder, .label = path};
-	struct package *package;
-
-	assert_int_equal(mkdir(folder, 0777), 0);
-	assert_int_equal(file_replace(path,
-				      (struct bytes){(const uint8_t *)inf, strlen(inf)},
-				      NULL),
-			 0);
-	if (machine)
-		put_driver(sys, machine);
-	package = package_open(&f->media, &where, f->o.tree, &f->installation->target,
-			       &err);
-	if (!package || store_add(f->store, package, false, &err) < 0)
-		fail_msg("%s: %s", err.subject ? err.subject : "", err.reason);
-	vec_push(&f->list, package);
-	return package;
+	return fixture_add(f, name, inf, machine, 0, false);
 }
 #define AMD64 0x8664
 
@@ -145,17 +72,6 @@ static struct hive *hive_of(struct fixture *f, enum registry_hive which)
 static hkey key_at(struct hive *hive, const char *path)
 {
 	return hive_find(hive, hive_root(hive), path);
-}
-
-static void assert_text(struct hive *hive, const char *path, const char *name,
-			const char *want)
-{
-	hkey key = key_at(hive, path);
-	_cleanup_free_ char *got = key ? hive_get_string(hive, key, name) : NULL;
-
-	if (!got || strcmp(got, want) != 0)
-		fail_msg("%s\\%s is %s, expected %s", path, name, got ? got : "missing",
-			 want);
 }
 
 static void assert_number(struct hive *hive, const char *path, const char *name,
@@ -211,7 +127,7 @@ static void test_stage(void **state _unused_)
 	struct hive *drivers, *system;
 	_cleanup_free_ char *key = NULL, *path = NULL;
 
-	fixture_open(&f);
+	fixture_open(&f, sample_make());
 	package = add(&f, "Net.inf", NETWORK, AMD64);
 	assert_int_equal(package->verdict, PACKAGE_ADDED);
 	/* oem0 and oem1 are taken. */
@@ -279,7 +195,7 @@ static void test_reflect(void **state _unused_)
 	struct hive *system, *software;
 	_cleanup_free_ char *key = NULL, *at = NULL, *source = NULL;
 
-	fixture_open(&f);
+	fixture_open(&f, sample_make());
 	package = add(&f, "st.inf", STORAGE("01/02/2020,1.0.0.0"), AMD64);
 	assert_int_equal(package->verdict, PACKAGE_ADDED);
 	assert_true(package->boot_critical);
@@ -343,7 +259,7 @@ static void test_again(void **state _unused_)
 	size_t changes;
 	hkey key;
 
-	fixture_open(&f);
+	fixture_open(&f, sample_make());
 	add(&f, "st.inf", STORAGE("01/02/2020,1.0.0.0"), AMD64);
 	system = hive_of(&f, REGISTRY_SYSTEM);
 	changes = hive_changes(system)->len;
@@ -382,7 +298,7 @@ static void test_staged_only(void **state _unused_)
 	struct package *package;
 	struct hive *system;
 
-	fixture_open(&f);
+	fixture_open(&f, sample_make());
 	package = add(&f, "st.inf", STORAGE("01/02/2020,1.0.0.0"), AMD64);
 	system = hive_of(&f, REGISTRY_SYSTEM);
 	key = xasprintf("DriverDatabase\\DriverPackages\\%s", package->store);
@@ -438,7 +354,7 @@ static void test_refusals(void **state _unused_)
 	struct fixture f = {0};
 	struct package *package;
 
-	fixture_open(&f);
+	fixture_open(&f, sample_make());
 	package = add(&f, "st.inf", STORAGE("01/02/2020,1.0.0.0"), 0);
 	assert_int_equal(package->verdict, PACKAGE_REFUSED);
 	assert_non_null(strstr(package->reason, "st.sys"));
@@ -463,7 +379,7 @@ static void test_rank(void **state _unused_)
 	struct package *older, *newer, *newest;
 	struct hive *system;
 
-	fixture_open(&f);
+	fixture_open(&f, sample_make());
 	newer = add(&f, "st.inf", STORAGE("01/02/2021,2.0.0.0"), AMD64);
 	older = add(&f, "st.inf", STORAGE("01/02/2020,9.0.0.0"), AMD64);
 	system = hive_of(&f, REGISTRY_SYSTEM);
@@ -489,7 +405,7 @@ static void test_tags(void **state _unused_)
 	struct fixture f = {0};
 	struct hive *system;
 
-	fixture_open(&f);
+	fixture_open(&f, sample_make());
 	system = hive_of(&f, REGISTRY_SYSTEM);
 	set_bytes(system, "ControlSet001\\Control\\GroupOrderList", "SCSI miniport",
 		  REG_BINARY, order, sizeof(order));
@@ -543,7 +459,7 @@ static void test_remove(void **state _unused_)
 	_cleanup_free_ char *folder = NULL;
 	char *line;
 
-	fixture_open(&f);
+	fixture_open(&f, sample_make());
 	before = export(&f);
 	net = add(&f, "net.inf", NETWORK, AMD64);
 	storage = xstrdup(STORAGE("01/02/2021,2.0.0.0"));
@@ -590,7 +506,7 @@ static void test_remove_gives_back(void **state _unused_)
 	struct fixture f = {0};
 	struct hive *system;
 
-	fixture_open(&f);
+	fixture_open(&f, sample_make());
 	add(&f, "st.inf", STORAGE("01/02/2020,1.0.0.0"), AMD64);
 	add(&f, "st.inf", STORAGE("01/02/2021,2.0.0.0"), AMD64);
 	system = hive_of(&f, REGISTRY_SYSTEM);
@@ -619,7 +535,7 @@ static void test_remove_refuses(void **state _unused_)
 	struct fixture f = {0};
 	_cleanup_free_ char *before = NULL, *after = NULL;
 
-	fixture_open(&f);
+	fixture_open(&f, sample_make());
 	before = export(&f);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_cleanup_error_ struct error err = ERROR_INIT;
@@ -647,7 +563,7 @@ static void test_remove_damaged(void **state _unused_)
 		_cleanup_free_ char *before = NULL, *after = NULL;
 		struct hive *system;
 
-		fixture_open(&f);
+		fixture_open(&f, sample_make());
 		before = export(&f);
 		system = hive_of(&f, REGISTRY_SYSTEM);
 		set_text(system, "DriverDatabase\\DriverInfFiles\\oem9.inf", "Active",

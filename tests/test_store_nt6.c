@@ -3,11 +3,8 @@
  * Packages into Vista and 7 on a small Windows in memory: what is written, which package
  * serves a device, what is refused, and that removing gives back what was there.
  */
-#include "windows_sample.h"
+#include "store_fixture.h"
 
-#include <sys/stat.h>
-
-#include "base/file.h"
 #include "base/text.h"
 #include "injector/nt6.h"
 
@@ -40,17 +37,6 @@
 	"[M.NTamd64]\r\nA=I,PCI\\VEN_1234&DEV_0002\r\n[I.NT]\r\nCopyFiles=@st." \
 	"sys\r\n" SERVICE("sn", "3")
 
-struct fixture {
-	struct sample *sample;
-	struct opened o;
-	struct installation *installation;
-	struct store *store;
-	struct source_media media;
-	char *folder; /* packages on the host */
-	unsigned packages;
-	struct vec_of(struct package *) list;
-};
-
 /* 64-bit Windows 7 with two control sets and one inbox miniport. */
 static struct sample *seven(void)
 {
@@ -64,83 +50,12 @@ static struct sample *seven(void)
 	return s;
 }
 
-static void fixture_open(struct fixture *f, struct sample *s)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-
-	f->sample = s;
-	f->o = sample_open(s);
-	f->folder = temp_folder_make(NULL, NULL);
-	f->installation = installation_identify(f->o.tree, f->o.registry, &err);
-	assert_non_null(f->installation);
-	f->store = store_open(f->o.tree, f->o.registry, f->installation, &err);
-	if (!f->store)
-		fail_msg("%s", err.reason);
-}
-
-static void fixture_close(struct fixture *f)
-{
-	vec_foreach (package, &f->list)
-		package_close(*package);
-	vec_free(&f->list);
-	store_close(f->store);
-	installation_close(f->installation);
-	sample_close(&f->o);
-	sample_free(f->sample);
-	media_close(&f->media);
-	temp_folder_remove(f->folder);
-}
-
-static void put(const char *folder, const char *name, struct bytes data)
-{
-	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
-
-	assert_int_equal(file_replace(path, data, NULL), 0);
-}
-
-static struct bytes text_bytes(const char *text)
-{
-	return (struct bytes){(const uint8_t *)text, strlen(text)};
-}
-
-/* A package NAME with st.sys (its last byte is `mark`) and a catalog; not yet added. */
-static struct package *open_package(struct fixture *f, const char *name, const char *inf,
-				    uint8_t mark)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-	_cleanup_free_ char *folder = xasprintf("%s/%u", f->folder, f->packages++);
-	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
-	struct media_inf where = {.path = path, .folder = folder, .label = path};
-	struct package *package;
-	uint8_t pe[512] = {'M', 'Z'};
-
-	put_le32(pe + 0x3c, 0x80);
-	memcpy(pe + 0x80, "PE\0\0", 4);
-	put_le16(pe + 0x84, 0x8664);
-	put_le16(pe + 0x94, 0xf0);
-	put_le16(pe + 0x98, 0x20b);
-	pe[511] = mark;
-	assert_int_equal(mkdir(folder, 0777), 0);
-	put(folder, name, text_bytes(inf));
-	put(folder, "st.sys", (struct bytes){pe, sizeof(pe)});
-	put(folder, "x.cat", text_bytes("catalog"));
-	package = package_open(&f->media, &where, f->o.tree, &f->installation->target,
-			       &err);
-	if (!package)
-		fail_msg("%s: %s", err.subject ? err.subject : "", err.reason);
-	vec_push(&f->list, package);
-	return package;
-}
+#define AMD64 0x8664
 
 static struct package *add(struct fixture *f, const char *name, const char *inf,
 			   uint8_t mark)
 {
-	_cleanup_error_ struct error err = ERROR_INIT;
-	struct package *package = open_package(f, name, inf, mark);
-
-	if (store_add(f->store, package, false, &err) < 0)
-		fail_msg("%s: %s", err.subject ? err.subject : "", err.reason);
-	return package;
+	return fixture_add(f, name, inf, AMD64, mark, true);
 }
 
 static char *text_at(struct hive *hive, const char *path, const char *name)
@@ -148,16 +63,6 @@ static char *text_at(struct hive *hive, const char *path, const char *name)
 	hkey key = hive_find(hive, hive_root(hive), path);
 
 	return key ? hive_get_string(hive, key, name) : NULL;
-}
-
-static void assert_text(struct hive *hive, const char *path, const char *name,
-			const char *want)
-{
-	_cleanup_free_ char *got = text_at(hive, path, name);
-
-	if (!got || strcmp(got, want) != 0)
-		fail_msg("%s\\%s is %s, expected %s", path, name, got ? got : "missing",
-			 want);
 }
 
 static bool has_key(struct hive *hive, const char *path)
@@ -343,7 +248,8 @@ static void check_sha2(const char *update, uint32_t state, enum package_verdict 
 		set_number(s->software, key, "CurrentState", state);
 	}
 	fixture_open(&f, s);
-	package = open_package(&f, "stor.inf", STORAGE("01/02/2020,1.0.0.0"), 1);
+	package = fixture_package(&f, "stor.inf", STORAGE("01/02/2020,1.0.0.0"), AMD64, 1,
+				  true);
 	package->signature.verdict = SIGNATURE_VALID;
 	package->signature.sha2 = true;
 	assert_int_equal(store_add(f.store, package, false, &err), 0);
@@ -353,7 +259,7 @@ static void check_sha2(const char *update, uint32_t state, enum package_verdict 
 		assert_false(has_file(&f, "Windows/Drivers"));
 	}
 	/* What is not started from is only remarked. */
-	package = open_package(&f, "net.inf", NETWORK, 1);
+	package = fixture_package(&f, "net.inf", NETWORK, AMD64, 1, true);
 	package->signature.verdict = SIGNATURE_VALID;
 	package->signature.sha2 = true;
 	assert_int_equal(store_add(f.store, package, false, &err), 0);
@@ -486,8 +392,8 @@ static void test_remove_refuses(void **state _unused_)
 	assert_refused(&f, "../x.inf", "no such package");
 	/* Windows has imported something as oem2.inf since. */
 	package = add(&f, "net.inf", NETWORK, 1);
-	assert_int_equal(tree_write(f.o.tree, "Windows/INF/oem2.inf", text_bytes("other"),
-				    0, NULL),
+	assert_int_equal(tree_write(f.o.tree, "Windows/INF/oem2.inf",
+				    (struct bytes){(const uint8_t *)"other", 5}, 0, NULL),
 			 0);
 	assert_refused(&f, "oem2.inf", package->store);
 	removal = take_out(&f, package->store);

@@ -233,28 +233,6 @@ static int published_by_windows(struct store *store, const struct package *packa
 	return 0;
 }
 
-/* The lowest N that neither Windows nor gild has given away. */
-static int free_number(struct store *store, const struct injected_packages *records,
-		       unsigned *ret, struct error *err)
-{
-	for (unsigned n = 0; n < OEM_INF_LIMIT; n++) {
-		_cleanup_free_ char *name = xasprintf("oem%u.inf", n);
-		_cleanup_free_ char *path = xasprintf(INF_FOLDER "/%s", name);
-		int taken = injected_find(records, name)
-				    ? 1
-				    : tree_stat(store->tree, path, NULL, err);
-
-		if (taken < 0)
-			return -1;
-		if (!taken) {
-			*ret = n;
-			return 0;
-		}
-	}
-	return error_set(err, ERROR_FAILED, tree_name(store->tree),
-			 "all %u oemN.inf names are in use", OEM_INF_LIMIT);
-}
-
 struct state {
 	struct injected_packages records;
 	const struct injected_package *own;
@@ -307,7 +285,7 @@ static int add(struct store *store, struct package *package, struct state *state
 	} else {
 		free(package->published);
 		package->published = NULL;
-		if (free_number(store, &state->records, &number, err) < 0)
+		if (oem_number_free(store, &state->records, &number, err) < 0)
 			return -1;
 		package->published = xasprintf("oem%u.inf", number);
 		folder = nt6_folder(number, package->inf_name);

@@ -283,7 +283,7 @@ static int choose_number(struct store *store, const struct db_package *before, c
 			return oem_number_mark(store, number, true, err);
 		}
 	}
-	if (oem_number_free(store, &number, err) < 0)
+	if (oem_number_free(store, NULL, &number, err) < 0)
 		return -1;
 	*ret = xasprintf("oem%u.inf", number);
 	return oem_number_mark(store, number, true, err);

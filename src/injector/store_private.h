@@ -6,6 +6,7 @@
 #include "injector/store.h"
 #include "injector/strategy.h"
 #include "windows/driverdb.h"
+#include "windows/injected.h"
 
 #define REPOSITORY "Windows/System32/DriverStore/FileRepository"
 #define CATALOGS "Windows/System32/CatRoot/{F750E6C3-38EE-11D1-85E5-00C04FC295EE}"
@@ -60,7 +61,12 @@ int stage_device_ids(struct driverdb *db, struct package *package, struct error 
 /* True if a section writes below other keys than HKR and HKLM\SYSTEM. */
 bool configuration_foreign_keys(const struct inf_configuration *c);
 int oem_number_mark(struct store *store, unsigned number, bool used, struct error *err);
-int oem_number_free(struct store *store, unsigned *ret, struct error *err);
+/*
+ * The lowest N that neither Windows nor gild has given away. `records`: what was injected
+ * where there is no database, or NULL.
+ */
+int oem_number_free(struct store *store, const struct injected_packages *records,
+		    unsigned *ret, struct error *err);
 
 /* ---- store_record.c: Configurations, Descriptors, Strings ---- */
 

@@ -82,11 +82,15 @@ int oem_number_mark(struct store *store, unsigned number, bool used, struct erro
 }
 
 /* 1: the number is taken by the map, a record or a file; 0: free, -1. */
-static int number_taken(struct store *store, unsigned number, struct error *err)
+static int number_taken(struct store *store, const struct injected_packages *records,
+			unsigned number, struct error *err)
 {
-	_cleanup_free_ char *key = xasprintf("DriverInfFiles\\oem%u.inf", number);
-	_cleanup_free_ char *path = xasprintf(INF_FOLDER "/oem%u.inf", number);
+	_cleanup_free_ char *name = xasprintf("oem%u.inf", number);
+	_cleanup_free_ char *key = xasprintf("DriverInfFiles\\%s", name);
+	_cleanup_free_ char *path = xasprintf(INF_FOLDER "/%s", name);
 
+	if (records && injected_find(records, name))
+		return 1;
 	for (size_t i = 0; i < ARRAY_SIZE(store->nodes); i++) {
 		struct driverdb *db = &store->nodes[i];
 		_cleanup_buffer_ struct buffer map = BUFFER_INIT;
@@ -101,10 +105,11 @@ static int number_taken(struct store *store, unsigned number, struct error *err)
 	return tree_stat(store->tree, path, NULL, err);
 }
 
-int oem_number_free(struct store *store, unsigned *ret, struct error *err)
+int oem_number_free(struct store *store, const struct injected_packages *records,
+		    unsigned *ret, struct error *err)
 {
 	for (unsigned n = 0; n < OEM_INF_LIMIT; n++) {
-		int taken = number_taken(store, n, err);
+		int taken = number_taken(store, records, n, err);
 
 		if (taken < 0)
 			return -1;

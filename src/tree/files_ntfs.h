@@ -53,10 +53,6 @@ struct files_ntfs {
 	struct files_securities securities;
 };
 
-/* The stream of WOF's content. */
-extern ntfschar files_ntfs_wof_name[];
-#define FILES_NTFS_WOF_NAME_LEN 17
-
 /* The path by which an inode was found first, for messages; the caller's. */
 char *files_ntfs_path(struct files_ntfs *f, uint32_t inode);
 

@@ -49,8 +49,7 @@ static int open_attribute(struct reader *r, struct error *err)
 		utf16_append(&units, name);
 	ntfs_begin(r->f->ntfs);
 	if (c->wof)
-		r->attribute = ntfs_attr_open(r->inode, AT_DATA, files_ntfs_wof_name,
-					      FILES_NTFS_WOF_NAME_LEN);
+		r->attribute = ntfs_open_wof(r->inode);
 	else
 		r->attribute = ntfs_attr_open(r->inode, AT_DATA,
 					      name ? (ntfschar *)units.data : AT_UNNAMED,

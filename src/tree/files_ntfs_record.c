@@ -20,15 +20,6 @@
 /* A WIM counts them in 16 bits. */
 #define MAX_STREAMS 60000
 
-ntfschar files_ntfs_wof_name[FILES_NTFS_WOF_NAME_LEN] = {
-	const_cpu_to_le16('W'), const_cpu_to_le16('o'), const_cpu_to_le16('f'),
-	const_cpu_to_le16('C'), const_cpu_to_le16('o'), const_cpu_to_le16('m'),
-	const_cpu_to_le16('p'), const_cpu_to_le16('r'), const_cpu_to_le16('e'),
-	const_cpu_to_le16('s'), const_cpu_to_le16('s'), const_cpu_to_le16('e'),
-	const_cpu_to_le16('d'), const_cpu_to_le16('D'), const_cpu_to_le16('a'),
-	const_cpu_to_le16('t'), const_cpu_to_le16('a'),
-};
-
 /* A record while it is read. */
 struct record {
 	struct files_ntfs *f;
@@ -326,8 +317,7 @@ static int keep_stream(struct record *r, ntfschar *name, uint32_t len, uint32_t 
 		return 0;
 	from = a;
 	if (!len && r->wof && !r->refused) {
-		packed = ntfs_attr_open(r->ni, AT_DATA, files_ntfs_wof_name,
-					FILES_NTFS_WOF_NAME_LEN);
+		packed = ntfs_open_wof(r->ni);
 		if (!packed || packed->data_size < 0)
 			return ntfs_failed(
 				f->ntfs, err, r->path,

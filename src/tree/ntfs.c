@@ -507,8 +507,7 @@ static void content_close(struct content *c)
 }
 #define _cleanup_content_ _cleanup_(content_close)
 
-/* The compressed stream takes the place of the unnamed one, which only has the size. */
-static int open_wof(struct content *c, struct error *err)
+ntfs_attr *ntfs_open_wof(ntfs_inode *inode)
 {
 	static ntfschar name[] = {
 		const_cpu_to_le16('W'), const_cpu_to_le16('o'), const_cpu_to_le16('f'),
@@ -518,6 +517,13 @@ static int open_wof(struct content *c, struct error *err)
 		const_cpu_to_le16('d'), const_cpu_to_le16('D'), const_cpu_to_le16('a'),
 		const_cpu_to_le16('t'), const_cpu_to_le16('a'),
 	};
+
+	return ntfs_attr_open(inode, AT_DATA, name, ARRAY_SIZE(name));
+}
+
+/* The compressed stream takes the place of the unnamed one, which only has the size. */
+static int open_wof(struct content *c, struct error *err)
+{
 	_cleanup_attribute_ ntfs_attr *reparse =
 		ntfs_attr_open(c->inode, AT_REPARSE_POINT, AT_UNNAMED, 0);
 	uint8_t raw[MAX_REPARSE];
@@ -534,7 +540,7 @@ static int open_wof(struct content *c, struct error *err)
 		return -1;
 	ntfs_close_attribute(&c->data);
 	ntfs_begin(c->ntfs);
-	c->data = ntfs_attr_open(c->inode, AT_DATA, name, ARRAY_SIZE(name));
+	c->data = ntfs_open_wof(c->inode);
 	if (!c->data)
 		return ntfs_failed(c->ntfs, err, c->path,
 				   "cannot open its compressed content (Compact OS)");

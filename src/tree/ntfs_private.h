@@ -118,5 +118,7 @@ void ntfs_fill_stat(ntfs_inode *inode, struct tree_stat *st);
  */
 int ntfs_read_attribute(struct ntfs *ntfs, ntfs_attr *attribute, void *buf, size_t len,
 			uint64_t offset, const char *path, struct error *err);
+/* The stream WofCompressedData; NULL with what ntfs_failed() says. */
+ntfs_attr *ntfs_open_wof(ntfs_inode *inode);
 
 #endif
