@@ -38,8 +38,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
-        self.send_header('Content-Length', '0')
+        # Not empty: EDK II's driver for HTTP waits for the first byte of each answer.
+        text = b'%d\n' % status
+        self.send_header('Content-Length', str(len(text)))
         self.end_headers()
+        if self.command != 'HEAD':
+            self.wfile.write(text)
 
     def range(self, size):
         """First and last byte that are asked for; None: none are."""

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A folder for network boot: kernel, an initramfs that holds the root file system,
- * settings, and how GRUB (after shim, by TFTP or HTTP) and iPXE start them. The golden
- * image lies beside them with its settings, as it is published; init reads it from there
- * if the folder's address is known, else from the PC's disks.
+ * settings, and how GRUB (after shim, by TFTP), iPXE and, where they are signed together,
+ * firmware itself (by TFTP or HTTP) start them. The golden image lies beside them with
+ * its settings, as it is published; init reads it from there if the folder's address is
+ * known, else from the PC's disks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -63,15 +64,25 @@ static int put_initrd(const char *folder, const struct media *media, struct erro
 	return fsync(fd) < 0 ? error_errno(err, "initrd", "cannot sync") : 0;
 }
 
-static int put_loader(const char *folder, const struct media *media, struct error *err)
+static int put_grub_settings(const char *folder, const struct media *media,
+			     struct error *err)
 {
-	_cleanup_(media_files_free) struct media_files files = VEC_INIT;
 	_cleanup_free_ char *settings =
 		grub_settings_network(media->cmdline, media->goldens, media->start, err);
 
-	if (!settings || make_folder(folder, "grub", err) < 0 ||
-	    put_text(folder, "grub/grub.cfg", settings, err) < 0 ||
-	    media_loader(media, "grubnetx64.efi.signed", &files, err) < 0)
+	if (!settings || make_folder(folder, "grub", err) < 0)
+		return -1;
+	return put_text(folder, "grub/grub.cfg", settings, err);
+}
+
+/* Shim and Debian's GRUB, which loads by TFTP, or the signed kernel. */
+static int put_loader(const char *folder, const struct media *media, struct error *err)
+{
+	_cleanup_(media_files_free) struct media_files files = VEC_INIT;
+
+	if (!media->uki.len && put_grub_settings(folder, media, err) < 0)
+		return -1;
+	if (media_loader(media, "grubnetx64.efi.signed", &files, err) < 0)
 		return -1;
 	vec_foreach (file, &files) {
 		const char *name = strrchr(file->path, '/') + 1;

@@ -2,6 +2,7 @@
 #include "image/pack.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -136,6 +137,30 @@ static int read_initrd(const struct boot_set *set, struct buffer *ret, struct er
 	return 0;
 }
 
+/* For a folder: nothing but this one file is sure to come over the network. */
+static int add_root(const struct media *media, struct buffer *initrd, struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/root.cpio", media->work);
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	_cleanup_buffer_ struct buffer root = BUFFER_INIT;
+	int result;
+
+	if (fd < 0)
+		return error_errno(err, path, "cannot make");
+	result = root_archive(media->set, fd, path, err);
+	if (result == 0)
+		result = file_read(path, MEDIA_MAX_FILE, &root, err);
+	(void)unlink(path);
+	buffer_append(initrd, root.data, root.len);
+	return result;
+}
+
+/* Archives begin at multiples of four bytes. */
+static void pad_archive(struct buffer *initrd)
+{
+	buffer_append(initrd, "\0\0\0", (4 - initrd->len % 4) % 4);
+}
+
 /* One file that firmware starts and one signature covers. */
 static int make_uki(const struct pack_options *o, struct media *media, struct error *err)
 {
@@ -143,12 +168,14 @@ static int make_uki(const struct pack_options *o, struct media *media, struct er
 		"ID=gild\nNAME=\"gild\"\nVERSION=\"" PACKAGE_VERSION "\"\n";
 	_cleanup_buffer_ struct buffer stub = BUFFER_INIT, initrd = BUFFER_INIT;
 	_cleanup_free_ char *cmdline = NULL;
-	size_t padding = (4 - media->initrd.len % 4) % 4;
 
 	if (media_read(STUB, "systemd-boot-efi", &stub, err) < 0)
 		return -1;
 	buffer_append(&initrd, media->initrd.data, media->initrd.len);
-	buffer_append(&initrd, "\0\0\0", padding);
+	pad_archive(&initrd);
+	if (o->kind == PACK_FOLDER && add_root(media, &initrd, err) < 0)
+		return -1;
+	pad_archive(&initrd);
 	buffer_append(&initrd, media->config.data, media->config.len);
 	cmdline = media->goldens->len > 1
 			  ? xasprintf("%s gild.image=%s", media->cmdline,

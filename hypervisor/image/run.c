@@ -153,25 +153,22 @@ static void add_drive(struct run_plan *plan, const struct run_options *o,
 }
 
 /*
- * QEMU serves the folder by TFTP to the iPXE in the ROM of a network card. Under Secure
- * Boot that is not started, and shim does not take GRUB from there (docs/hypervisor.md,
- * "Traps").
+ * QEMU serves the folder by TFTP to the iPXE in the ROM of a network card. Shim does not
+ * get on with that (docs/hypervisor.md, "Traps"): under Secure Boot the card has no ROM,
+ * and OVMF's own driver loads shim.
  */
-static int add_folder(struct run_plan *plan, const char *path, enum run_firmware firmware,
-		      struct error *err)
+static void add_folder(struct run_plan *plan, const char *path,
+		       enum run_firmware firmware)
 {
 	_cleanup_free_ char *folder = quoted(path);
+	bool secure = firmware == RUN_UEFI_SECURE;
 
-	if (firmware == RUN_UEFI_SECURE) {
-		error_set(err, ERROR_USAGE, path,
-			  "is not started with Secure Boot from QEMU's TFTP server, "
-			  "which does not get on with shim");
-		return error_remedy(err, "give another --firmware, or a stick or ISO");
-	}
 	add_text(plan, "-netdev",
-		 xasprintf("user,id=boot,tftp=%s,bootfile=boot.ipxe", folder));
-	add_text(plan, "-device", xstrdup("virtio-net-pci,netdev=boot,bootindex=1"));
-	return 0;
+		 xasprintf("user,id=boot,tftp=%s,bootfile=%s", folder,
+			   secure ? "bootx64.efi" : "boot.ipxe"));
+	add_text(plan, "-device",
+		 xasprintf("virtio-net-pci,netdev=boot,bootindex=1%s",
+			   secure ? ",romfile=" : ""));
 }
 
 static const char *qemu_format(const struct container *container)
@@ -286,7 +283,8 @@ static int plan(const struct run_options *o, struct golden *golden, struct run_p
 		add_drive(ret, o, "raw", "ide-cd,bus=ide.0");
 		return 0;
 	case RUN_FOLDER:
-		return add_folder(ret, o->path, firmware, err);
+		add_folder(ret, o->path, firmware);
+		return 0;
 	default:
 		return add_golden(ret, o, golden, err);
 	}
