@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* New containers against a disk in memory; new partition tables against their reader. */
-#include "test.h"
+#include "folder.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "block/container_private.h"
 #include "block/create.h"
 #include "block/partition_write.h"
@@ -19,23 +18,9 @@
 #define WRITES 300
 #define LONGEST 200000
 
-static char *folder;
-
 static char *path_of(const char *name)
 {
 	return xasprintf("%s/%s", folder, name);
-}
-
-static int set_up(void **state _unused_)
-{
-	folder = temp_folder_make(NULL, NULL);
-	return folder ? 0 : -1;
-}
-
-static int tear_down(void **state _unused_)
-{
-	temp_folder_remove(folder);
-	return 0;
 }
 
 static uint32_t next(uint32_t *state)
@@ -440,5 +425,5 @@ int main(void)
 		cmocka_unit_test(test_mbr),	   cmocka_unit_test(test_bad_tables),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }
