@@ -364,6 +364,13 @@ objcopy -O binary --only-section=.initrd uki.efi initrd
 ok "and the initramfs with microcode" has_microcode initrd
 cp uki.efi bad.efi && printf x | dd of=bad.efi bs=1 seek=2000000 conv=notrunc status=none
 fails 1 "a changed byte is noticed" sbverify --cert cert.pem bad.efi
+pack office.vhdx --output=net/ --sign-key=key.pem --sign-cert=cert.pem --quiet
+tap $? "a signed folder is packed" err
+is "without GRUB" "$(cd net && find . -type f | sort | tr '\n' ' ')" \
+	"./boot.ipxe ./bootx64.efi ./cmdline ./config ./gild/images/office.conf ./gild/images/office.img ./initrd ./vmlinuz "
+objcopy -O binary --only-section=.initrd net/bootx64.efi initrd
+ok "and has all that the PC needs in one file" cmp initrd <(cat net/initrd net/config)
+rm -rf net
 fails 2 "a signed stick is not updated without a key" pack --update=signed.img
 fails 2 "key and certificate belong together" pack office.vhdx --output=a.img --sign-key=key.pem
 fails 1 "a key that is none" pack office.vhdx --output=a.img --sign-key=cert.pem --sign-cert=cert.pem
