@@ -361,8 +361,9 @@ void *reader_watch(void *arg)
 /* ---- open ---- */
 
 /*
- * From a cache that has all: nothing has to be asked for. The superblock has no hash of its
- * own; but with another salt the root of the tree, behind it, has not the hash of the seal.
+ * From a cache that has all: nothing has to be asked for. The superblock has no hash of
+ * its own; but with another salt the root of the tree, behind it, has not the hash of the
+ * seal.
  */
 static bool keeps_all(struct reader *r)
 {
