@@ -85,14 +85,13 @@ static int write_archives(const char *folder, const struct boot_set *set,
 	};
 	_cleanup_free_ char *config = xasprintf("%s/config", folder);
 	_cleanup_free_ char *net = xasprintf("%s/net", folder);
-	_cleanup_close_ int out =
-		open(net, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	_cleanup_buffer_ struct buffer data = BUFFER_INIT;
+	_cleanup_buffer_ struct buffer data = BUFFER_INIT, root = BUFFER_INIT;
 
 	if (config_archive(files, ARRAY_SIZE(files), &data, err) < 0 ||
-	    file_replace(config, buffer_view(&data), err) < 0)
+	    file_replace(config, buffer_view(&data), err) < 0 ||
+	    root_archive(set, &root, err) < 0)
 		return -1;
-	return root_archive(set, out, net, err);
+	return file_replace(net, buffer_view(&root), err);
 }
 
 static void print_set(const struct boot_set *set)

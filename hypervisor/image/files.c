@@ -242,14 +242,13 @@ static la_ssize_t write_buffer(struct archive *archive _unused_, void *buffer,
 	return (la_ssize_t)len;
 }
 
-/* Into the descriptor, or if there is none into the buffer. */
-static int open_archive(struct cpio *c, enum image_compression compression, int fd,
-			struct buffer *buffer, struct error *err)
+/* Into the descriptor, compressed, or if there is none into the buffer, plain. */
+static int open_archive(struct cpio *c, int fd, struct buffer *buffer, struct error *err)
 {
 	bool good = archive_write_set_format_cpio_newc(c->archive) == ARCHIVE_OK;
 
 	/* One thread: more of them change the bytes. */
-	if (good && compression == IMAGE_ZSTD)
+	if (good && !buffer)
 		good = archive_write_add_filter_zstd(c->archive) == ARCHIVE_OK &&
 		       archive_write_set_filter_option(c->archive, "zstd",
 						       "compression-level",
@@ -264,8 +263,8 @@ static int open_archive(struct cpio *c, enum image_compression compression, int 
 	return good ? 0 : archive_failed(c, err);
 }
 
-static int write_cpio(struct image_files *files, enum image_compression compression,
-		      int fd, struct buffer *buffer, const char *path, struct error *err)
+static int write_cpio(struct image_files *files, int fd, struct buffer *buffer,
+		      const char *path, struct error *err)
 {
 	struct cpio c = {.path = path};
 	int result;
@@ -275,7 +274,7 @@ static int write_cpio(struct image_files *files, enum image_compression compress
 	c.archive = archive_write_new();
 	c.entry = archive_entry_new();
 	c.chunk = xmalloc(CHUNK);
-	result = open_archive(&c, compression, fd, buffer, err);
+	result = open_archive(&c, fd, buffer, err);
 	for (size_t i = 0; result == 0 && i < files->list.len; i++) {
 		progress_report("initramfs", i, files->list.len);
 		result = add_entry(&c, &files->list.items[i], err);
@@ -288,16 +287,16 @@ static int write_cpio(struct image_files *files, enum image_compression compress
 	return result;
 }
 
-int image_files_cpio(struct image_files *files, enum image_compression compression,
-		     int fd, const char *path, struct error *err)
+int image_files_cpio(struct image_files *files, int fd, const char *path,
+		     struct error *err)
 {
-	return write_cpio(files, compression, fd, NULL, path, err);
+	return write_cpio(files, fd, NULL, path, err);
 }
 
 int image_files_cpio_buffer(struct image_files *files, struct buffer *ret,
 			    struct error *err)
 {
-	return write_cpio(files, IMAGE_PLAIN, -1, ret, "settings", err);
+	return write_cpio(files, -1, ret, "archive", err);
 }
 
 /* ---- squashfs ---- */

@@ -46,15 +46,11 @@ void image_files_bytes(struct image_files *files, const char *path, struct bytes
 int image_files_finish(struct image_files *files, struct error *err);
 
 /*
- * The list as cpio (newc) at the descriptor's position; `path` is for messages. Padded with
- * zeros to 512 bytes, so that the kernel reads another one that follows.
+ * The list as cpio (newc), compressed by zstd, at the descriptor's position; `path` is for
+ * messages. Padded with zeros to 512 bytes, so that the kernel reads another one that follows.
  */
-enum image_compression {
-	IMAGE_PLAIN,
-	IMAGE_ZSTD,
-};
-int image_files_cpio(struct image_files *files, enum image_compression compression, int fd,
-		     const char *path, struct error *err);
+int image_files_cpio(struct image_files *files, int fd, const char *path,
+		     struct error *err);
 /* The same in memory, not compressed. */
 int image_files_cpio_buffer(struct image_files *files, struct buffer *ret,
 			    struct error *err);

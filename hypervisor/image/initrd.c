@@ -47,14 +47,14 @@ int config_archive(const struct config_file list[], size_t count, struct buffer 
 	return result;
 }
 
-int root_archive(const struct boot_set *set, int out, const char *path, struct error *err)
+int root_archive(const struct boot_set *set, struct buffer *ret, struct error *err)
 {
 	_cleanup_free_ char *source = xasprintf("/proc/self/fd/%d", set->root);
 	struct image_files files = {0};
 	int result;
 
 	image_files_source(&files, LAYOUT_ROOT_INITRAMFS, source, 0644, NULL);
-	result = image_files_cpio(&files, IMAGE_PLAIN, out, path, err);
+	result = image_files_cpio_buffer(&files, ret, err);
 	image_files_free(&files);
 	return result;
 }

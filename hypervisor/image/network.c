@@ -49,21 +49,6 @@ static int make_folder(const char *folder, const char *name, struct error *err)
 	return mkdir(path, 0755) < 0 ? error_errno(err, path, "cannot make") : 0;
 }
 
-/* Archives begin at multiples of four bytes. */
-static int put_initrd(const char *folder, const struct media *media, struct error *err)
-{
-	static const uint8_t zeros[4];
-	_cleanup_close_ int fd = make_file(folder, "initrd", err);
-	struct bytes padding = {zeros, (4 - media->initrd.len % 4) % 4};
-
-	if (fd < 0 ||
-	    file_write_all(fd, buffer_view(&media->initrd), "initrd", err) < 0 ||
-	    file_write_all(fd, padding, "initrd", err) < 0 ||
-	    root_archive(media->set, fd, "initrd", err) < 0)
-		return -1;
-	return fsync(fd) < 0 ? error_errno(err, "initrd", "cannot sync") : 0;
-}
-
 static int put_grub_settings(const char *folder, const struct media *media,
 			     struct error *err)
 {
@@ -152,7 +137,7 @@ static int put_rest(const char *folder, const struct media *media, struct error 
 	_cleanup_free_ char *cmdline = xasprintf("%s\n", media->cmdline);
 
 	if (put(folder, "vmlinuz", buffer_view(&media->kernel), err) < 0 ||
-	    put_initrd(folder, media, err) < 0 ||
+	    put(folder, "initrd", buffer_view(&media->initrd), err) < 0 ||
 	    put(folder, "config", buffer_view(&media->config), err) < 0 ||
 	    put_text(folder, "cmdline", cmdline, err) < 0 ||
 	    put_loader(folder, media, err) < 0)
@@ -189,8 +174,7 @@ int network_write(const struct pack_options *o, struct media *media,
 			     "golden images are looked for on the PC's disks: put "
 			     "" LAYOUT_FOLDER "/images on one, or say with --url where "
 			     "this folder will be on an HTTP server");
-	ret->size = media->kernel.len + media->initrd.len + media->config.len +
-		    media->set->root_size;
+	ret->size = media->kernel.len + media->initrd.len + media->config.len;
 	vec_foreach (golden, media->goldens)
 		ret->size += golden->url ? 0 : golden->sealed_size;
 	ret->allocated = ret->size;

@@ -2,7 +2,6 @@
 #include "image/pack.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -137,24 +136,6 @@ static int read_initrd(const struct boot_set *set, struct buffer *ret, struct er
 	return 0;
 }
 
-/* For a folder: nothing but this one file is sure to come over the network. */
-static int add_root(const struct media *media, struct buffer *initrd, struct error *err)
-{
-	_cleanup_free_ char *path = xasprintf("%s/root.cpio", media->work);
-	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	_cleanup_buffer_ struct buffer root = BUFFER_INIT;
-	int result;
-
-	if (fd < 0)
-		return error_errno(err, path, "cannot make");
-	result = root_archive(media->set, fd, path, err);
-	if (result == 0)
-		result = file_read(path, MEDIA_MAX_FILE, &root, err);
-	(void)unlink(path);
-	buffer_append(initrd, root.data, root.len);
-	return result;
-}
-
 /* Archives begin at multiples of four bytes. */
 static void pad_archive(struct buffer *initrd)
 {
@@ -172,9 +153,6 @@ static int make_uki(const struct pack_options *o, struct media *media, struct er
 	if (media_read(STUB, "systemd-boot-efi", &stub, err) < 0)
 		return -1;
 	buffer_append(&initrd, media->initrd.data, media->initrd.len);
-	pad_archive(&initrd);
-	if (o->kind == PACK_FOLDER && add_root(media, &initrd, err) < 0)
-		return -1;
 	pad_archive(&initrd);
 	buffer_append(&initrd, media->config.data, media->config.len);
 	cmdline = media->goldens->len > 1
@@ -284,6 +262,12 @@ static int write_medium(const struct pack_options *o, struct media *media,
 		return -1;
 	ret->kernel_size = media->kernel.len;
 	ret->initrd_size = media->initrd.len;
+	/* Over a network nothing but the initramfs is sure to come. */
+	if (o->kind == PACK_FOLDER) {
+		pad_archive(&media->initrd);
+		if (root_archive(&ret->set, &media->initrd, err) < 0)
+			return -1;
+	}
 	if (o->update)
 		return media_settle(o, media, ret, err) < 0
 			       ? -1

@@ -219,7 +219,7 @@ static int make_initrd(struct image_files *files, struct boot_set *set, struct e
 	set->initrd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (set->initrd < 0)
 		return error_errno(err, path, "cannot create");
-	if (image_files_cpio(files, IMAGE_ZSTD, set->initrd, "initrd", err) < 0)
+	if (image_files_cpio(files, set->initrd, "initrd", err) < 0)
 		return -1;
 	if (fstat(set->initrd, &st) < 0)
 		return error_errno(err, path, "cannot read");

@@ -76,8 +76,8 @@ int config_archive(const struct config_file files[], size_t count, struct buffer
 		   struct error *err);
 /*
  * For network boot: a cpio archive that holds the set's root file system as
- * LAYOUT_ROOT_INITRAMFS, written to `out`, which `path` names in messages.
+ * LAYOUT_ROOT_INITRAMFS, added to `ret`.
  */
-int root_archive(const struct boot_set *set, int out, const char *path, struct error *err);
+int root_archive(const struct boot_set *set, struct buffer *ret, struct error *err);
 
 #endif
